@@ -1,0 +1,118 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Starts the stand-in: ``python3 -m standin --face … --service … --data …``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any, List, Optional
+
+from .settings_binding import FatalSetting, Settings, bind
+
+_THREADS = 12
+_PROGRAMS = {"api": "Api", "identity": "Identity"}
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    """Bind the settings, plant the seed, serve until SIGTERM."""
+    options = _options(arguments)
+    _end_on_signals()
+    services = ["api", "identity"] if options.service == "both" else [options.service]
+    settings = _settings(_PROGRAMS[services[0]], options.face == "self-hosted")
+    serve(options, services, settings)
+
+
+def serve(options: argparse.Namespace, services: List[str], settings: Settings) -> None:
+    """Run the services. Imports are late, so that a bad setting kills at once, but before the user changes."""
+    import encodings.idna  # noqa: F401, PLC0415 (loaded by the first look-up of a host otherwise)
+    import json  # noqa: PLC0415
+
+    import waitress  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    from .app import build  # noqa: PLC0415
+    from .console import Console  # noqa: PLC0415
+    from .context import Server  # noqa: PLC0415
+    from .front import Front  # noqa: PLC0415
+    from .seed import plant_once  # noqa: PLC0415
+    from .state import State  # noqa: PLC0415
+
+    seed = json.loads(options.seed.read_text(encoding="utf-8")) if options.seed else {}
+    _take_over(options.data)
+    console = Console()
+    state = State(options.data / "standin.sqlite3")
+    applications: dict[str, Any] = {}
+    for service in services:
+        instance = Server(
+            self_hosted=options.face == "self-hosted",
+            service=service,
+            settings=settings,
+            state=state,
+            console=console,
+            data=options.data,
+            delay_scale=float(os.environ.get("STANDIN_DELAY_SCALE", "1")),
+            cloud_timeout=float(os.environ.get("STANDIN_CLOUD_TIMEOUT", "30")),
+        )
+        plant_once(instance, seed)
+        applications[service] = build(
+            instance,
+            with_control=os.environ.get("STANDIN_CONTROL") == "1",
+            limits=os.environ.get("STANDIN_LIMITER", "1") != "0",
+            limits_scale=float(os.environ.get("STANDIN_LIMITER_SCALE", "1")),
+        )
+    application = (
+        applications[services[0]] if len(services) == 1 else Front(applications["api"], applications["identity"])
+    )
+    server = waitress.create_server(application, host=options.host, port=options.port, threads=_THREADS, ident=None)
+    console.started(f"http://{options.host}:{server.effective_port}")
+    server.run()
+
+
+def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="standin")
+    parser.add_argument("--face", choices=["self-hosted", "cloud"], required=True)
+    parser.add_argument("--service", choices=["api", "identity", "both"], required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--seed", type=Path)
+    return parser.parse_args(arguments)
+
+
+def _settings(program: str, self_hosted: bool) -> Settings:
+    try:
+        return bind(os.environ, program, self_hosted)
+    except FatalSetting as death:
+        print("\n".join(death.lines), file=sys.stderr, flush=True)
+        # .NET aborts; a core file would only fill the disk.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.abort()
+
+
+def _end_on_signals() -> None:
+    """As process 1 nothing ends the process that it does not handle itself."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+
+
+def _take_over(data: Path) -> None:
+    """As the image's entry point: own the data and drop to the user that is named, if started as root."""
+    data.mkdir(parents=True, exist_ok=True)
+    user, group = os.environ.get("LOCAL_UID"), os.environ.get("LOCAL_GID")
+    if os.geteuid() != 0 or not user or not group:
+        return
+    for path in [data, *data.rglob("*")]:
+        os.chown(path, int(user), int(group), follow_symlinks=False)
+    os.setgroups([])
+    os.setgid(int(group))
+    os.setuid(int(user))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The master password's hash, as clients compute it."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from typing import Optional
+
+from .state import Document, State
+
+PBKDF2 = 0
+
+
+@functools.lru_cache(maxsize=64)
+def master_password_hash(password: str, salt: str, iterations: int) -> str:
+    """The hash of an account with PBKDF2 (the stand-in has no Argon2id)."""
+    key = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.strip().lower().encode(), iterations, 32)
+    return base64.b64encode(hashlib.pbkdf2_hmac("sha256", key, password.encode(), 1, 32)).decode()
+
+
+def hash_of(state: State, user: Document) -> Optional[str]:
+    """The user's hash; computed from the seed's password when first needed. None: no master password."""
+    if user["master_password_hash"] is None and user["password"] is not None:
+        user["master_password_hash"] = master_password_hash(
+            user["password"], user["salt"] or user["email"], user["kdf"]["iterations"]
+        )
+        state.put("user", user["id"], user)
+    result: Optional[str] = user["master_password_hash"]
+    return result

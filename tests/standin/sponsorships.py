@@ -1,0 +1,203 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Families sponsorships: offers on the self-hosted server, their sync in the cloud."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any, Dict, Optional
+
+from flask import Blueprint, Response, jsonify
+
+from . import access
+from .access import APPLICATION, INSTALLATION, policy
+from .context import server
+from .errors import ApiError, bad_request, empty, invalid, not_found, null_reference
+from .json_input import EMPTY_GUID, Member, read_model
+from .organization_views import list_of
+from .routes import action, json_body, only, parameters
+from .state import Document
+
+blueprint = Blueprint("sponsorships", __name__)
+_CONTROLLER = "Bit.Api.Controllers.SelfHosted.SelfHostedOrganizationSponsorshipsController"
+_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+_ENCRYPTED = re.compile(r"^[0-7]\.[A-Za-z0-9+/=|]+$")
+_OFFER = {
+    "planSponsorshipType": Member("enum", "Bit.Core.Enums.PlanSponsorshipType"),
+    "sponsoredEmail": Member("text", "System.String"),
+    "friendlyName": Member("text", "System.String"),
+    "isAdminInitiated": Member("bool", "System.Nullable`1[System.Boolean]"),
+    "notes": Member("text", "System.String"),
+}
+_SYNC = {
+    "billingSyncKey": Member("text", "System.String"),
+    "sponsoringOrganizationCloudId": Member("guid", "System.Guid"),
+    "sponsorshipsBatch": Member("any"),
+}
+SENT = (
+    "sponsoringOrganizationUserId", "friendlyName", "offeredToEmail", "planSponsorshipType", "lastSyncDate",
+    "validUntil", "toDelete",
+)  # fmt: skip
+
+
+@blueprint.get("/organization/sponsorship/<organization>/sync-status")
+@action("Bit.Api.Controllers.OrganizationSponsorshipsController.GetSyncStatus")
+@parameters(organization=("guid", "sponsoringOrgId"))
+def sync_status(organization: str) -> Response:
+    """No login is asked for, so without one it stumbles over what is not there."""
+    if access.bearer() is None or server().organization(organization) is None:
+        raise null_reference()
+    if not access.is_owner(organization):
+        raise not_found()
+    dates = [one["lastSyncDate"] for one in of(organization) if one["lastSyncDate"]]
+    return jsonify({"lastSyncDate": max(dates, default=None), "object": "syncStatus"})
+
+
+@blueprint.get("/organization/sponsorship/self-hosted/<guid:organization>/sponsored")
+@policy(APPLICATION)
+@only(self_hosted=True)
+def sponsored(organization: str) -> Response:
+    """Those that an admin has initiated."""
+    if server().organization(organization) is None:
+        raise not_found()
+    if not access.is_admin(organization):
+        raise ApiError(401, "Unauthorized.")
+    return jsonify(list_of(_view(one) for one in of(organization) if one["isAdminInitiated"]))
+
+
+@blueprint.get("/organization/sponsorship/<guid:organization>/sponsored")
+@policy(APPLICATION)
+@only(self_hosted=False)
+def sponsored_in_the_cloud(organization: str) -> Response:
+    """The same on the cloud."""
+    if not access.is_admin(organization):
+        raise not_found()
+    return jsonify(list_of(_view(one) for one in of(organization) if one["isAdminInitiated"]))
+
+
+@blueprint.post("/organization/sponsorship/self-hosted/<organization>/families-for-enterprise")
+@policy(APPLICATION)
+@only(self_hosted=True)
+@action(f"{_CONTROLLER}.CreateSponsorship")
+@parameters(organization=("guid", "sponsoringOrgId"))
+def offer(organization: str) -> Response:
+    """A new offer, or the same again."""
+    model = _offer()
+    found = server().organization(organization)
+    member = _member(found)
+    if found is None or member is None:
+        raise null_reference()
+    if model.get("isAdminInitiated") and not found["useAdminSponsoredFamilies"]:
+        raise bad_request("Sponsoring organization cannot send admin-initiated sponsorship invitations")
+    own = _own(member) or {"id": str(uuid.uuid4()), "lastSyncDate": None, "validUntil": None}
+    document = {
+        **own,
+        "organization": organization,
+        "sponsoringOrganizationUserId": member["id"],
+        "friendlyName": model.get("friendlyName"),
+        "offeredToEmail": model["sponsoredEmail"],
+        "planSponsorshipType": model.get("planSponsorshipType", 0),
+        "toDelete": False,
+        "isAdminInitiated": bool(model.get("isAdminInitiated")),
+        "notes": model.get("notes"),
+    }
+    server().state.put("sponsorship", document["id"], document)
+    return empty()
+
+
+@blueprint.delete("/organization/sponsorship/self-hosted/<organization>")
+@policy(APPLICATION)
+@only(self_hosted=True)
+@action(f"{_CONTROLLER}.RevokeSponsorship")
+@parameters(organization=("guid", "sponsoringOrgId"))
+def revoke(organization: str) -> Response:
+    """An offer that the cloud knows is only marked: it goes with the next sync."""
+    member = _member(server().organization(organization))
+    if member is None:
+        raise null_reference()
+    own = _own(member)
+    if own is None:
+        raise bad_request("You are not currently sponsoring an organization.")
+    if own["lastSyncDate"] is None:
+        server().state.delete("sponsorship", own["id"])
+    else:
+        server().state.put("sponsorship", own["id"], {**own, "toDelete": True})
+    return empty()
+
+
+@blueprint.post("/organization/sponsorship/sync")
+@policy(INSTALLATION)
+@only(self_hosted=False)
+def sync() -> Response:
+    """The cloud's side of the daily job."""
+    model = read_model(json_body(), _SYNC, "model")
+    organization = server().organization(model.get("sponsoringOrganizationCloudId", EMPTY_GUID))
+    if organization is None:
+        raise bad_request("Invalid organization")
+    key = organization["api_keys"].get("billing_sync", {}).get("key")
+    if key is None or key != model.get("billingSyncKey"):
+        raise bad_request("Invalid Billing Sync Key")
+    batch = [_synced(organization["id"], item) for item in model.get("sponsorshipsBatch") or []]
+    return jsonify({"sponsorshipsBatch": [item for item in batch if item is not None]})
+
+
+def of(organization: str) -> list[Document]:
+    """The organization's sponsorships."""
+    return [one for one in server().state.all("sponsorship") if one["organization"] == organization]
+
+
+def _synced(organization: str, item: Document) -> Optional[Document]:
+    """One offer taken over from the self-hosted server; None where the cloud leaves it out."""
+    item = {name: item.get(name) for name in SENT}
+    member = item["sponsoringOrganizationUserId"]
+    known = next((one for one in of(organization) if one["sponsoringOrganizationUserId"] == member), None)
+    removed = bool(item["toDelete"])
+    if known is None and removed:
+        return None
+    item["lastSyncDate"] = server().clock.text()
+    document = {
+        **(known or {"id": str(uuid.uuid4()), "notes": None}),
+        **item,
+        "organization": organization,
+        "isAdminInitiated": False,
+    }
+    if removed:
+        server().state.delete("sponsorship", document["id"])
+    else:
+        server().state.put("sponsorship", document["id"], document)
+    return {**item, "cloudSponsorshipRemoved": removed, "isAdminInitiated": False}
+
+
+def _offer() -> Dict[str, Any]:
+    model = read_model(json_body(), _OFFER, "model")
+    errors: Dict[str, Any] = {}
+    email = model.get("sponsoredEmail")
+    if not email:
+        errors["SponsoredEmail"] = ["The SponsoredEmail field is required."]
+    if not _EMAIL.match(email or ""):
+        errors.setdefault("SponsoredEmail", []).append(
+            "The SponsoredEmail field is not a supported e-mail address format."
+        )
+    if model.get("notes") is not None and not _ENCRYPTED.match(model["notes"]):
+        errors["Notes"] = ["Notes is not a valid encrypted string."]
+    if errors:
+        raise invalid(errors)
+    return model
+
+
+def _member(organization: Optional[Document]) -> Optional[Document]:
+    members = organization["members"] if organization else []
+    return next((member for member in members if member["user"] == access.user_id()), None)
+
+
+def _own(member: Document) -> Optional[Document]:
+    every = server().state.all("sponsorship")
+    return next((one for one in every if one["sponsoringOrganizationUserId"] == member["id"]), None)
+
+
+def _view(sponsorship: Document) -> Document:
+    shown = {name: sponsorship[name] for name in (*SENT, "isAdminInitiated", "notes")}
+    return {**shown, "cloudSponsorshipRemoved": False, "object": "organizationSponsorship"}
