@@ -1,0 +1,39 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any, Dict, Union
+
+from ansible.errors import AnsibleError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_sync
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import (
+    Diagnosis,
+    NoDiagnosis,
+    log_options,
+    no_access,
+    read_log_result,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+
+
+class ActionModule(ApiActionModule):
+    """Runs module license_sync on the controller; only the server's log is read on the host, after a failure."""
+
+    MODULE = "selfhosted.bitwarden.license_sync"
+    OPTIONS = license_sync.OPTIONS
+
+    def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        def diagnose(organization: str, seconds: float) -> Union[Diagnosis, NoDiagnosis, None]:
+            try:
+                result = self._execute_module(
+                    module_name="selfhosted.bitwarden.sync_log_info",
+                    module_args=log_options(params["bwdata"], organization, seconds),
+                    task_vars=task_vars,
+                )
+            except AnsibleError as error:  # no access to the host
+                return no_access(str(error))
+            return read_log_result(result)
+
+        return license_sync.perform(params, check_mode, diagnose)

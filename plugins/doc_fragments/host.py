@@ -1,0 +1,20 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # What every module needs that works on a server's host.
+    DOCUMENTATION = r"""
+options:
+  bwdata:
+    description:
+      - Data folder of the server.
+      - Images of cloud marketplaces keep it at V(/home/bitwarden/bwdata).
+    type: path
+    default: /opt/bitwarden/bwdata
+requirements:
+  - Python 3.8 or later on the host
+"""

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: shared code of this collection. It can change without notice.
+"""The types of settings: which texts .NET takes for each, and which texts mean the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+from urllib.parse import urlsplit
+
+_LOWEST, _HIGHEST = -(2**31), 2**31 - 1
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,99}\Z")
+_HEXADECIMAL = re.compile(r"(?:0x|&h|#)([0-9a-f]{1,8})\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?\Z", re.IGNORECASE)
+_DAYS = re.compile(r"-?([0-9]{1,8})\Z")
+_TIMESPAN = re.compile(
+    r"-?(?:(?P<days>[0-9]{1,8})[.:](?=[0-9]+:[0-9]+))??(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{1,2})"
+    r"(?::(?P<seconds>[0-9]{1,2})(?:\.[0-9]{1,7})?)?\Z"
+)
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z|[0-9a-f]{32}\Z")
+_MOST_DAYS = 10675199
+
+
+def refusal(kind: str, text: str) -> Optional[str]:
+    """Why .NET does not take ``text`` for a setting of type ``kind`` (it would abort at start), ``None`` if it does.
+
+    ``kind`` is as in ``KNOWN_SETTINGS``: ``string``, ``boolean``, ``integer``, ``number``, ``guid``, ``timespan``,
+    ``enum: A|B``, each with ``?`` if it may be empty. The reason is what the setting takes and never shows the text.
+    """
+    if kind == "string" or (kind.endswith("?") and text == ""):
+        return None
+    kind = kind.rstrip("?")
+    name, _colon, choices = kind.partition(": ")
+    text = text.strip()
+    if name == "enum":
+        names = choices.split("|")
+        return None if text.lower() in [one.lower() for one in names] else f"takes one of {', '.join(names)}"
+    accepted, expected = {
+        "boolean": (text.lower() in ("true", "false"), "takes true or false"),
+        "integer": (_integer(text) is not None, "takes a whole number of 32 bits"),
+        "number": (bool(_NUMBER.match(text)), "takes a number"),
+        "guid": (_guid(text) not in (None, "0" * 32), "takes a GUID that is not all zeros"),
+        "timespan": (_is_timespan(text), "takes a time span such as 00:05:00 or 1.12:00:00"),
+    }[name]
+    return None if accepted else expected
+
+
+def meaning(kind: str, text: str) -> str:
+    """A form of ``text`` that is equal for texts that mean the same to .NET; the text itself where that is unsure."""
+    if kind == "string" or refusal(kind, text) is not None or text == "":
+        return text
+    kind = kind.rstrip("?")
+    if kind == "integer":
+        return str(_integer(text.strip()))
+    if kind == "guid":
+        return _guid(text.strip()) or text
+    if kind == "boolean" or kind.startswith("enum"):
+        return text.strip().lower()
+    return text.strip()
+
+
+def url_refusal(text: str) -> Optional[str]:
+    """Why the server could not use ``text`` as base URL of a cloud service, ``None`` if it could."""
+    if any(character in text for character in "\"'\\") or text != "".join(text.split()):
+        return "takes a URL without quotes, backslashes and blanks"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        return "takes an absolute URL that starts with https:// (or http://)"
+    if parts.query or parts.fragment:
+        return "takes a URL without query and fragment"
+    if parts.path and not parts.path.endswith("/"):
+        return "takes a URL with a path only if that ends in a slash (without it the server cuts off its last part)"
+    return None
+
+
+def url_meaning(text: str) -> str:
+    """A form equal for URLs that differ only in the case of scheme and host or in the slash of an empty path."""
+    if url_refusal(text) is not None:
+        return text
+    parts = urlsplit(text)
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path or '/'}"
+
+
+def _integer(text: str) -> Optional[int]:
+    """The number of 32 bits that .NET reads, ``None`` for any other text."""
+    if _DECIMAL.match(text):
+        number = int(text)
+        return number if _LOWEST <= number <= _HIGHEST else None
+    hexadecimal = _HEXADECIMAL.match(text)
+    if not hexadecimal:
+        return None
+    number = int(hexadecimal.group(1), 16)
+    return number - 2**32 if number >= 2**31 else number
+
+
+def _guid(text: str) -> Optional[str]:
+    """The 32 digits of a GUID, plain, with dashes, in braces or in parentheses."""
+    text = text.lower()
+    if text[:1] + text[-1:] in ("{}", "()"):
+        text = text[1:-1]
+        if "-" not in text:
+            return None
+    return text.replace("-", "") if _GUID.match(text) else None
+
+
+def _is_timespan(text: str) -> bool:
+    days = _DAYS.match(text)
+    if days:
+        return int(days.group(1)) <= _MOST_DAYS
+    found = _TIMESPAN.match(text)
+    if not found:
+        return False
+    return (
+        int(found.group("days") or 0) < _MOST_DAYS
+        and int(found.group("hours")) < 24
+        and int(found.group("minutes")) < 60
+        and int(found.group("seconds") or 0) < 60
+    )

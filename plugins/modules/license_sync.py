@@ -1,0 +1,200 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: license_sync
+short_description: Have a self-hosted Bitwarden server sync an organization's license from the cloud
+version_added: 0.1.0
+description:
+  - Brings an organization to the state "license synced within O(max_age)". Nothing else does that; the server syncs
+    sponsorships once a day by itself, but never the license.
+  - It is done only when the date of the last sync on the server has moved.
+  - To every failure between server and cloud the API has one and the same answer. Then the log of the server's api
+    container is read on the host (see O(diagnose)), and the task fails with the true cause and what to do about it.
+    A cause that passes, such as the cloud's limit of logins a minute, is waited out.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.api
+  - selfhosted.bitwarden.api.assume_ready
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.api
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - In check mode the new date is shown as C(now).
+  idempotent:
+    support: partial
+    details:
+      - Not with O(max_age=0s) or O(force=true), which sync each time.
+options:
+  max_age:
+    description:
+      - How old the last sync may be, as V(<n>[s|m|h|d|w]); V(0s) for a sync each time. The age is counted by the
+        server's clock.
+    type: str
+    default: 7d
+  force:
+    description:
+      - Sync in any case; for instance after the token, the region or the installation changed.
+    type: bool
+    default: false
+  retry_timeout:
+    description:
+      - How long to go on after a failure that passes (the cloud's limit, the cloud or the network down), as
+        V(<n>[s|m|h|d|w]). V(0s) tries once.
+      - This is apart from O(timeout), which is about one answer. For a sync the server gets at least 130 seconds.
+    type: str
+    default: 300s
+  diagnose:
+    description:
+      - Whether to read the server's log on the host after a failure, with M(selfhosted.bitwarden.sync_log_info). It
+        needs the same rights there (root, or the owner of O(bwdata)); set C(become) on the task where the connection
+        has them not.
+      - Without it, or without access to the host, the likely causes are named, and no cause is waited out but those
+        of the way to the server itself.
+    type: bool
+    default: true
+  bwdata:
+    description:
+      - Path of the data folder on the host; used by O(diagnose) alone.
+    type: path
+    default: /opt/bitwarden/bwdata
+seealso:
+  - module: selfhosted.bitwarden.billing_sync
+  - module: selfhosted.bitwarden.sync_log_info
+  - module: selfhosted.bitwarden.organization_info
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+"""
+
+EXAMPLES = r"""
+- name: Have a license that is not older than a week
+  selfhosted.bitwarden.license_sync:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    max_age: 7d
+
+- name: Sync now, and wait up to ten minutes for a cloud that does not answer
+  selfhosted.bitwarden.license_sync:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    force: true
+    retry_timeout: 10m
+"""
+
+RETURN = r"""
+due:
+  description:
+    - Why a sync was due, V(never) synced, V(forced), V(age), or V(future) for a date of the last sync that lies in
+      the future. Null if it was not, and when check mode found a server that does not answer (see O(assume_ready)).
+  returned: success
+  type: str
+  sample: age
+attempts:
+  description: How often the server was asked to sync.
+  returned: always
+  type: int
+  sample: 1
+organization:
+  description: The organization. Null when check mode found a server that does not answer (see O(assume_ready)).
+  returned: success
+  type: dict
+  sample:
+    id: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+    name: Example Enterprise
+last_license_sync:
+  description: Date of the last license sync, UTC; null for never.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: Before the task.
+      type: str
+      returned: success
+      sample: '2026-11-01T10:00:00Z'
+    after:
+      description: After the task; null where check mode predicts a sync.
+      type: str
+      returned: success
+      sample: '2026-11-22T10:00:00Z'
+license_expires:
+  description: Expiry of the license, days of grace included, UTC; null if not known.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: Before the task.
+      type: str
+      returned: success
+      sample: '2026-12-28T00:00:00Z'
+    after:
+      description: After the task; null where check mode predicts a sync.
+      type: str
+      returned: success
+      sample: '2027-12-28T00:00:00Z'
+license_state:
+  description:
+    - State of the license after the task, as RV(selfhosted.bitwarden.organization_info#module:license.state).
+  returned: success
+  type: str
+  sample: ok
+cause:
+  description:
+    - Why the sync failed. From the server's log V(billing_sync_token), V(installation_credentials), V(license_key),
+      V(no_subscription), V(payment), V(organization_unknown), V(rate_limit), V(identity_unreachable),
+      V(api_unreachable), V(identity_url), V(uri_malformed), V(cloud_error), V(license_rejected).
+    - From the server's answer V(cloud_communication_off), V(no_connection), V(connection_disabled),
+      V(license_rejected), V(not_moved) when the server claims success but its date has not moved, and V(server) when
+      it did not answer.
+    - V(unknown) when the log could not be read or says nothing.
+  returned: when the sync failed or could not begin
+  type: str
+  sample: billing_sync_token
+layer:
+  description:
+    - "Which layer failed: V(network), V(tls), V(login), V(permission), V(request), V(license), V(server), or
+      V(cloud) for what lies between the server and Bitwarden's cloud."
+  returned: failure
+  type: str
+  sample: cloud
+status:
+  description: HTTP status of the answer that made it fail; null if there was none.
+  returned: failure
+  type: int
+  sample: 400
+advice:
+  description: What to do about the failure.
+  returned: failure
+  type: str
+  sample: Copy the token from the cloud again.
+"""
+
+from typing import Any, Dict, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_sync
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.host_log import diagnose_here
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    return license_sync.perform(params, check_mode, diagnose_here(params["bwdata"]))
+
+
+def main() -> None:
+    run_module(AnsibleModule(argument_spec=license_sync.OPTIONS, supports_check_mode=True), perform)
+
+
+if __name__ == "__main__":
+    main()

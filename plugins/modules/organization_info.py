@@ -1,0 +1,212 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: organization_info
+short_description: Read what a self-hosted Bitwarden server knows about an organization
+version_added: 0.1.0
+description:
+  - Reads an organization, its connection to Bitwarden's cloud, the dates of its syncs and its license from the API
+    of a self-hosted server.
+  - Never fails on a problem of the license; RV(license.state) says it, and the other facts are still there.
+  - Never returns the billing sync token.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.api
+  - selfhosted.bitwarden.api.assume_ready
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.api
+  - selfhosted.bitwarden.attributes.info_module
+options:
+  wait_timeout:
+    description:
+      - How long to wait for a server that does not answer yet, as V(<n>[s|m|h|d|w]). The server counts as not
+        answering when it cannot be reached, or when the web server in front of it says that the service behind is
+        down (502, 503, 504).
+      - In check mode with O(assume_ready=true) there is no waiting.
+    type: str
+    default: 0s
+seealso:
+  - module: selfhosted.bitwarden.server_info
+  - module: selfhosted.bitwarden.billing_sync
+  - module: selfhosted.bitwarden.license_sync
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+"""
+
+EXAMPLES = r"""
+- name: Read the organization and its connection to the cloud
+  selfhosted.bitwarden.organization_info:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+  register: bitwarden_organization_facts
+
+- name: Warn a month before the license expires
+  ansible.builtin.debug:
+    msg: "{{ bitwarden_organization_facts.license.message }}"
+  when: bitwarden_organization_facts.license.state != 'ok'
+
+- name: Wait until the API answers
+  selfhosted.bitwarden.organization_info:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    wait_timeout: 5m
+"""
+
+RETURN = r"""
+reachable:
+  description:
+    - Whether the server answered. V(false) only in check mode with O(assume_ready=true); the other values are null
+      then.
+  returned: success
+  type: bool
+  sample: true
+organization:
+  description: The organization. Its RV(organization.seats) are null where they are not limited.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Id on this server (in the cloud it has another one).
+      type: str
+      returned: success
+      sample: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+    name:
+      description: Name.
+      type: str
+      returned: success
+      sample: Example Enterprise
+    enabled:
+      description:
+        - Whether the organization is enabled. The server disables it when its license has expired or is gone.
+      type: bool
+      returned: success
+      sample: true
+    plan:
+      description: V(Free), V(Families), V(Teams), V(Enterprise) or V(Teams Starter).
+      type: str
+      returned: success
+      sample: Enterprise
+    seats:
+      description: Seats of the license.
+      type: int
+      returned: success
+      sample: 10
+version:
+  description: Version of the server.
+  returned: success
+  type: str
+  sample: 2026.8.0
+server_time:
+  description: Time by the server's clock, UTC.
+  returned: success
+  type: str
+  sample: '2026-11-22T10:00:00Z'
+cloud_communication:
+  description:
+    - Whether cloud communication is on in the running server. Its files may say otherwise until it is restarted.
+  returned: success
+  type: bool
+  sample: true
+connection:
+  description: The connection to the cloud; null if there is none.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Id of the connection.
+      type: str
+      returned: success
+      sample: 0e6f4a52-9a35-4a7e-93a2-b2e500f1e001
+    enabled:
+      description: Whether it is enabled.
+      type: bool
+      returned: success
+      sample: true
+    billing_sync_token_set:
+      description: Whether it holds a billing sync token. The server does not check the token when it is saved.
+      type: bool
+      returned: success
+      sample: true
+    cloud_organization_id:
+      description: Id of the organization in the cloud, from the license file.
+      type: str
+      returned: success
+      sample: ac5d6e7f-9081-4c23-9e4f-b2e500f1d003
+    last_license_sync:
+      description: The same as RV(last_license_sync).
+      type: str
+      returned: success
+      sample: '2026-11-21T22:00:00Z'
+last_license_sync:
+  description: Date of the last license sync, UTC; null for never.
+  returned: success
+  type: str
+  sample: '2026-11-21T22:00:00Z'
+last_license_sync_age:
+  description: Seconds since the last license sync, by the server's clock; null for never.
+  returned: success
+  type: int
+  sample: 43200
+last_sponsorship_sync:
+  description:
+    - Date of the last sync of sponsorships (Free Families), UTC; null for never, and while there are no sponsorships.
+  returned: success
+  type: str
+  sample: '2026-11-22T03:00:00Z'
+license:
+  description: The license of the organization, as the server reads it from its license file.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description:
+        - V(ok); V(expiring) in the last 30 days; V(grace) when the subscription has ended and the days of grace run;
+          V(expired); V(missing_or_corrupt) when the server fails on the license file
+          (M(selfhosted.bitwarden.server_info) tells which); V(unreadable) when the server may not read the file;
+          V(invalid) when its signature is not valid (any more); V(unknown) when it has no expiry date, as one with
+          member names in camelCase.
+      type: str
+      returned: success
+      sample: ok
+    expires:
+      description: When it expires, days of grace included, UTC; null if not known.
+      type: str
+      returned: success
+      sample: '2027-12-27T00:00:00Z'
+    expires_without_grace:
+      description: When the subscription ends, without days of grace, UTC; null if the license does not say.
+      type: str
+      returned: success
+      sample: '2027-10-28T00:00:00Z'
+    days_left:
+      description: Whole days until RV(license.expires), negative afterwards; null if not known.
+      type: int
+      returned: success
+      sample: 399
+    message:
+      description: What is wrong in states other than V(ok); otherwise empty.
+      type: str
+      returned: success
+      sample: ''
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.organization_info import OPTIONS, perform
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+
+
+def main() -> None:
+    run_module(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), perform)
+
+
+if __name__ == "__main__":
+    main()

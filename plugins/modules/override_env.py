@@ -1,0 +1,147 @@
+#!/usr/bin/python
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: override_env
+short_description: Set values in the override files of a self-hosted Bitwarden server
+version_added: 0.1.0
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+description:
+  - Sets values in the files C(bwdata/env/*.override.env) of a self-hosted Bitwarden server.
+  - Nothing else in the file changes. Lines that are not touched, comments and their order stay byte for byte, and so do
+    the owner, group and mode of the file.
+  - Values are written so that Docker Compose gives exactly them to the services, before and after Bitwarden's own
+    update, which writes the file anew.
+  - Restarts nothing. Use M(selfhosted.bitwarden.server) to set values and bring the server onto them in one go.
+options:
+  bwdata:
+    description:
+      - Data folder of the server. The file to change is in C(env) below it.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.host
+  - selfhosted.bitwarden.host
+  - selfhosted.bitwarden.settings
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Secret values are masked, and still shown as changed.
+  idempotent:
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: full
+notes:
+  - Must run as the owner of the file or as root.
+  - A value that refers to variables (C($NAME)) depends on the environment of each call of Compose. Where such a line
+    stands for a setting that is asked for, it is written anew with the plain value.
+  - Of several lines of one setting the last counts in Compose. That line stays and the others go.
+seealso:
+  - module: selfhosted.bitwarden.server
+  - module: selfhosted.bitwarden.server_info
+  - name: Configure environment variables
+    description: What the settings mean.
+    link: https://bitwarden.com/help/environment-variables/
+"""
+
+EXAMPLES = r"""
+- name: Allow communication with the cloud of the EU
+  selfhosted.bitwarden.override_env:
+    cloud_communication: true
+    region: EU
+
+- name: Set a mail server, and keep a copy of the file as it was
+  selfhosted.bitwarden.override_env:
+    settings:
+      globalSettings__mail__smtp__host: smtp.example.com
+      globalSettings__mail__smtp__port: 587
+      globalSettings__mail__smtp__ssl: true
+      globalSettings__mail__smtp__username: bitwarden
+    secret_settings:
+      globalSettings__mail__smtp__password: "{{ bitwarden_smtp_password | default('pa$$word') }}"
+    backup: true
+
+- name: Have a setting absent, and stop on names that the server does not know
+  selfhosted.bitwarden.override_env:
+    settings:
+      globalSettings__disableEmailNewDevice: null
+    unknown_settings: fail
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - The settings that changed, or would in check mode, without their values.
+    - V(healed) means that the value is the same but had to be written anew, for instance because several lines gave it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: Name of the setting.
+      type: str
+    action:
+      description: One of V(added), V(changed), V(removed) and V(healed).
+      type: str
+  sample:
+    - key: globalSettings__enableCloudCommunication
+      action: added
+path:
+  description: The file.
+  returned: success
+  type: str
+  sample: /opt/bitwarden/bwdata/env/global.override.env
+backup_file:
+  description: The copy of the file as it was.
+  returned: when O(backup=true) and the file was changed
+  type: str
+  sample: /opt/bitwarden/bwdata/env/global.override.env.2026-11-23T10-11-12Z.bak
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import (
+    HOST_OPTIONS,
+    SETTINGS_OPTIONS,
+    request_from,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration import DurationError, parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.lock import LockError, server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.override_file import OverrideFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.settings import SettingsError
+
+
+def main():
+    module = AnsibleModule(argument_spec={**HOST_OPTIONS, **SETTINGS_OPTIONS}, supports_check_mode=True)
+    params = module.params
+    request = request_from(params)
+    # Nothing below returns a secret value. Masking by text as well would only garble the result wherever a short
+    # secret, such as "e", happens to occur in it.
+    module.no_log_values.clear()
+    try:
+        file = OverrideFile(params["bwdata"], params["file"], module.atomic_move, module.tmpdir)
+        with server_lock(params["bwdata"], parse_duration(params["lock_timeout"])):
+            plan = file.plan(request)
+            backup_file = None if module.check_mode else file.write(plan, params["backup"])
+    except (DurationError, EnvFileError, LockError, SettingsError) as error:
+        module.fail_json(msg=str(error))
+    for warning in plan.wanted.warnings:
+        module.warn(warning)
+    result = {"changed": bool(plan.difference), "changes": plan.difference.summary(), "path": file.path}
+    if backup_file is not None:
+        result["backup_file"] = backup_file
+    if module._diff:
+        result["diff"] = plan.difference.diff(file.path)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

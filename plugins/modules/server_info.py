@@ -1,0 +1,208 @@
+#!/usr/bin/python
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server_info
+short_description: What a self-hosted Bitwarden server runs on, read on its host
+version_added: 0.1.0
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+description:
+  - Returns services, version, settings, installation, region and license files of a standard deployment.
+  - Tells which services do not run on the settings in the files.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.host
+  - selfhosted.bitwarden.attributes.info_module
+  - selfhosted.bitwarden.host
+options:
+  organization:
+    description:
+      - Return the license file of this organization alone, by the organization's id on this server (not the cloud's).
+      - A file that is not there is returned with state V(missing) then.
+    type: str
+seealso:
+  - module: selfhosted.bitwarden.server
+  - module: selfhosted.bitwarden.organization_info
+  - module: selfhosted.bitwarden.sync_log_info
+"""
+
+EXAMPLES = r"""
+- name: Look at the server
+  selfhosted.bitwarden.server_info:
+  become: true
+  register: bitwarden_server
+
+- name: Stop when services run on other settings than their files have
+  ansible.builtin.assert:
+    that: not bitwarden_server.stale_services
+
+- name: Show license files that the server cannot use
+  ansible.builtin.debug:
+    var: item
+  loop: "{{ bitwarden_server.licenses | rejectattr('state', 'equalto', 'ok') }}"
+  loop_control:
+    label: "{{ item.organization_id }}"
+"""
+
+RETURN = r"""
+services:
+  description: The services, sorted by name.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: api
+      state: running
+      health: healthy
+      image: ghcr.io/bitwarden/api:2026.8.0
+  contains:
+    name:
+      description: Name of the service.
+      type: str
+      returned: always
+    state:
+      description: State of its container as Docker names it, or V(absent).
+      type: str
+      returned: always
+    health:
+      description: V(healthy), V(unhealthy), V(starting), or null where the service has no health check.
+      type: str
+      returned: always
+    image:
+      description: The image it was made from, or would be.
+      type: str
+      returned: always
+version:
+  description: Version of Bitwarden, by the image of its service C(api). Null where the image does not tell.
+  returned: success
+  type: str
+  sample: 2026.8.0
+settings:
+  description: The settings in C(env/global.override.env) as the containers get them. Secret ones are masked.
+  returned: success
+  type: dict
+  sample:
+    globalSettings__enableCloudCommunication: "true"
+    globalSettings__installation__key: "********"
+stale_services:
+  description: The services that do not run on the settings in the files, with the names of those settings.
+  returned: success
+  type: dict
+  sample:
+    api:
+      - globalSettings__enableCloudCommunication
+installation_id:
+  description: The installation id that the server is set to, null without one.
+  returned: success
+  type: str
+  sample: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+region:
+  description: The cloud that the server is set to.
+  returned: success
+  type: dict
+  sample:
+    configured: EU
+    settings_fit: false
+    mismatches:
+      - globalSettings__installation__apiUri
+  contains:
+    configured:
+      description: C(globalSettings__baseServiceUri__cloudRegion) as it is set, null without one.
+      type: str
+      returned: always
+    settings_fit:
+      description: Whether region and the three URLs of the cloud belong together. A proxy's URL fits every region.
+      type: bool
+      returned: always
+    mismatches:
+      description: Names of the settings that lead to another region's cloud.
+      type: list
+      elements: str
+      returned: always
+licenses:
+  description: The license files of organizations on disk.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - organization_id: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+      cloud_organization_id: ac5d6e7f-9081-4c23-9e4f-b2e500f1d003
+      plan: Enterprise (Annually)
+      expires: "2027-12-28T00:00:00Z"
+      expires_without_grace: null
+      token_expires: "2027-11-23T00:06:19Z"
+      path: /opt/bitwarden/bwdata/core/licenses/organization/7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003.json
+      state: ok
+      problem: ""
+  contains:
+    organization_id:
+      description: Id of the organization on this server, by the name of the file.
+      type: str
+      returned: always
+    cloud_organization_id:
+      description: Id of the organization in the cloud.
+      type: str
+      returned: always
+    plan:
+      description: Name of the plan.
+      type: str
+      returned: always
+    expires:
+      description: When the license expires, its grace period included.
+      type: str
+      returned: always
+    expires_without_grace:
+      description: When the subscription expires, where the license says it.
+      type: str
+      returned: always
+    token_expires:
+      description: Until when the server accepts the signed part of the license.
+      type: str
+      returned: always
+    path:
+      description: Path of the file.
+      type: str
+      returned: always
+    state:
+      description:
+        - V(ok), V(missing), V(corrupt) (not whole JSON, or something follows it), V(unreadable) (for this task, or for
+          the services), or V(camelCase) (a copy of the cloud's download, which the server cannot read from its disk).
+      type: str
+      returned: always
+    problem:
+      description: What is wrong with it, empty when nothing is.
+      type: str
+      returned: always
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import HOST_OPTIONS
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.command import CommandError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.deployment import Deployment, DeploymentError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.engine import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.server_facts import server_facts
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**HOST_OPTIONS, "organization": {"type": "str"}},
+        supports_check_mode=True,
+    )
+    try:
+        deployment = Deployment(module.params["bwdata"], None, os.environ)
+        facts = server_facts(deployment, module.params["organization"])
+    except (CommandError, DeploymentError, EngineError, EnvFileError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **facts)
+
+
+if __name__ == "__main__":
+    main()

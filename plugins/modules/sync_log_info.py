@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sync_log_info
+short_description: Why license and sponsorship syncs of a self-hosted Bitwarden server failed
+version_added: 0.1.0
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+description:
+  - Reads the log of the service C(api) on the host. The server answers every failed license sync alike, and tells of a
+    failed daily sponsorship sync nowhere else. Only this log has the cause.
+  - A sync that succeeds is not logged. So what is not found here is unknown, and by no means fine.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.host
+  - selfhosted.bitwarden.attributes.info_module
+  - selfhosted.bitwarden.host
+options:
+  organization:
+    description:
+      - Return the failures of this organization alone, by its id on this server.
+      - The log knows the organization of a sponsorship sync by name alone. Its failures are returned when the license
+        file on disk gives that name to this organization, or to none.
+    type: str
+  kind:
+    description: Return the failures of this kind alone.
+    type: str
+    choices:
+      - license
+      - sponsorship
+  since:
+    description:
+      - How far to look back, as C(<n>[s|m|h|d|w]).
+      - The log begins with the container, that is with the last restart of the server.
+    type: str
+    default: 2d
+seealso:
+  - module: selfhosted.bitwarden.license_sync
+  - module: selfhosted.bitwarden.billing_sync
+  - module: selfhosted.bitwarden.server_info
+"""
+
+EXAMPLES = r"""
+- name: Read why syncs failed in the last week
+  selfhosted.bitwarden.sync_log_info:
+    since: 7d
+  become: true
+  register: bitwarden_sync_log
+
+- name: Show the last failure
+  ansible.builtin.debug:
+    msg: "{{ bitwarden_sync_log.failures[-1].message }} {{ bitwarden_sync_log.failures[-1].advice }}"
+  when: bitwarden_sync_log.failures
+"""
+
+RETURN = r"""
+failures:
+  description: The failed syncs, oldest first.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - time: "2026-11-22T10:00:00Z"
+      kind: license
+      organization: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+      cause: billing_sync_token
+      message: "Request to https://api.bitwarden.com/licenses/organization/ac5d6e7f-9081-4c23-9e4f-b2e500f1d003 is
+        unsuccessful with status of BadRequest-Bad Request: Invalid Billing Sync Key"
+      advice: The cloud does not accept the billing sync token.
+      passes: false
+  contains:
+    time:
+      description: When it was logged, UTC.
+      type: str
+      returned: always
+    kind:
+      description: V(license) or V(sponsorship).
+      type: str
+      returned: always
+    organization:
+      description:
+        - Id of the organization on this server, or its name for sponsorships whose organization has no license file on
+          disk.
+      type: str
+      returned: always
+    cause:
+      description:
+        - V(billing_sync_token), V(installation_credentials) (wrong id, key or region), V(license_key),
+          V(no_subscription), V(payment), V(organization_unknown), V(license_rejected), V(rate_limit),
+          V(identity_unreachable), V(api_unreachable), V(identity_url), V(uri_malformed), V(cloud_error), or V(unknown).
+      type: str
+      returned: always
+    message:
+      description: The line of the log that tells it, with secrets masked.
+      type: str
+      returned: always
+    advice:
+      description: What to do about it.
+      type: str
+      returned: always
+    passes:
+      description: Whether it goes away by itself, so that trying again later helps.
+      type: bool
+      returned: always
+log_since:
+  description: Since when the log tells, UTC. Null when there is no container.
+  returned: success
+  type: str
+  sample: "2026-11-21T08:15:00Z"
+state:
+  description: V(failed) when failures were found, otherwise V(unknown).
+  returned: success
+  type: str
+  sample: failed
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import HOST_OPTIONS
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.command import CommandError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.deployment import Deployment, DeploymentError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration import DurationError, parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.engine import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.sync_failures import sync_failures
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **HOST_OPTIONS,
+            "organization": {"type": "str"},
+            "kind": {"type": "str", "choices": ["license", "sponsorship"]},
+            "since": {"type": "str", "default": "2d"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        since = parse_duration(params["since"])
+        deployment = Deployment(params["bwdata"], None, os.environ)
+        found = sync_failures(deployment, since, params["organization"], params["kind"])
+    except (CommandError, DeploymentError, DurationError, EngineError, EnvFileError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the steps returned, summed up."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.selfhosted.bitwarden.plugins.filter.families_sync_status import families_sync_status
+
+OLD, NEW = "2026-11-01T00:00:00Z", "2026-11-22T14:16:19Z"
+EXPIRES, RENEWED = "2026-12-28T00:00:00Z", "2027-12-28T00:00:00Z"
+INFO = {
+    "changed": False,
+    "reachable": True,
+    "version": "2026.8.0",
+    "cloud_communication": True,
+    "connection": {"billing_sync_token_set": True, "last_license_sync": OLD},
+    "last_license_sync": OLD,
+    "license": {"expires": EXPIRES},
+}
+SWITCHED_ON = {
+    "changed": True,
+    "restarted": True,
+    "changes": [{"key": "globalSettings__enableCloudCommunication", "action": "added"}],
+}
+TOKEN_SAVED = {
+    "changed": True,
+    "connection": {"before": None, "after": {"billing_sync_token_set": True, "last_license_sync": None}},
+}
+SYNCED = {
+    "changed": True,
+    "last_license_sync": {"before": OLD, "after": NEW},
+    "license_expires": {"before": EXPIRES, "after": RENEWED},
+}
+PREDICTED = {
+    "changed": True,
+    "last_license_sync": {"before": OLD, "after": None},
+    "license_expires": {"before": EXPIRES, "after": None},
+}
+NEVER = {**INFO, "connection": None, "last_license_sync": None, "license": None}
+OFF = {**INFO, "cloud_communication": False}
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({}, {"version": None, "cloud_communication": None, "token": None, "changed": False, "restarted": False}),
+        ({"info": INFO}, {"version": "2026.8.0", "cloud_communication": True, "token": True, "last_sync": OLD}),
+        ({"info": INFO}, {"license_expires": EXPIRES, "changed": False}),
+        ({"info": NEVER}, {"token": False, "last_sync": None, "license_expires": None}),
+        ({"server": {"version": "2026.7.0", "changed": False}}, {"version": "2026.7.0", "changed": False}),
+        # Check mode: the running server still says "off".
+        ({"server": SWITCHED_ON, "info": OFF}, {"cloud_communication": True, "changed": True, "restarted": True}),
+        ({"info": INFO, "billing": TOKEN_SAVED}, {"token": True, "last_sync": None, "changed": True}),
+        ({"info": INFO, "license": SYNCED}, {"last_sync": NEW, "license_expires": RENEWED, "changed": True}),
+        ({"info": INFO, "license": PREDICTED}, {"last_sync": OLD, "license_expires": EXPIRES, "changed": True}),
+    ],
+)
+def test_status(results, expected):
+    status = families_sync_status(results)
+    assert {key: status.get(key, "absent") for key in expected} == expected
+    assert status["problem"] == ""
+
+
+def test_what_nobody_could_tell_is_absent():
+    assert not {"last_sync", "license_expires"} & set(families_sync_status({"server": SWITCHED_ON}))
+
+
+def test_problem_is_kept():
+    assert families_sync_status({}, problem="Wait for the API: down")["problem"] == "Wait for the API: down"
+
+
+@pytest.mark.parametrize("wrong", [None, [], {"servers": {}}])
+def test_wrong_input_is_refused(wrong):
+    with pytest.raises(AnsibleFilterError, match="server, info, billing, license"):
+        families_sync_status(wrong)

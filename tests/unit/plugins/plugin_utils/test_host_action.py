@@ -1,0 +1,82 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.host_action import (
+    ArgumentError,
+    mask_arguments,
+    with_secrets_apart,
+)
+
+KEY = "globalSettings__installation__key"
+HOST = "globalSettings__mail__smtp__host"
+APART = {"settings": {HOST: "a"}, "secret_settings": {KEY: "canary"}}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"settings": {HOST: "a", KEY: "canary"}},
+        {"settings": {HOST: "a", KEY: "canary"}, "secret_settings": None},
+        {"settings": {HOST: "a"}, "secret_settings": {KEY: "canary"}},
+        {"settings": f'{{"{HOST}": "a", "{KEY}": "canary"}}'},
+        {"settings": f"{HOST}=a {KEY}=canary"},
+        {"settings": f"{HOST}=a,{KEY}='canary'"},
+        {"settings": {HOST: "a"}, "secret_settings": f"{KEY}=canary"},
+        {"settings": f"{HOST}=a", "secret_settings": f'{{"{KEY}": "canary"}}'},
+    ],
+)
+def test_secrets_are_sent_as_secrets(arguments: Dict[str, Any]) -> None:
+    found = with_secrets_apart(arguments)
+    if isinstance(found["secret_settings"], str):
+        # Text of the secret option is secret as it stands.
+        assert KEY in found.pop("secret_settings")
+        assert found == {"settings": APART["settings"]}
+    else:
+        assert found == APART
+
+
+@pytest.mark.parametrize(
+    "key", [KEY.upper(), KEY.replace("__", ":"), KEY + " ", "SA_PASSWORD", "globalSettings__mail__smtp__pasword"]
+)
+def test_however_the_name_is_spelt(key: str) -> None:
+    assert with_secrets_apart({"settings": {key: "canary"}})["settings"] == {}
+
+
+def test_everything_else_stays_as_it_is() -> None:
+    arguments = {"bwdata": "/x", "settings": {HOST: None, 5: True}, "region": "EU"}
+    assert with_secrets_apart(arguments) == arguments
+    assert with_secrets_apart({}) == {}
+
+
+@pytest.mark.parametrize("settings", ["canary", "{canary", ["canary"], 5, "a=canary canary"])
+def test_unusable_arguments_are_not_shown(settings: object) -> None:
+    with pytest.raises(ArgumentError, match="settings must be a mapping") as caught:
+        with_secrets_apart({"settings": settings})
+    assert "canary" not in str(caught.value)
+
+
+def test_a_setting_in_both_options_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=KEY):
+        with_secrets_apart({"settings": {KEY: "canary"}, "secret_settings": {KEY: "other"}})
+
+
+def test_shown_arguments_are_masked() -> None:
+    shown = mask_arguments(
+        {
+            "bwdata": "/x",
+            "backup": None,
+            "settings": {HOST: "a", KEY: "canary"},
+            "secret_settings": {HOST: "canary"},
+            "secret_setings": "canary",
+            "setings": {HOST: {"a": "canary"}},
+        }
+    )
+    assert "canary" not in str(shown)
+    assert (shown["bwdata"], shown["backup"], shown["settings"][HOST]) == ("/x", None, "a")
+    assert list(shown["secret_settings"]) == [HOST]
