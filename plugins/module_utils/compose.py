@@ -91,8 +91,12 @@ class Project:
 
         ``everything`` re-creates all containers.
         """
-        arguments = ["up", "--detach", "--remove-orphans", "--pull", "never"]
-        return self._run(arguments + (["--force-recreate"] if everything else []), self.files(), timeout)
+        arguments = ["up", "--detach", "--remove-orphans", *(["--force-recreate"] if everything else [])]
+        result = self._run([*arguments, "--pull", "never"], self.files(), timeout)
+        if result.rc != 0 and "unknown flag: --pull" in result.stderr:
+            # The first releases of Compose 2 have no such option; they pull only what is not there.
+            result = self._run(arguments, self.files(), timeout)
+        return result
 
     def down(self, timeout: float) -> Result:
         """Stop and remove all containers of the project."""

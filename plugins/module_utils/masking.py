@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterable
+from typing import Iterable, Set
 
 MASK = "********"
 
@@ -28,8 +28,10 @@ _DOTNET_REPEATED = re.compile(
     r"(?<=Exception: )\S.*?(?= is not a valid value for )|(?<=[Ss]tring ')(?! *was not).*?(?=' was not )"
 )
 
-# Shorter values ("1", "true", "EU") are in every text; to mask them would censor it without hiding anything.
+# Shorter values ("1", "EU") are in every text, and these words in every result; to mask them would censor it without
+# hiding anything, and turn a false "changed" into a text that counts as true.
 _SHORTEST = 4
+_EVERYDAY = ("true", "false", "none", "null")
 
 
 def looks_secret(key: str) -> bool:
@@ -38,13 +40,18 @@ def looks_secret(key: str) -> bool:
     return bool(_SECRET_ANYWHERE.search(key)) or any(_SECRET_NAME.search(part) for part in parts if part)
 
 
+def maskable(values: Iterable[str]) -> Set[str]:
+    """Those of ``values`` that can be hidden wherever they occur: four characters or more, and no everyday word."""
+    return {value for value in values if len(value) >= _SHORTEST and value.lower() not in _EVERYDAY}
+
+
 def mask_text(text: str, secrets: Iterable[str]) -> str:
     """Replace each secret in ``text``, and whatever value .NET says it could not convert, by ``MASK``.
 
-    Secrets under four characters are left alone, longer ones go first, so that one inside another leaves no rest.
+    Secrets that are not ``maskable`` are left alone, longer ones go first, so that one inside another leaves no rest.
     """
     hidden = {*secrets, *_DOTNET_VALUE.findall(text)}
     text = _DOTNET_VALUE.sub(MASK, _DOTNET_REPEATED.sub(MASK, text))
-    for secret in sorted((one for one in hidden if len(one) >= _SHORTEST), key=len, reverse=True):
+    for secret in sorted(maskable(hidden), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text

@@ -115,6 +115,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_spec
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration import DurationError, parse_duration
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.lock import LockError, server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.masking import maskable
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.override_file import OverrideFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.settings import SettingsError
 
@@ -123,9 +124,8 @@ def main():
     module = AnsibleModule(argument_spec={**HOST_OPTIONS, **SETTINGS_OPTIONS}, supports_check_mode=True)
     params = module.params
     request = request_from(params)
-    # Nothing below returns a secret value. Masking by text as well would only garble the result wherever a short
-    # secret, such as "e", happens to occur in it.
-    module.no_log_values.clear()
+    # Ansible masks by text: a short secret, such as "e", would garble the result wherever it happens to occur in it.
+    module.no_log_values = maskable(module.no_log_values)
     try:
         file = OverrideFile(params["bwdata"], params["file"], module.atomic_move, module.tmpdir)
         with server_lock(params["bwdata"], parse_duration(params["lock_timeout"])):

@@ -218,6 +218,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration impo
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.engine import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.lock import LockError, server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.masking import maskable
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.override_file import OverrideFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.server_state import (
     Options,
@@ -246,6 +247,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     request = request_from(module.params)
+    # Ansible masks by text: a short secret, such as "e", would garble the result wherever it happens to occur in it.
+    module.no_log_values = maskable(module.no_log_values)
     try:
         run(module, request)
     except EXPECTED as error:

@@ -55,7 +55,7 @@ EXAMPLES = r"""
 - name: Show the last failure
   ansible.builtin.debug:
     msg: "{{ bitwarden_sync_log.failures[-1].message }} {{ bitwarden_sync_log.failures[-1].advice }}"
-  when: bitwarden_sync_log.failures
+  when: bitwarden_sync_log.failures | length > 0
 """
 
 RETURN = r"""

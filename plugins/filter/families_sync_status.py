@@ -1,0 +1,119 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: families_sync_status
+short_description: Sum up what the steps of a Families sync returned
+version_added: 0.1.0
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+description:
+  - Turns the results of the steps into the fact C(bitwarden_status) of one host.
+  - The role P(selfhosted.bitwarden.families_sync#role) uses it; a playbook that calls the modules itself can, too.
+options:
+  _input:
+    description:
+      - The results by step.
+      - C(server) of M(selfhosted.bitwarden.server), C(info) of M(selfhosted.bitwarden.organization_info),
+        C(billing) of M(selfhosted.bitwarden.billing_sync), C(license) of M(selfhosted.bitwarden.license_sync).
+      - A step that did not run is left out or empty.
+    type: dict
+    required: true
+  problem:
+    description: What went wrong on the host. Empty where nothing did.
+    type: str
+    default: ""
+seealso:
+  - plugin: selfhosted.bitwarden.fleet_table
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Look at the organization
+  selfhosted.bitwarden.organization_info:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+  register: info
+
+- name: Note the state of the server
+  ansible.builtin.set_fact:
+    bitwarden_status: "{{ {'info': info} | selfhosted.bitwarden.families_sync_status }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The state of the host after the steps; in check mode as it would be, as far as that can be told.
+    - A value is null, and C(last_sync) and C(license_expires) are absent, where no step could tell.
+  type: dict
+  sample:
+    version: 2026.8.0
+    cloud_communication: true
+    token: true
+    last_sync: "2026-11-22T14:16:19Z"
+    license_expires: "2027-12-28T00:00:00Z"
+    changed: false
+    restarted: false
+    problem: ""
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+STEPS = ("server", "info", "billing", "license")
+
+
+def families_sync_status(results: Mapping[str, Mapping[str, Any]], problem: str = "") -> dict[str, Any]:
+    """Return ``bitwarden_status`` of the steps' results."""
+    if not isinstance(results, Mapping) or set(results) - set(STEPS):
+        raise AnsibleFilterError(f"families_sync_status needs a dictionary of results with the keys {', '.join(STEPS)}")
+    server, info, billing, license_ = (results.get(step) or {} for step in STEPS)
+    connection = _part(billing, "connection").get("after") or _part(info, "connection")
+    status: dict[str, Any] = {
+        "version": info.get("version") or server.get("version"),
+        "cloud_communication": _cloud_communication(server, info),
+        "token": connection.get("billing_sync_token_set", False if info.get("reachable") else None),
+        "changed": any(bool(result.get("changed")) for result in (server, info, billing, license_)),
+        "restarted": bool(server.get("restarted")),
+        "problem": problem,
+    }
+    if info.get("reachable"):
+        status["last_sync"] = info.get("last_license_sync")
+        status["license_expires"] = _part(info, "license").get("expires")
+    # The billing step can set the last sync back to never.
+    if _part(billing, "connection").get("after"):
+        status["last_sync"] = billing["connection"]["after"].get("last_license_sync")
+    for key, name in (("last_sync", "last_license_sync"), ("license_expires", "license_expires")):
+        # A prediction knows no time after the sync: what stands is that of before.
+        times = _part(license_, name)
+        if times:
+            status[key] = times.get("after") or times.get("before")
+    return status
+
+
+def _cloud_communication(server: Mapping[str, Any], info: Mapping[str, Any]) -> bool | None:
+    """What the running server says, unless the server step (in check mode) has only said that it would switch it on."""
+    for change in server.get("changes") or []:
+        if str(change.get("key", "")).lower().endswith("enablecloudcommunication"):
+            return bool(change.get("action") != "removed")
+    value = info.get("cloud_communication")
+    return None if value is None else bool(value)
+
+
+def _part(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return result.get(name) or {}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"families_sync_status": families_sync_status}
