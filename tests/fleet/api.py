@@ -1,0 +1,244 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What tests use of the running fleet: hosts, clouds, the registry, and the faults that can be switched on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from pathlib import PurePosixPath
+from typing import Dict, cast
+
+from . import data, inventory, keys, names
+from .containers import seeds
+from .control import Control
+from .registry_client import RegistryClient
+from .shell import FleetError, docker, run
+
+__all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "host", "hosts", "registry", "secrets"]
+_CLOUD_NGINX = ("nginx", "-c", "/opt/cloud/nginx.conf")
+_INITIAL_STATE = "/usr/local/lib/bwfleet/initial_state.py"
+
+
+class Host:
+    """A host of the fleet, for instance ``host("bw1")``."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._name = names.HOSTS[name]
+        self.ip = self._name.address
+        self.url = self._name.url
+        self.region = self._name.region
+        self.container = self._name.container
+        #: Control endpoints of its own server: ``host.control("last-sync", {"organization": …, "days_ago": 8})``.
+        self.control = Control(self.ip)
+
+    @property
+    def data(self) -> data.HostData:
+        """Its users, organization, installation and secrets."""
+        return data.load().hosts[self.name]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """All inventory variables, also those of its groups."""
+        region = {"bitwarden_region": self.region.upper()}
+        return {**inventory.common(), **region, **inventory.host_variables(data.load(), self.name)}
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud of its region."""
+        return Cloud(self.region)
+
+    def ssh(
+        self, command: str, user: str = "root", stdin: str = "", check: bool = True, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``command`` over SSH, as Ansible would come. A failure is a `FleetError` unless ``check`` is false."""
+        options = shlex.split(inventory.common()["ansible_ssh_common_args"])
+        login = ["ssh", "-i", str(keys.SSH_KEY), "-o", "BatchMode=yes", *options, f"{user}@{self.ip}", command]
+        done = run(login, stdin=stdin.encode(), check=check, timeout=timeout)
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def execute(self, *command: str, user: str = "root", stdin: bytes | None = None, check: bool = True) -> str:
+        """Run a program on the host past SSH (quicker); returns its standard output."""
+        done = docker("exec", "-i", f"--user={user}", self.container, *command, stdin=stdin or b"", check=check)
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+    def read(self, path: str) -> str:
+        """Content of a file on the host; a relative path is below ``bwdata``."""
+        return self.execute("cat", self._absolute(path))
+
+    def write(self, path: str, content: str | bytes) -> None:
+        """Replace the content of a file on the host; owner and mode stay (a new one belongs to its folder's owner)."""
+        script = 'test -e "$1" || install -m 0600 -o "$2" -g "$2" /dev/null "$1"; cat > "$1"'
+        target = self._absolute(path)
+        owner = self.execute("stat", "-c", "%U", str(PurePosixPath(target).parent)).strip()
+        data_ = content.encode() if isinstance(content, str) else content
+        self.execute("sh", "-c", script, "sh", target, owner, stdin=data_)
+
+    def docker(self, *arguments: str, check: bool = True) -> str:
+        """The host's own engine."""
+        return self.execute("docker", *arguments, check=check)
+
+    def container_env(self, service: str) -> dict[str, str]:
+        """The environment that a service's container was created with."""
+        found = json.loads(self.docker("inspect", f"bitwarden-{service}"))[0]["Config"]["Env"]
+        return dict(cast(str, line).split("=", 1) for line in found)
+
+    def containers(self) -> dict[str, dict[str, object]]:
+        """Service -> ``id``, ``status``, ``health`` (None without a check), ``restarts``, ``started`` and ``image``."""
+        label = f"label=com.docker.compose.project.working_dir={names.BWDATA}/docker"
+        ids = self.docker("ps", "-aq", "--filter", label).split()
+        described: list[dict[str, dict[str, object]]] = json.loads(self.docker("inspect", *ids)) if ids else []
+        return {
+            str(cast(Dict[str, str], one["Config"]["Labels"])["com.docker.compose.service"]): {
+                "id": one["Id"],
+                "status": one["State"]["Status"],
+                "health": cast(Dict[str, str], one["State"].get("Health") or {}).get("Status"),
+                "restarts": one["RestartCount"],
+                "started": one["State"]["StartedAt"],
+                "image": one["Config"]["Image"],
+            }
+            for one in described
+        }
+
+    def script(self, *arguments: str, user: str = "bitwarden", stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """``bitwarden.sh`` over SSH, whatever its exit status."""
+        command = f"cd {names.BITWARDEN} && ./bitwarden.sh {shlex.join(arguments)}"
+        return self.ssh(command, user=user, stdin=stdin, check=False, timeout=300)
+
+    def containers_network(self, mode: str) -> None:
+        """``refuse`` or ``drop`` what containers send out of the host (the host itself still can); ``open`` again."""
+        self.execute("containers-network", mode)
+
+    def engine(self, what: str) -> None:
+        """``stop`` or ``start`` the host's engine."""
+        self.execute("engine", what)
+
+    def stop(self) -> None:
+        """Switch the host off: nobody answers at its address."""
+        docker("stop", "-t", "3", self.container)
+
+    def start(self) -> None:
+        """Switch it on; its stack comes up by itself."""
+        docker("start", self.container)
+        self.wait()
+
+    def wait(self, seconds: float = 90) -> None:
+        """Until Api and Identity answer."""
+        self.control.wait(self.name, seconds)
+
+    def use_version(self, version: str) -> None:
+        """Put the installation on another version (`service_images.older`), as if it had never been updated."""
+        for path in (f"{names.BITWARDEN}/bitwarden.sh", "docker/docker-compose.yml"):
+            self.write(path, self.read(path).replace(names.VERSION, version))
+        self.script("restart")
+        self.wait()
+
+    def reset(self) -> str:
+        """Back to the state after set-up, here and in the cloud; returns what had to be restarted, or ``kept``."""
+        docker("start", self.container)
+        registry().start()
+        self.cloud.start()
+        self.engine("start")
+        self.containers_network("open")
+        touched = self.execute("python3", _INITIAL_STATE, "restore").strip()
+        try:
+            self.wait(20)
+        except FleetError:
+            # Containers as they should be, made by a test at addresses that nginx does not know.
+            self.docker("restart", "--time", "2", "bitwarden-nginx")
+            self.wait()
+        fleet = data.load()
+        self.control("reset", {"seed": seeds(fleet)[self.name]})
+        self.control("requests", method="DELETE")
+        self.cloud.forget(self)
+        return touched
+
+    def _absolute(self, path: str) -> str:
+        return path if path.startswith("/") else f"{names.BWDATA}/{path}"
+
+
+class Cloud:
+    """The cloud of a region (``us``, ``eu``)."""
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self.container = names.CLOUDS[region].container
+        self.ip = names.CLOUDS[region].address
+        #: Control endpoints: ``cloud.control("faults", {"path": "/connect/token", "status": 503})``.
+        self.control = Control(self.ip)
+
+    def stop(self, how: str = "refused") -> None:
+        """``refused``: connections to the cloud are; ``unknown``: its names are not known any more."""
+        if how == "unknown":
+            docker("stop", "-t", "1", self.container)
+        else:
+            docker("exec", self.container, *_CLOUD_NGINX, "-s", "stop", check=False)
+
+    def start(self) -> None:
+        """Available again (its data is kept)."""
+        docker("start", self.container)
+        if not self.control.answers():
+            docker("exec", self.container, *_CLOUD_NGINX, check=False)
+        self.control.wait(self.container, 30)
+
+    def reset(self) -> None:
+        """Everything back to the state after set-up."""
+        self.control("reset", {"seed": seeds(data.load())[self.container]})
+        self.control("limiter", {"on": True, "scale": 0.1})
+        self.control("requests", method="DELETE")
+
+    def forget(self, one: Host) -> None:
+        """What tests did to a host's organization and installation is undone; faults and the limiter are cleared."""
+        fleet = data.load()
+        organization = data.cloud_organization(fleet, one.name)
+        changed = {key: organization[key] for key in ("enabled", "subscription", "license_key", "expires", "api_keys")}
+        self.control("organization", {"organization": organization["id"], **changed})
+        installation = one.data.installation
+        body = {"installation": installation["id"], "enabled": True, "key": installation["key"]}
+        self.control("installation", body)
+        self.control("faults", method="DELETE")
+        self.control("clock", {"shift": 0})
+        self.control("limiter", {"on": True, "scale": 0.1})
+
+
+class Registry:
+    """Where the hosts pull from."""
+
+    def stop(self) -> None:
+        """Every pull is refused from now on."""
+        docker("exec", names.REGISTRY_CONTAINER, "/opt/registry/registry.sh", "off")
+
+    def start(self) -> None:
+        """Pulls work again."""
+        docker("start", names.REGISTRY_CONTAINER)
+        docker("exec", names.REGISTRY_CONTAINER, "/opt/registry/registry.sh", "on")
+        RegistryClient(f"{names.REGISTRY_ADDRESS}:5000").wait(20)
+
+
+def host(name: str) -> Host:
+    """The host ``bw1`` … ``bw4``."""
+    return Host(name)
+
+
+def hosts() -> list[Host]:
+    """All hosts."""
+    return [Host(name) for name in names.HOSTS]
+
+
+def cloud(region: str) -> Cloud:
+    """The cloud ``us`` or ``eu``."""
+    return Cloud(region)
+
+
+def registry() -> Registry:
+    """The registry."""
+    return Registry()
+
+
+def secrets() -> dict[str, str]:
+    """Every secret of the fleet by name, for instance ``bw1.billing_sync_token``."""
+    return cast(Dict[str, str], json.loads(data.SECRETS.read_text()))

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""On a host: remember what the freshly set-up stack looks like, and bring files and containers back to that.
+
+``remember``: note the environment and image of every container.
+``restore``: files as at set-up; containers that differ are created anew; prints ``kept`` or the services touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Iterable
+
+HOME = Path("/usr/local/lib/bwfleet")
+PRISTINE = HOME / "pristine.tar"
+REMEMBERED = HOME / "containers.json"
+BITWARDEN = Path("/opt/bitwarden")
+BWDATA = BITWARDEN / "bwdata"
+# Folders that hold only what set-up laid there (bwdata/core has the server's data, which its own reset empties).
+OWNED = ("env", "docker", "nginx", "ssl", "ca-certificates", "scripts")
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def compose(*arguments: str) -> None:
+    command = ["docker", "compose", "--progress", "plain", *arguments]
+    subprocess.run(
+        ["setpriv", "--reuid=bitwarden", "--regid=bitwarden", "--init-groups", "--reset-env", *command],
+        check=True, cwd=BWDATA / "docker", stdin=subprocess.DEVNULL, stdout=sys.stderr,
+    )  # fmt: skip
+
+
+def containers() -> dict[str, object]:
+    """Service -> what its container was made of; a container that is not running counts as absent."""
+    label = f"label=com.docker.compose.project.working_dir={BWDATA}/docker"
+    ids = docker("ps", "--all", "--quiet", "--filter", label).split()
+    found: dict[str, object] = {}
+    for container in json.loads(docker("inspect", *ids)) if ids else []:
+        state = container["State"]
+        if state["Running"] and not state["Restarting"] and not state["Paused"]:
+            config = container["Config"]
+            binds = sorted(container["HostConfig"]["Binds"] or [])
+            service = config["Labels"]["com.docker.compose.service"]
+            found[service] = [sorted(config["Env"]), container["Image"], config["Image"], binds]
+    return found
+
+
+def restore_files() -> None:
+    for folder in OWNED:
+        shutil.rmtree(BWDATA / folder, ignore_errors=True)
+    for path in (*BITWARDEN.iterdir(), *BWDATA.iterdir()):
+        if path.is_file() or path.is_symlink():
+            path.unlink()
+    with tarfile.open(PRISTINE) as archive:
+        archive.extractall("/", filter="fully_trusted")
+    for home in (Path("/root"), *Path("/home").iterdir()):
+        shutil.rmtree(home / ".ansible", ignore_errors=True)
+    # Emptied, not removed: the log daemon keeps it open.
+    os.truncate("/var/log/syslog", 0)
+
+
+def remove_strangers(services: Iterable[str]) -> None:
+    """Containers of tests (another data folder, say) that would hold names or ports."""
+    known = {f"bitwarden-{service}" for service in services}
+    strangers = [name for name in docker("ps", "--all", "--format", "{{.Names}}").split() if name not in known]
+    if strangers:
+        docker("rm", "--force", "--volumes", *strangers)
+
+
+def restore() -> list[str]:
+    restore_files()
+    wanted = json.loads(REMEMBERED.read_text())
+    remove_strangers(wanted)
+    now = containers()
+    differing = sorted(service for service in wanted if now.get(service) != wanted[service])
+    if not differing:
+        return []
+    if len(differing) > len(wanted) // 2:
+        compose("down", "--remove-orphans", "--timeout", "5")
+    # Those with a fixed name may also belong to another project.
+    left = set(docker("ps", "--all", "--format", "{{.Names}}").split())
+    in_the_way = left.intersection(f"bitwarden-{service}" for service in differing)
+    if in_the_way:
+        docker("rm", "--force", *in_the_way)
+    compose("up", "--detach", "--remove-orphans", "--pull", "never")
+    if "nginx" not in differing:
+        # It knows the addresses of the others from when it was started.
+        docker("restart", "--time", "2", "bitwarden-nginx")
+    return differing
+
+
+def main() -> int:
+    if sys.argv[1:] == ["remember"]:
+        REMEMBERED.write_text(json.dumps(containers()))
+    elif sys.argv[1:] == ["restore"]:
+        print(" ".join(restore()) or "kept")
+    else:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

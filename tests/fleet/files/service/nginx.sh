@@ -1,0 +1,2 @@
+#!/bin/sh
+exec nginx -c /usr/local/bin/nginx.conf

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a host as they are laid into its container before it starts."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from typing import NamedTuple
+
+from ..standin.setup_rewrite import rewrite
+from . import data, keys, names
+from .data import FleetData, HostData
+from .files.setup.generated_files import GLOBAL_ENV, MSSQL_ENV, compose_file, nginx_site
+
+_OWNER = names.USERS["bitwarden"]
+_PREFIX = "globalSettings__"
+_FOLDERS = (
+    "ca-certificates core core/attachments core/licenses core/licenses/organization docker env identity letsencrypt"
+    " logs mssql mssql/backups mssql/data nginx scripts ssl web"
+)
+_LOGS = "admin api attachments events icons identity mssql nginx notifications sso web"
+
+# One moment for all files, so that equal files make equal containers.
+_INSTALLED = 1_767_225_600
+REGISTRY_COMMAND = ["/opt/registry/registry.sh"]
+
+
+class Entry(NamedTuple):
+    """A file (``content``) or folder (None) with its mode and the id of its user and group."""
+
+    path: str
+    content: bytes | None
+    mode: int
+    owner: int = 0
+
+
+def host_tar(fleet: FleetData, name: str) -> bytes:
+    """Everything that a host container gets, as a tar of its root."""
+    pristine = tar(bitwarden(fleet, fleet.hosts[name]))
+    home = "usr/local/lib/bwfleet"
+    engine = {"insecure-registries": [names.REGISTRY], "storage-driver": "overlay2", "log-opts": {"max-size": "5m"}}
+    entries = [
+        Entry(home, None, 0o700),
+        Entry(f"{home}/pristine.tar", pristine, 0o600),
+        Entry(f"{home}/initial_state.py", _file("host/initial_state.py"), 0o755),
+        Entry("usr/local/bin/entrypoint.sh", _file("host/entrypoint.sh"), 0o755),
+        Entry("usr/local/bin/engine", _file("host/engine"), 0o755),
+        Entry("usr/local/bin/containers-network", _file("host/containers-network"), 0o755),
+        Entry("etc/docker", None, 0o755),
+        Entry("etc/docker/daemon.json", json.dumps(engine).encode(), 0o644),
+        Entry("etc/ssh/ssh_host_ed25519_key", keys.host_key(name), 0o600),
+        Entry("etc/ssh/sshd_config.d/fleet.conf", _file("host/sshd.conf"), 0o644),
+    ]
+    for user, number in names.USERS.items():
+        folder = "root/.ssh" if user == "root" else f"home/{user}/.ssh"
+        entries.append(Entry(folder, None, 0o700, number))
+        entries.append(Entry(f"{folder}/authorized_keys", keys.user_public_key(), 0o600, number))
+    return tar([*entries, *bitwarden(fleet, fleet.hosts[name])])
+
+
+def registry_tar() -> bytes:
+    """Everything that the registry's container gets."""
+    return tar(
+        [
+            Entry("opt/registry", None, 0o755),
+            Entry("opt/registry/config.yml", _file("registry/config.yml"), 0o644),
+            Entry("opt/registry/no_names.py", _file("registry/no_names.py"), 0o644),
+            Entry("opt/registry/registry.sh", _file("registry/registry.sh"), 0o755),
+        ]
+    )
+
+
+def cloud_tar(fleet: FleetData, region: str) -> bytes:
+    """Everything that a cloud's container gets."""
+    cloud = names.CLOUDS[region]
+    entries = [
+        Entry("opt/cloud", None, 0o700),
+        Entry("opt/cloud/cloud.sh", _file("cloud/cloud.sh"), 0o755),
+        Entry("opt/cloud/nginx.conf", _file("cloud/nginx.conf"), 0o644),
+        Entry("opt/cloud/certificate.crt", keys.certificate(cloud.container), 0o644),
+        Entry("opt/cloud/private.key", keys.private_key(cloud.container), 0o600),
+        Entry("opt/cloud/seed.json", json.dumps(data.cloud_seed(fleet, region)).encode(), 0o600),
+    ]
+    for path in sorted(names.STANDIN.rglob("*")):
+        if path.suffix in {".py", ".json"}:
+            target = f"opt/standin/{path.relative_to(names.STANDIN).as_posix()}"
+            entries.append(Entry(target, path.read_bytes(), 0o644))
+    return tar(entries)
+
+
+def bitwarden(fleet: FleetData, host: HostData) -> list[Entry]:
+    """``/opt/bitwarden`` of a freshly installed server: cloud communication off, never synced."""
+    address = names.HOSTS[host.name].address
+    url = names.HOSTS[host.name].url
+    folders = [*_FOLDERS.split(), *(f"logs/{service}" for service in _LOGS.split()), f"ssl/{address}"]
+    seed = json.dumps(data.host_seed(fleet, host.name)).encode()
+    password = host.settings["database_password"]
+    files = {
+        "config.yml": (f"url: {url}\npush_notifications: true\n".encode(), 0o644),
+        "env/uid.env": (f"LOCAL_UID={_OWNER}\nLOCAL_GID={_OWNER}\n".encode(), 0o600),
+        "env/global.override.env": (global_override(host, url), 0o600),
+        "env/mssql.override.env": (f"SA_PASSWORD={password}\n".encode(), 0o600),
+        "docker/global.env": (GLOBAL_ENV.encode(), 0o600),
+        "docker/mssql.env": (MSSQL_ENV.encode(), 0o600),
+        "docker/docker-compose.yml": (compose_file(names.VERSION).encode(), 0o644),
+        "nginx/default.conf": (nginx_site(url).encode(), 0o644),
+        f"ssl/{address}/certificate.crt": (keys.certificate(host.name), 0o644),
+        f"ssl/{address}/private.key": (keys.private_key(host.name), 0o600),
+        "ca-certificates/fleet.crt": (keys.CA.read_bytes(), 0o644),
+        "core/seed.json": (seed, 0o600),
+        "scripts/run.sh": (_file("bitwarden/run.sh"), 0o755),
+    }
+    home = names.BITWARDEN.lstrip("/")
+    bwdata = names.BWDATA.lstrip("/")
+    return [
+        Entry(home, None, 0o700, _OWNER),
+        Entry(f"{home}/bitwarden.sh", _file("bitwarden/bitwarden.sh"), 0o755, _OWNER),
+        Entry(bwdata, None, 0o755, _OWNER),
+        *(Entry(f"{bwdata}/{folder}", None, 0o755, _OWNER) for folder in folders),
+        *(Entry(f"{bwdata}/{path}", content, mode, _OWNER) for path, (content, mode) in files.items()),
+    ]
+
+
+def global_override(host: HostData, url: str) -> bytes:
+    """``global.override.env`` as the installer leaves it."""
+    settings = host.settings
+    known: dict[str, str] = {
+        "baseServiceUri__vault": url,
+        "baseServiceUri__cloudRegion": host.region.upper(),
+        "sqlServer__connectionString": '"Data Source=tcp:mssql,1433;Initial Catalog=vault;Persist Security Info=False;'
+        f"User ID=sa;Password={settings['database_password']};Multiple Active Result Sets=False;Connect Timeout=30;"
+        'Encrypt=True;Trust Server Certificate=True"',
+        "identityServer__certificatePassword": settings["certificate_password"],
+        "internalIdentityKey": settings["internal_identity_key"],
+        "oidcIdentityClientKey": settings["oidc_identity_client_key"],
+        "duo__aKey": settings["duo_a_key"],
+        "installation__id": host.installation["id"],
+        "installation__key": host.installation["key"],
+        "mail__smtp__password": settings["smtp_password"],
+    }
+    lines = "".join(f"{_PREFIX}{key}={value}\n" for key, value in known.items())
+    return rewrite(lines.encode(), {"url": url, "push_notifications": True})
+
+
+def tar(entries: list[Entry]) -> bytes:
+    """The entries as an uncompressed tar; equal entries give equal bytes."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for entry in entries:
+            header = tarfile.TarInfo(entry.path)
+            header.mtime = _INSTALLED
+            header.mode, header.uid, header.gid = entry.mode, entry.owner, entry.owner
+            if entry.content is None:
+                header.type = tarfile.DIRTYPE
+                archive.addfile(header)
+            else:
+                header.size = len(entry.content)
+                archive.addfile(header, io.BytesIO(entry.content))
+    return target.getvalue()
+
+
+def _file(path: str) -> bytes:
+    return (names.FILES / path).read_bytes()

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The images of Bitwarden's services and of its setup tool, as their registry has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Mapping
+
+from . import names
+from .base_image import Base
+from .registry_client import RegistryClient, layer_from_file, layer_of
+
+_SECOND = 1_000_000_000
+_ALIVE = "curl -f http://localhost:5000/alive || exit 1"
+# The commands of the real images' health checks. Times are left to the engine: first probe after 30 s.
+HEALTH_CHECKS: dict[str, str] = {
+    **dict.fromkeys(("api", "admin", "events", "notifications", "sso", "attachments", "web"), _ALIVE),
+    "identity": "curl -f http://localhost:5000/.well-known/openid-configuration || exit 1",
+    "nginx": "curl -f --insecure https://localhost:8443/alive || curl -f http://localhost:8080/alive || exit 1",
+    "mssql": "/healthcheck.sh",
+    # The real one asks for an icon of a site on the Internet, which the fleet has no way to.
+    "icons": "curl -f http://localhost:5000/google.com/icon.png || exit 1",
+}
+_ENVIRONMENT = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONUNBUFFERED=1"]
+_STANDIN = [
+    "PYTHONPATH=/opt",
+    "PYTHONDONTWRITEBYTECODE=1",
+    "ASPNETCORE_ENVIRONMENT=Production",
+    "STANDIN_CONTROL=1",
+    "STANDIN_DELAY_SCALE=0.05",
+    "STANDIN_CLOUD_TIMEOUT=10",
+]
+
+
+def publish(base: Base, client: RegistryClient) -> dict[str, str]:
+    """Put all images into the registry; returns name -> digest. What is there already is not sent again."""
+    rootfs = layer_from_file(base.layer, base.diff_id)
+    programs = layer_of({**_tree("usr/local/bin", names.FILES / "service"), **_alive()})
+    standin = layer_of({**_tree("opt/standin", names.STANDIN, ".py", ".json"), **_setup()})
+    tags = [names.VERSION, *names.OLDER_VERSIONS]
+    # api first: the others' layers are then mounted from it.
+    order = sorted([*names.SERVICES, "setup"], key=lambda service: service != "api")
+    layers = [rootfs, programs, standin]
+    return {service: client.push(f"bitwarden/{service}", tags, layers, image_config(service)) for service in order}
+
+
+def image_config(service: str) -> dict[str, object]:
+    """What the image's Dockerfile would say."""
+    environment = list(_ENVIRONMENT)
+    if service in {"api", "identity", "setup"}:
+        environment += [*_STANDIN, f"STANDIN_SERVICE={service}"]
+    config: dict[str, object] = {
+        "Env": environment,
+        "Entrypoint": ["/usr/bin/tini", "--", f"/usr/local/bin/{_program(service)}"],
+        "WorkingDir": "/",
+        "Labels": {"com.bitwarden.project": service},
+    }
+    if service in HEALTH_CHECKS:
+        config["Healthcheck"] = {"Test": ["CMD-SHELL", HEALTH_CHECKS[service]]}
+        if service == "mssql":
+            config["Healthcheck"] = {"Test": ["CMD-SHELL", HEALTH_CHECKS[service]], "StartPeriod": 120 * _SECOND}
+    return config
+
+
+def _program(service: str) -> str:
+    if service in {"api", "identity"}:
+        return "standin.sh"
+    return f"{service}.sh" if service in {"mssql", "nginx", "setup"} else "light.sh"
+
+
+def _tree(prefix: str, folder: Path, *suffixes: str) -> dict[str, tuple[bytes, int]]:
+    found: dict[str, tuple[bytes, int]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (not suffixes or path.suffix in suffixes) and "__pycache__" not in path.parts:
+            mode = 0o755 if path.suffix == ".sh" else 0o644
+            found[f"{prefix}/{path.relative_to(folder).as_posix()}"] = (path.read_bytes(), mode)
+    return found
+
+
+def _setup() -> Mapping[str, tuple[bytes, int]]:
+    return _tree("opt/setup", names.FILES / "setup")
+
+
+def _alive() -> Mapping[str, tuple[bytes, int]]:
+    return {
+        "srv/alive": (b"alive\n", 0o644),
+        "srv/index.html": (b"<!doctype html><title>Bitwarden</title>\n", 0o644),
+        "backup-db.sh": ((names.FILES / "service" / "backup-db.sh").read_bytes(), 0o755),
+        "healthcheck.sh": (b"#!/bin/sh\ntest -e /tmp/ready\n", 0o755),
+    }
+
+
+def older(version: str | None) -> list[str]:
+    """The tags older than ``version`` (default: the current one), newest first."""
+    known = [names.VERSION, *names.OLDER_VERSIONS]
+    return known[known.index(version or names.VERSION) + 1 :]

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet behaves as a real server was measured to, or every test on top of it proves nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Iterator
+
+import pytest
+
+from tests import fleet
+from tests.fleet import names
+
+pytestmark = pytest.mark.fleet
+OVERRIDE = "env/global.override.env"
+CLOUD = "globalSettings__enableCloudCommunication"
+READERS = {"api", "identity", "sso", "admin", "notifications", "events"}
+
+
+@pytest.fixture
+def host() -> Iterator[fleet.Host]:
+    """A host as after set-up, and so again afterwards."""
+    one = fleet.host("bw4")
+    one.reset()
+    yield one
+    one.reset()
+
+
+def restart(host: fleet.Host) -> None:
+    done = host.script("restart")
+    assert done.returncode == 0, done.stderr
+
+
+def running(host: fleet.Host) -> set[str]:
+    return {service for service, container in host.containers().items() if container["status"] == "running"}
+
+
+@pytest.mark.parametrize(("user", "groups"), [("root", "root"), ("admin", "admin"), ("bitwarden", "bitwarden docker")])
+def test_users_come_in_by_key(host: fleet.Host, user: str, groups: str) -> None:
+    assert host.ssh("id -nG", user=user).stdout.split() == groups.split()
+
+
+def test_root_is_asked_and_nothing_happens_without_an_answer(host: fleet.Host) -> None:
+    before = host.containers()
+    assert host.script("restart", user="root").returncode == 1
+    assert host.containers() == before
+
+
+def test_unknown_command_is_no_error(host: fleet.Host) -> None:
+    assert host.script("frobnicate").returncode == 0
+
+
+def test_restart_answered_by_root_makes_all_containers_anew(host: fleet.Host) -> None:
+    before = {container["id"] for container in host.containers().values()}
+    assert host.script("restart", user="root", stdin="y\n").returncode == 0
+    after = host.containers()
+    assert set(after) == set(names.SERVICES)
+    assert before.isdisjoint(container["id"] for container in after.values())
+    host.wait()
+
+
+def test_failed_pull_is_status_18_with_everything_down(host: fleet.Host) -> None:
+    fleet.registry().stop()
+    try:
+        assert [host.script("restart").returncode for _ in range(2)] == [18, 18]
+        assert not host.containers()
+        host.ssh(f"cd {names.BWDATA}/docker && docker compose up -d", user="bitwarden")
+        assert running(host) == set(names.SERVICES)
+    finally:
+        fleet.registry().start()
+
+
+def test_no_engine_is_status_1(host: fleet.Host) -> None:
+    host.engine("stop")
+    try:
+        assert host.script("restart").returncode == 1
+    finally:
+        host.engine("start")
+
+
+def test_settings_reach_their_readers_only_when_containers_are_made(host: fleet.Host) -> None:
+    host.write(OVERRIDE, host.read(OVERRIDE) + f"{CLOUD}=true\n")
+    host.docker("restart", "--time", "2", "bitwarden-api")
+    assert CLOUD not in host.container_env("api")
+    restart(host)
+    assert {service for service in names.SERVICES if host.container_env(service).get(CLOUD) == "true"} == READERS
+
+
+def test_rebuild_rewrites_and_leaves_the_stack_down(host: fleet.Host) -> None:
+    host.write(OVERRIDE, "# a note\n" + host.read(OVERRIDE).replace("cloudRegion=US\n", "cloudRegion=US\n\nodd=1\n"))
+    assert host.script("rebuild").returncode == 0
+    assert not host.containers()
+    lines = host.read(OVERRIDE).splitlines()
+    assert lines[-1] == "odd=1"
+    assert "# a note" not in lines
+    assert host.execute("stat", "-c", "%a %U", f"{names.BWDATA}/{OVERRIDE}").split() == ["600", "bitwarden"]
+
+
+def test_override_compose_file_and_other_data_folder_are_used(host: fleet.Host) -> None:
+    other = f"{names.BITWARDEN}/other"
+    host.ssh(f"cp -a {names.BWDATA} {other}", user="bitwarden")
+    environment = 'services:\n  api:\n    environment:\n      odd: "1"\n'
+    host.write(f"{other}/docker/docker-compose.override.yml", environment)
+    assert host.script("stop").returncode == 0
+    assert host.script("start", other).returncode == 0
+    assert host.container_env("api")["odd"] == "1"
+
+
+def test_a_value_that_kills_the_real_server_kills_api_and_identity(host: fleet.Host) -> None:
+    host.write(OVERRIDE, host.read(OVERRIDE) + f"{CLOUD}=yes\n")
+    assert host.script("restart").returncode == 0
+    containers = host.containers()
+    for _ in range(50):
+        containers = host.containers()
+        if all(containers[service]["restarts"] for service in ("api", "identity")):
+            break
+    assert all(containers[service]["restarts"] for service in ("api", "identity"))
+    assert not host.control.answers()
+
+
+def test_older_installation_can_be_updated(host: fleet.Host) -> None:
+    compose = "docker/docker-compose.yml"
+    host.write(compose, host.read(compose).replace(names.VERSION, names.OLDER_VERSIONS[0]))
+    done = host.script("update")
+    assert done.returncode == 0, done.stderr
+    assert host.containers()["api"]["image"] == f"{names.REGISTRY}/bitwarden/api:{names.VERSION}"
+    assert "not needed" in host.script("update").stdout
+
+
+def test_containers_reach_the_cloud_and_nothing_else(host: fleet.Host) -> None:
+    def ask(name: str) -> int:
+        probe = f"docker exec bitwarden-api curl -sS --insecure --max-time 5 https://{name}/alive"
+        return host.ssh(probe, check=False).returncode
+
+    could_not_resolve, could_not_connect = 6, 7
+    assert ask("api.bitwarden.com") == 0
+    assert ask("vault.bitwarden.com") == could_not_resolve
+    host.containers_network("refuse")
+    assert ask("api.bitwarden.com") == could_not_connect
+    assert host.ssh("curl -sS --insecure https://api.bitwarden.com/alive").returncode == 0
+    host.containers_network("open")
+    host.cloud.stop("unknown")
+    assert ask("api.bitwarden.com") == could_not_resolve
+    host.cloud.start()
+
+
+def test_host_keys_are_checked() -> None:
+    options = fleet.host("bw1").variables["ansible_ssh_common_args"]
+    assert "StrictHostKeyChecking=yes" in options
+    known = subprocess.run(["ssh-keygen", "-lf", options.split("UserKnownHostsFile=")[1].split()[0]], check=True)
+    assert known.returncode == 0
+
+
+def test_secrets_are_all_different() -> None:
+    values = list(fleet.secrets().values())
+    assert len(values) == len(set(values)) >= len(names.HOSTS) * 10

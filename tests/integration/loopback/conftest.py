@@ -1,0 +1,49 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .standin_pair import NAME, OWNER, OWNER_KEY, Pair
+
+
+@pytest.fixture(scope="session")
+def running_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    pair = Pair(tmp_path_factory.mktemp("standin"))
+    yield pair
+    pair.stop()
+
+
+@pytest.fixture
+def pair(running_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """Both servers as at first: cloud communication on, no token, never synced."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "BW_CLIENTID", "BW_CLIENTSECRET"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    running_pair.reset()
+    return running_pair
+
+
+@pytest.fixture
+def params(pair: Pair) -> dict[str, Any]:
+    """The shared options, as Ansible hands them over."""
+    return {
+        "url": pair.server.url,
+        "api_url": None,
+        "identity_url": None,
+        "client_id": f"user.{OWNER}",
+        "client_secret": OWNER_KEY,
+        "organization": NAME,
+        "validate_certs": True,
+        "ca_path": None,
+        "client_cert": None,
+        "client_key": None,
+        "timeout": "10s",
+        "run_on": "controller",
+        "assume_ready": False,
+    }

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook on the fleet: from "never synced" to synced, and what a bad and an unreachable host do to a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Dict, List, Tuple
+
+import pytest
+
+from .ansible_run import ENVIRONMENTS, Run, playbook
+
+PLAYBOOK = "selfhosted.bitwarden.families_sync"
+HOSTS = ["bw1", "bw2", "bw3"]
+STEPS = ["server", "organization_info", "billing_sync", "license_sync"]
+# An address of the fleet's own network that nobody has: it can be routed, and does not answer.
+NOBODY = "10.213.87.250"
+
+
+def table(run: Run) -> Dict[str, List[str]]:
+    """The printed table: host -> its cells."""
+    rows = [[cell.strip() for cell in line.strip().strip('",').split("|")] for line in run.output.splitlines()]
+    return {row[0]: row for row in rows if len(row) == 8}
+
+
+def changed(run: Run) -> Dict[Tuple[str, str], bool]:
+    return {(host, step): bool(run.result(host, step).get("changed")) for host in HOSTS for step in STEPS}
+
+
+@pytest.mark.fleet
+@pytest.mark.parametrize("core", ENVIRONMENTS)
+def test_check_mode_predicts_the_run_and_a_second_one_changes_nothing(fresh, core):
+    hosts = [fresh(name) for name in HOSTS]
+    before = [host.read("env/global.override.env") for host in hosts]
+    limit = ("--limit", ",".join(HOSTS))
+
+    predicted = playbook(PLAYBOOK, *limit, "--check", "--diff", core=core).ok()
+    assert [host.read("env/global.override.env") for host in hosts] == before, "check mode wrote a file"
+    assert all(predicted.result(name, "organization_info")["last_license_sync"] is None for name in HOSTS)
+
+    done = playbook(PLAYBOOK, *limit, core=core).ok()
+    assert changed(done) == changed(predicted)
+    for host in hosts:
+        assert [changed(done)[host.name, step] for step in STEPS] == [True, False, True, True]
+        assert host.container_env("api")["globalSettings__enableCloudCommunication"] == "true"
+        row = table(done)[host.name]
+        assert row[2:4] == ["on", "set"] and row[4] not in ("never", "-") and row[6:] == ["yes", ""]
+
+    again = playbook(PLAYBOOK, *limit, core=core).ok()
+    assert set(changed(again).values()) == {False}
+    for name in HOSTS:
+        assert (again.recap(name)["changed"], again.recap(name)["skipped"]) == (0, 0)
+        # One module on the host; everything else is the controller's.
+        skipped = {task.action for task in again.tasks if task.host == name and task.status == "skipped"}
+        assert skipped <= {"ansible.builtin.meta"}, "the check between batches is the only one"
+        assert len(again.of(name, "server")) == 1
+        assert table(again)[name][4] == table(done)[name][4], "the last sync moved in a run that changed nothing"
+
+
+@pytest.mark.fleet
+def test_a_bad_and_an_unreachable_host_do_not_stop_the_others(fresh, tmp_path):
+    for name in ("bw1", "bw2", "bw3", "bw4"):
+        fresh(name)
+    more = tmp_path / "more.yml"
+    more.write_text(json.dumps({"bitwarden": {"hosts": {
+        "bw4": {"bitwarden_billing_sync_token": "a-token-that-the-cloud-does-not-know"},
+        "bw5": {"ansible_host": NOBODY, "bitwarden_url": f"https://{NOBODY}", "bitwarden_billing_sync_token": "none",
+                "ansible_ssh_timeout": 5},
+    }}}))  # fmt: skip
+    run = playbook(PLAYBOOK, "-i", str(more))
+    assert run.status != 0
+    rows = table(run)
+    assert [rows[name][7] for name in ("bw1", "bw2", "bw3")] == ["", "", ""]
+    assert all(rows[name][4] not in ("never", "-") for name in ("bw1", "bw2", "bw3"))
+    assert rows["bw4"][7].startswith("Sync the license:") and rows["bw4"][4] == "never"
+    assert "unreachable" in rows["bw5"][7]
+    assert [run.recap(name)["failed"] for name in ("bw1", "bw2", "bw3", "bw4", "bw5")] == [0, 0, 0, 1, 1]
+    assert "a-token-that-the-cloud-does-not-know" not in run.output
+
+
+@pytest.mark.fleet
+def test_a_failed_canary_leaves_the_others_untouched(fresh):
+    fresh("bw1")
+    other = fresh("bw2")
+    started = other.containers()["api"]["started"]
+    run = playbook(PLAYBOOK, "--limit", "bw1,bw2", bitwarden_serial=[1, "100%"], bitwarden_url="https://127.0.0.1:1",
+                   bitwarden_wait_timeout="1s")  # fmt: skip
+    assert run.status != 0
+    assert table(run)["bw1"][7].startswith("Wait for the API:") or table(run)["bw1"][7].startswith("Bring the server")
+    assert table(run)["bw2"][7] == "not touched in this run"
+    assert other.containers()["api"]["started"] == started

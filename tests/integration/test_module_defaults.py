@@ -1,0 +1,55 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shared options set once by ``module_defaults``, also where an action plugin stands in front of a module."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from .ansible_run import ENVIRONMENTS, ROOT, playbook
+
+HOST = "bw1"
+GROUPS = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
+NEEDED = {"override_env": {"settings": {"globalSettings__siteName": "Vault"}}}
+
+
+def test_every_module_is_in_one_group():
+    modules = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
+    assert sorted(name for members in GROUPS.values() for name in members) == modules
+
+
+@pytest.mark.fleet
+@pytest.mark.parametrize("core", ENVIRONMENTS)
+@pytest.mark.parametrize("module", GROUPS["host"])
+def test_host_group(fleet, core, module):
+    play = {
+        "hosts": HOST,
+        "gather_facts": False,
+        "module_defaults": {"group/selfhosted.bitwarden.host": {"bwdata": "/nowhere/bwdata"}},
+        "tasks": [{f"selfhosted.bitwarden.{module}": NEEDED.get(module, {}), "check_mode": True}],
+    }
+    run = playbook([play], core=core)
+    assert run.status != 0 and "/nowhere/bwdata" in run.result(HOST, module)["msg"]
+
+
+@pytest.mark.fleet
+@pytest.mark.parametrize("core", ENVIRONMENTS)
+def test_api_group(fresh, core):
+    fresh(HOST)
+    shared = ("url", "client_id", "client_secret", "organization", "ca_path")
+    token = {"billing_sync_token": "{{ bitwarden_billing_sync_token }}"}
+    play = {
+        "hosts": HOST,
+        "gather_facts": False,
+        "module_defaults": {"group/selfhosted.bitwarden.api": {name: f"{{{{ bitwarden_{name} }}}}" for name in shared}},
+        "tasks": [
+            {"selfhosted.bitwarden.organization_info": {}},
+            {"selfhosted.bitwarden.billing_sync": token, "check_mode": True},
+            {"selfhosted.bitwarden.license_sync": {"assume_ready": True}, "check_mode": True},
+        ],
+    }
+    run = playbook([play], core=core).ok()
+    assert len(run.tasks) == 3

@@ -1,0 +1,230 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No secret of the fleet is seen anywhere but where it belongs: every secret is random, so a hit is a leak."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+from tests.fleet import api
+
+from .ansible_run import INVENTORY, ROOT, Run, playbook
+
+HOST = "bw1"
+# Made up here, so not among the fleet's own: a setting whose name tells that it is secret, given as a plain one,
+# one whose name does not, given as a secret one, and a token that the cloud does not know.
+PLAIN_SECRET = "Canary0PlainSettingSmtpPw"
+GIVEN_SECRET = "Canary0GivenAsSecretValue"
+BAD_TOKEN = "Canary0UnknownBillingToken"
+# Where secrets are at home on the host.
+AT_HOME = (
+    "/opt/bitwarden/bwdata/env/",
+    "/opt/bitwarden/bwdata/core/",
+    "/opt/bitwarden/bwdata/docker/",
+    "/var/lib/docker/",
+)
+
+
+class Watch:
+    """Looks at the process lists of both sides while runs go on, and takes what is sent to the controller's syslog."""
+
+    def __init__(self, host: api.Host, work: Path) -> None:
+        self.host = host
+        self.work = work
+        self.seen: List[str] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._here, self._there)]
+        self._syslog: List[bytes] = []
+
+    def __enter__(self) -> Watch:
+        self.host.execute("sh", "-c", ": > /var/log/syslog; touch /var/tmp/watch-began")
+        if not Path("/dev/log").exists():
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.bind("/dev/log")
+            self._socket.settimeout(0.2)
+            self._threads.append(threading.Thread(target=self._log, daemon=True))
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(10)
+        if hasattr(self, "_socket"):
+            self._socket.close()
+            Path("/dev/log").unlink()
+
+    def _here(self) -> None:
+        while not self._stop.is_set():
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    self.seen.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+                except OSError:
+                    continue
+            time.sleep(0.05)
+
+    def _there(self) -> None:
+        loop = (
+            "for i in $(seq 6000); do test -e /var/tmp/watch-ended && exit; "
+            "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo; sleep 0.03; done"
+        )
+        self.host.execute("rm", "-f", "/var/tmp/watch-ended")
+        process = subprocess.Popen(
+            ["docker", "exec", self.host.container, "sh", "-c", loop],
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        threading.Thread(
+            target=lambda: (self._stop.wait(), self.host.execute("touch", "/var/tmp/watch-ended")), daemon=True
+        ).start()
+        assert process.stdout is not None
+        lines = set(process.stdout)
+        self.seen.extend(lines)
+
+    def _log(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._syslog.append(self._socket.recv(65536))
+            except socket.timeout:
+                continue
+
+    def places(self) -> Dict[str, str]:
+        """Place -> text, all that is to be free of secrets."""
+        found = {
+            "process lists": "\n".join(set(self.seen)),
+            "syslog of the host": self.host.execute("cat", "/var/log/syslog"),
+            "syslog of the controller": b"\n".join(self._syslog).decode("utf-8", "replace"),
+        }
+        for file in self.work.rglob("*"):
+            if file.is_file():
+                found[f"file left on the controller: {file.name}"] = file.read_text(encoding="utf-8", errors="replace")
+        listed = self.host.execute(
+            "find", "/tmp", "/var", "/root", "/home", "/opt", "/run", "/etc", "-xdev", "-type", "f",
+            "-newer", "/var/tmp/watch-began", "-size", "-4096k",
+        )  # fmt: skip
+        for path in listed.splitlines():
+            if not path.startswith(AT_HOME):
+                found[f"file left on the host: {path}"] = self.host.execute("cat", path, check=False)
+        return found
+
+
+def scenarios(host: api.Host) -> Iterator[Callable[..., Run]]:
+    """Runs that between them pass every secret through every plugin, going well and going wrong."""
+    settings = {"globalSettings__mail__smtp__password": PLAIN_SECRET}
+    flow: Dict[str, Any] = {
+        "bitwarden_hosts": HOST,
+        "bitwarden_settings": settings,
+        "bitwarden_secret_settings": {"globalSettings__mail__replyToEmail": GIVEN_SECRET},
+    }
+    name = "selfhosted.bitwarden.families_sync"
+
+    def tasks(*listed: Dict[str, Any]) -> Callable[..., Run]:
+        play = {"hosts": HOST, "gather_facts": False, "tasks": [{"ignore_errors": True, **one} for one in listed]}
+        return lambda *options, **more: playbook([play], *options, **more)
+
+    yield lambda *options, **more: playbook(name, "--check", *options, **flow, **more)
+    yield lambda *options, **more: playbook(name, *options, **flow, **more)
+    yield lambda *options, **more: playbook(
+        name, *options, **{**flow, "bitwarden_billing_sync_token": BAD_TOKEN}, **more
+    )
+    api_options = {
+        "url": "{{ bitwarden_url }}",
+        "client_id": "{{ bitwarden_client_id }}",
+        "client_secret": "{{ bitwarden_client_secret }}",
+        "ca_path": "{{ bitwarden_ca_path }}",
+    }
+    yield tasks(
+        {"selfhosted.bitwarden.server_info": {}},
+        {"selfhosted.bitwarden.sync_log_info": {}},
+        {"selfhosted.bitwarden.organization_info": {**api_options, "organization": "{{ bitwarden_organization }}"}},
+        # Argument errors: the option is wrong, its neighbours hold secrets.
+        {"selfhosted.bitwarden.override_env": {"settings": settings, "file": "nonsense"}},
+        {"selfhosted.bitwarden.override_env": {"settings": json.dumps(settings), "no_such_option": 1}},
+        {"selfhosted.bitwarden.server": {"settings": settings, "state": "nonsense"}},
+        {"selfhosted.bitwarden.billing_sync": {**api_options, "billing_sync_token": BAD_TOKEN, "state": "nonsense"}},
+        {"selfhosted.bitwarden.organization_info": {**api_options, "organization": "nobody's", "run_on": "nowhere"}},
+        # Values that are refused, and a key as value of an option that takes none.
+        {"selfhosted.bitwarden.override_env": {"settings": {"globalSettings__installation__id": PLAIN_SECRET}}},
+        {
+            "selfhosted.bitwarden.override_env": {
+                "settings": {"globalSettings__mail__smtp__password": f"{PLAIN_SECRET}\nx"}
+            }
+        },
+        {"selfhosted.bitwarden.organization_info": {**api_options, "client_secret": PLAIN_SECRET}},
+    )
+    if host.execute("python3", "-c", "import requests", check=False) == "":
+        yield tasks(
+            *(
+                {
+                    f"selfhosted.bitwarden.{action}": {
+                        **api_options,
+                        **more,
+                        "run_on": "host",
+                        "ca_path": "{{ bitwarden_ca_path_on_host | default(omit) }}",
+                        "validate_certs": False,
+                    }
+                }
+                for action, more in (
+                    ("organization_info", {}),
+                    ("billing_sync", {"billing_sync_token": "{{ bitwarden_billing_sync_token }}"}),
+                    ("license_sync", {}),
+                )
+            )
+        )
+
+
+@pytest.mark.fleet
+@pytest.mark.parametrize("core", ["newest", "oldest"])
+def test_no_secret_is_seen(fresh: Callable[[str], api.Host], tmp_path: Path, core: str) -> None:
+    host = fresh(HOST)
+    license_file = json.loads(host.read(f"core/licenses/organization/{host.data.organization['id']}.json"))
+    secrets = {
+        **api.secrets(),
+        "plain setting": PLAIN_SECRET,
+        "secret setting": GIVEN_SECRET,
+        "unknown token": BAD_TOKEN,
+    }
+    secrets["license token"] = license_file["Token"]
+    environment = {
+        "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+        "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts"),
+        "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
+    }
+    with Watch(host, tmp_path) as watch:
+        runs = [run("-vvvv", "--diff", core=core, environment=environment) for run in scenarios(host)]
+    places = watch.places()
+    for number, run in enumerate(runs):
+        places[f"output of run {number}"] = run.output
+        places[f"results of run {number}"] = json.dumps([one.result for one in run.tasks])
+    leaks = [
+        f"{name} in {place}" for place, text in places.items() for name, secret in secrets.items() if secret in text
+    ]
+    assert not leaks, "\n".join(leaks)
+    # The watch did see something: what is not there must not be missed for want of looking.
+    assert "AnsiballZ" in places["process lists"] or "ansible-tmp" in places["process lists"]
+    assert "ansible" in places["syslog of the host"].lower()
+    changed = runs[1].result(HOST, "server")["changes"]
+    assert {"key": "globalSettings__mail__smtp__password", "action": "changed"} in changed
+    assert "********" in runs[1].output
+    assert runs[1].status == 0 and runs[2].status != 0
+
+
+def test_the_inventory_is_where_its_secrets_are(fleet: dict[str, api.Host]) -> None:
+    """What the test above looks for exists in the form in which it looks for it."""
+    text = INVENTORY.read_text()
+    assert api.secrets()[f"{HOST}.billing_sync_token"] in text
+    assert str(ROOT) in text

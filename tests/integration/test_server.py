@@ -1,0 +1,258 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module server on a host of the fleet: what it finds, heals, proves and takes back."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.fleet import api
+
+from .ansible_run import playbook, task
+
+HOST = "bw4"
+FILE = "env/global.override.env"
+CLOUD = "globalSettings__enableCloudCommunication"
+READERS = ["admin", "api", "events", "identity", "notifications", "sso"]
+pytestmark = pytest.mark.fleet
+
+
+@pytest.fixture
+def bw4():
+    host = api.host(HOST)
+    host.reset()
+    yield host
+    # What a test breaks (Compose files, engine, registry) is not for the next one to meet.
+    host.reset()
+
+
+def server(*options, play=None, **arguments):
+    return task("server", HOST, *options, play=play, **arguments)
+
+
+def failed(*options, play=None, **arguments):
+    """Run the module, which must fail; its result."""
+    run = server(*options, play=play, **arguments)
+    assert run.status != 0, run.output
+    return run.result(HOST, "server")
+
+
+def edit(host, old, new):
+    content = host.read(FILE)
+    assert old in content
+    host.write(FILE, content.replace(old, new))
+
+
+def add(host, line):
+    host.write(FILE, host.read(FILE) + line + "\n")
+
+
+def started(host):
+    return {name: one["started"] for name, one in host.containers().items()}
+
+
+def test_a_file_edited_by_hand_is_found_predicted_and_healed(bw4):
+    assert server().ok().result(HOST, "server")["changed"] is False
+    add(bw4, f"{CLOUD}=true")
+    before = started(bw4)
+
+    predicted = server("--check", "--diff").ok().result(HOST, "server")
+    assert (predicted["changed"], predicted["restarted"], predicted["changes"]) == (True, True, [])
+    assert predicted["stale_services"] == {service: [CLOUD] for service in READERS}
+    assert started(bw4) == before, "check mode restarted something"
+
+    done = server().ok().result(HOST, "server")
+    assert {key: done[key] for key in ("changed", "restarted", "changes", "stale_services")} == {
+        key: predicted[key] for key in ("changed", "restarted", "changes", "stale_services")
+    }
+    assert bw4.container_env("api")[CLOUD] == "true"
+    assert all(one["health"] == "healthy" for one in done["services"] if one["name"] != "icons")
+    assert bw4.control.answers(), "nginx leads nowhere"
+    again = server().ok().result(HOST, "server")
+    assert (again["changed"], again["restarted"], again["stale_services"]) == (False, False, {})
+
+
+def test_a_run_killed_after_the_write_is_healed_by_the_next(bw4):
+    killed = threading.Thread(target=lambda: server(cloud_communication=True))
+    killed.start()
+    deadline = time.monotonic() + 60
+    while CLOUD not in bw4.read(FILE):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    bw4.execute("pkill", "-KILL", "-f", "AnsiballZ_[s]erver|[b]itwarden.sh|scripts/[r]un.sh", check=False)
+    killed.join(60)
+    done = server(cloud_communication=True).ok().result(HOST, "server")
+    assert done["changes"] == [], "the first run did not write"
+    assert bw4.container_env("api")[CLOUD] == "true"
+    assert bw4.control.answers()
+    assert server(cloud_communication=True).ok().result(HOST, "server")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        pytest.param({"remote_user": "root", "vars": {"ansible_user": "root"}}, id="root"),
+        pytest.param({"vars": {"ansible_user": "admin"}, "become": True}, id="become root"),
+        pytest.param(
+            {"vars": {"ansible_user": "admin", "ansible_pipelining": True}, "become": True, "become_user": "bitwarden"},
+            id="become bitwarden",
+        ),
+        pytest.param({"vars": {"ansible_user": "bitwarden"}}, id="bitwarden"),
+    ],
+)
+def test_every_kind_of_connection_user(bw4, play):
+    setting = {"globalSettings__mail__smtp__port": 2525}
+    done = server(play=play, settings=setting).ok().result(HOST, "server")
+    assert (done["changed"], done["restarted"], done["rc"]) == (True, True, 0)
+    assert bw4.container_env("api")["globalSettings__mail__smtp__port"] == "2525"
+    path = f"/opt/bitwarden/bwdata/{FILE}"
+    assert bw4.execute("stat", "-c", "%U:%G %a", path).split() == ["bitwarden:bitwarden", "600"]
+    foreign = ["-not", "-user", "bitwarden", "-newer", path, "-not", "-path", "*/bwdata/*/*"]
+    assert bw4.execute("find", "/opt/bitwarden", *foreign).split() == []
+    assert server(play=play, settings=setting).ok().result(HOST, "server")["changed"] is False
+
+
+def test_a_user_without_rights_is_told_so(bw4):
+    before = bw4.read(FILE)
+    result = failed(play={"vars": {"ansible_user": "admin"}}, cloud_communication=True)
+    assert "as root or as the owner" in result["msg"]
+    assert bw4.read(FILE) == before
+
+
+def test_a_setting_that_kills_the_services_is_taken_back(bw4):
+    before = bw4.read(FILE)
+    begun = time.monotonic()
+    result = failed(settings={"STANDIN_SERVICE": "nosuchservice"}, backup=True)
+    assert time.monotonic() - begun < 200, "not told at once"
+    assert result["rolled_back"] is True
+    assert "keeps dying" in result["msg"] and "taken back" in result["msg"]
+    assert "invalid choice" in result["msg"], "no last words"
+    assert bw4.read(FILE) == before
+    assert bw4.container_env("api")["STANDIN_SERVICE"] == "api"
+    assert bw4.control.answers()
+    assert server().ok().result(HOST, "server")["changed"] is False
+
+
+def test_a_service_that_never_gets_well_is_taken_back(bw4):
+    bw4.write(
+        "docker/docker-compose.override.yml",
+        'services:\n  admin:\n    healthcheck:\n      test: ["CMD-SHELL", "test -z \\"$$SICK\\""]\n',
+    )
+    result = failed(settings={"SICK": "very"}, wait_timeout="15s")
+    assert result["rolled_back"] is True
+    assert "admin does not answer its health check" in result["msg"]
+    assert "up on the old ones" in result["msg"]
+    assert "SICK" not in bw4.read(FILE)
+    assert bw4.control.answers()
+
+
+def test_without_rollback_the_settings_stay(bw4):
+    result = failed(settings={"STANDIN_SERVICE": "nosuchservice"}, rollback=False, pull=False)
+    assert result["rolled_back"] is False
+    assert "STANDIN_SERVICE" in bw4.read(FILE)
+
+
+def test_what_this_run_did_not_write_is_left_as_it_is_and_named(bw4):
+    edit(bw4, "globalSettings__disableUserRegistration=false", "globalSettings__disableUserRegistration=hunter2")
+    before = bw4.read(FILE)
+    result = failed()
+    assert "keeps dying" in result["msg"]
+    assert "globalSettings__disableUserRegistration" in result["msg"], "the setting that differs is not named"
+    assert "hunter2" not in result["msg"]
+    assert result["rolled_back"] is False
+    assert bw4.read(FILE) == before
+    # Sick, but on its settings: another restart would not help.
+    counts = {name: one["id"] for name, one in bw4.containers().items()}
+    again = failed()
+    assert again["restarted"] is False
+    assert {name: one["id"] for name, one in bw4.containers().items()} == counts
+
+
+def test_a_pull_that_fails_leaves_the_server_up_on_the_wanted_settings(bw4):
+    api.registry().stop()
+    run = server(cloud_communication=True).ok()
+    result = run.result(HOST, "server")
+    assert (result["changed"], result["restarted"], result["rc"]) == (True, True, 18)
+    assert "images at hand were started" in run.output
+    assert bw4.container_env("api")[CLOUD] == "true"
+    assert bw4.control.answers()
+
+
+def test_without_pull_only_what_changed_is_made_anew_and_nginx_follows(bw4):
+    before = started(bw4)
+    result = server(cloud_communication=True, pull=False).ok().result(HOST, "server")
+    assert result["restarted"] is True
+    after = started(bw4)
+    assert sorted(name for name in before if before[name] != after[name]) == sorted([*READERS, "nginx"])
+    assert bw4.control.answers(), "nginx leads nowhere"
+    bw4.docker("compose", "-p", "docker", "-f", "/opt/bitwarden/bwdata/docker/docker-compose.yml", "up", "-d",
+               "--force-recreate", "--no-deps", "api")  # fmt: skip
+    followed = server().ok().result(HOST, "server")
+    assert (followed["changed"], followed["stale_services"]) == (True, {}), "nginx did not follow"
+    assert server().ok().result(HOST, "server")["changed"] is False
+
+
+def test_a_setting_that_an_override_hides_is_refused(bw4):
+    before = bw4.read(FILE)
+    bw4.write(
+        "docker/docker-compose.override.yml",
+        'services:\n  api:\n    environment:\n      GlobalSettings__EnableCloudCommunication: "false"\n',
+    )
+    result = failed(cloud_communication=True)
+    assert "docker-compose.override.yml" in result["msg"] and CLOUD in result["msg"]
+    assert bw4.read(FILE) == before
+    assert server("--check").ok().result(HOST, "server")["stale_services"] == {
+        "api": ["GlobalSettings__EnableCloudCommunication"]
+    }
+
+
+def test_stopped_and_started_again(bw4):
+    assert server("--check", state="stopped").ok().result(HOST, "server")["changed"] is True
+    stopped = server(state="stopped").ok().result(HOST, "server")
+    assert (stopped["changed"], stopped["restarted"]) == (True, False)
+    assert {one["state"] for one in stopped["services"]} == {"absent"}
+    assert server(state="stopped").ok().result(HOST, "server")["changed"] is False
+    assert server().ok().result(HOST, "server")["restarted"] is True
+    before = started(bw4)
+    assert server(state="restarted", pull=False).ok().result(HOST, "server")["restarted"] is True
+    assert not set(before.values()) & set(started(bw4).values()), "a service was not restarted"
+
+
+def test_no_engine_has_a_message_of_its_own(bw4):
+    bw4.engine("stop")
+    assert "engine does not run" in failed()["msg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"bwdata": "/opt/nowhere/bwdata"}, "/opt/nowhere/bwdata cannot be used"),
+        ({"script": "/opt/bitwarden/nowhere.sh"}, "/opt/bitwarden/nowhere.sh does not exist"),
+        ({"wait_timeout": "soon"}, "'soon' is not a duration"),
+        ({"settings": {CLOUD: "yes"}}, CLOUD),
+        ({"bwdata": "/opt/bitwarden"}, "docker-compose.yml does not exist"),
+    ],
+)
+def test_bad_input_changes_nothing(arguments, words):
+    before = api.host(HOST).read(FILE)
+    result = failed(**arguments)
+    assert words in result["msg"]
+    assert result["changed"] is False
+    assert api.host(HOST).read(FILE) == before
+
+
+def test_two_runs_take_turns(bw4):
+    one = {"hosts": HOST, "gather_facts": False, "tasks": [
+        {"selfhosted.bitwarden.server": {"cloud_communication": True, "pull": False}, "async": 300, "poll": 0},
+        {"selfhosted.bitwarden.server": {"settings": {"globalSettings__mail__smtp__port": 2526}, "pull": False}},
+        {"selfhosted.bitwarden.server": {"cloud_communication": True}, "check_mode": True},
+    ]}  # fmt: skip
+    run = playbook([one]).ok()
+    assert run.of(HOST, "server")[-1].result["changed"] is False
+    environment = bw4.container_env("api")
+    assert (environment[CLOUD], environment["globalSettings__mail__smtp__port"]) == ("true", "2526")
