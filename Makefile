@@ -1,0 +1,55 @@
+# Everything a contributor runs. It needs Debian, Python 3, make and, for the fleet, root. All that is made lands in .work/.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON := .work/venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+RECORDINGS ?= tests/recordings
+export PYTHONPATH := $(CURDIR):$(CURDIR)/tests:$(CURDIR)/.work/collections
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.work/collections
+export ANSIBLE_HOME := $(CURDIR)/.work/ansible
+
+.PHONY: help setup demo demo-down test test-unit lint sanity docs-lint replay playbook integration molecule fleet fleet-down
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make the environments in .work/ (quick when they are there)
+	@python3 tests/tools/environments.py
+
+demo: setup ## bring up a fleet and take it through the Families sync flow
+	@$(PYTHON) -m tests.tools.demo
+
+demo-down: setup ## remove that fleet
+	@$(PYTHON) -m tests.fleet down
+
+test: setup ## run every test
+	@$(PYTHON) -m tests.tools.run_all
+
+test-unit: setup ## run the unit tests alone (under a minute)
+	@$(PYTEST) -q -n 2 tests/unit
+
+lint: setup ## style, types, Ansible's rules
+	@$(PYTEST) -q tests/checks/test_lint.py
+
+sanity: setup ## ansible-test sanity on the newest and the oldest ansible-core
+	@$(PYTEST) -q tests/checks/test_sanity.py
+
+docs-lint: setup ## documentation, links, Galaxy's importer, the built artifact
+	@$(PYTEST) -q tests/checks/test_docs.py tests/checks/test_artifact.py
+
+replay: setup ## replay recordings against the stand-in server (RECORDINGS=folder)
+	@$(PYTHON) -m standin.replay $(RECORDINGS)
+
+playbook: setup ## the playbook's logic on the newest and the oldest ansible-core, without hosts
+	@$(PYTEST) -q -n 2 tests/playbook
+
+fleet: setup ## bring the test fleet up (what is up stays)
+	@$(PYTHON) -m tests.fleet up
+
+fleet-down: demo-down ## remove it
+
+integration: fleet ## tests on the fleet
+	@$(PYTEST) tests/integration
+
+molecule: fleet ## the molecule scenario on the fleet
+	@$(PYTEST) tests/molecule

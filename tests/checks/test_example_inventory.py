@@ -1,0 +1,70 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The example inventory holds what the role needs, its secrets encrypted, and opens with the password it names."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from tests.tools.commands import BIN, ROOT, check
+
+INVENTORY = ROOT / "docs" / "examples" / "inventory"
+SECRETS = {"bitwarden_client_secret", "bitwarden_billing_sync_token", "bitwarden_smtp_password"}
+SHOW = "bitwarden_region, bitwarden_url, bitwarden_client_id, bitwarden_client_secret, bitwarden_billing_sync_token"
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory):
+    """Host -> what the role gets there."""
+    scratch = tmp_path_factory.mktemp("vault")
+    (scratch / "password").write_text("example\n")
+    fields = ", ".join(f"'{name}': {name}" for name in SHOW.split(", "))
+    play = {
+        "hosts": "bitwarden",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.copy": {"content": f"{{{{ {{{fields}}} | to_json }}}}", "mode": "0600",
+                                            "dest": f"{scratch}/{{{{ inventory_hostname }}}}.json"},
+                   "delegate_to": "localhost", "vars": {"ansible_connection": "local"}}],
+    }  # fmt: skip
+    (scratch / "play.yml").write_text(yaml.safe_dump([play]))
+    check(
+        "example-inventory",
+        [
+            str(BIN / "ansible-playbook"),
+            "-i",
+            str(INVENTORY),
+            str(scratch / "play.yml"),
+            "--vault-password-file",
+            str(scratch / "password"),
+        ],
+    )
+    return {path.stem: json.loads(path.read_text()) for path in scratch.glob("*.json")}
+
+
+def test_regions_and_addresses(hosts):
+    assert sorted(host["bitwarden_region"] for host in hosts.values()) == ["EU", "US", "US"]
+    assert all(host["bitwarden_url"] == f"https://{name}" for name, host in hosts.items())
+
+
+@pytest.mark.parametrize("name", ["bitwarden_client_id", "bitwarden_client_secret", "bitwarden_billing_sync_token"])
+def test_each_host_has_its_own(hosts, name):
+    assert len({host[name] for host in hosts.values()}) == len(hosts) == 3
+
+
+def test_secrets_are_encrypted():
+    class Vault(str):
+        pass
+
+    yaml.SafeLoader.add_constructor("!vault", lambda loader, node: Vault(loader.construct_scalar(node)))
+    found = set()
+    for path in INVENTORY.rglob("*.yml"):
+        for key, value in (yaml.safe_load(path.read_text()) or {}).items():
+            if key in SECRETS:
+                assert isinstance(value, Vault) and value.startswith("$ANSIBLE_VAULT;1.1;AES256"), f"{path}: {key}"
+                found.add(key)
+    assert found == SECRETS
