@@ -23,7 +23,7 @@ demo-down: setup ## remove that fleet
 	@$(PYTHON) -m tests.fleet down
 
 test: setup ## run every test
-	@$(PYTHON) -m tests.tools.run_all
+	@$(PYTEST) -n 2 --dist loadgroup --durations 15 tests
 
 test-unit: setup ## run the unit tests alone (under a minute)
 	@$(PYTEST) -q -n 2 tests/unit
@@ -48,8 +48,8 @@ fleet: setup ## bring the test fleet up (what is up stays)
 
 fleet-down: demo-down ## remove it
 
-integration: fleet ## tests on the fleet
+integration: setup ## tests on the fleet
 	@$(PYTEST) tests/integration
 
-molecule: fleet ## the molecule scenario on the fleet
+molecule: setup ## the molecule scenario on the fleet
 	@$(PYTEST) tests/molecule

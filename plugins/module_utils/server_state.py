@@ -230,7 +230,8 @@ class ServerState:
 
     def _roll_back(self, plan: Plan, reason: str) -> str:
         """Old file back, server up on it, and what to say about it."""
-        assert plan.file is not None and self.override is not None  # apply() wrote it
+        if plan.file is None or self.override is None:
+            raise AssertionError("apply() wrote no file, so there is none to put back")
         try:
             self.override.restore(plan.file)
             self.rolled_back = True

@@ -35,7 +35,7 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
         task_vars = task_vars or {}
         result: Dict[str, Any] = super().run(tmp, task_vars)
-        _, params = self.validate_argument_spec(
+        _rest, params = self.validate_argument_spec(
             argument_spec=_with_environment(self.OPTIONS), required_if=list(self.REQUIRED_IF)
         )
         if params["run_on"] == "host":

@@ -120,7 +120,7 @@ def _host(name: str) -> Json:
 
 
 def _made_up(length: int) -> str:
-    return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
+    return "".join(secrets.choice(_ALPHANUMERIC) for _count in range(length))
 
 
 def _secrets(data: FleetData) -> Iterator[tuple[str, str]]:

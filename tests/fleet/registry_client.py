@@ -66,7 +66,7 @@ class RegistryClient:
             "created": "2026-01-01T00:00:00Z",
             "config": config,
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
-            "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "bwfleet"} for _ in layers],
+            "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "bwfleet"} for _rest in layers],
         }
         blob = json.dumps(image, sort_keys=True).encode()
         for data in [layer.data for layer in layers] + [blob]:
@@ -101,7 +101,7 @@ class RegistryClient:
 
     def _push_blob(self, repository: str, data: bytes) -> None:
         digest = _digest(data)
-        status, _ = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", wanted=(200, 404))
+        status, _rest = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", wanted=(200, 404))
         if status == http.HTTPStatus.OK:
             return
         # The big layer is the same in all repositories: the registry only notes that this one has it, too.

@@ -65,7 +65,7 @@ def test_restart_answered_by_root_makes_all_containers_anew(host: fleet.Host) ->
 def test_failed_pull_is_status_18_with_everything_down(host: fleet.Host) -> None:
     fleet.registry().stop()
     try:
-        assert [host.script("restart").returncode for _ in range(2)] == [18, 18]
+        assert [host.script("restart").returncode for _count in range(2)] == [18, 18]
         assert not host.containers()
         host.ssh(f"cd {names.BWDATA}/docker && docker compose up -d", user="bitwarden")
         assert running(host) == set(names.SERVICES)
@@ -113,7 +113,7 @@ def test_a_value_that_kills_the_real_server_kills_api_and_identity(host: fleet.H
     host.write(OVERRIDE, host.read(OVERRIDE) + f"{CLOUD}=yes\n")
     assert host.script("restart").returncode == 0
     containers = host.containers()
-    for _ in range(50):
+    for _count in range(50):
         containers = host.containers()
         if all(containers[service]["restarts"] for service in ("api", "identity")):
             break

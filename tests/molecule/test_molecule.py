@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.tools.commands import BIN, ROOT, check
 
 
+@pytest.mark.fleet
 def test_scenario(tmp_path):
     # Molecule keeps state in a folder of its own; with that of an earlier run it would not prepare again.
     output = check(

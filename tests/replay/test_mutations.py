@@ -86,7 +86,7 @@ def test_a_changed_answer_is_told(tmp_path, name, number, change, told):
 
 @pytest.mark.parametrize(("name", "number"), sorted({mutation[:2] for mutation in MUTATIONS}))
 def test_the_same_answer_unchanged_agrees(tmp_path, name, number):
-    content, _ = _file(name, [number])
+    content, _rest = _file(name, [number])
     assert _differences(tmp_path / "as-recorded", name, content, tmp_path / "scratch") == {}
 
 

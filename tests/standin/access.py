@@ -109,7 +109,7 @@ def _challenge() -> str:
 
 
 def _read_token() -> tuple[Optional[Claims], str]:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _rest, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         token = request.args.get("access_token", "")
     if not token:

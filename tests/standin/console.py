@@ -76,7 +76,7 @@ class Console:
 
 def _scope(with_action: bool = True) -> str:
     if "scope" not in g:
-        connection = "0HN" + "".join(secrets.choice(_BASE32) for _ in range(10))
+        connection = "0HN" + "".join(secrets.choice(_BASE32) for _count in range(10))
         g.scope = (secrets.token_hex(8), secrets.token_hex(16), connection)
     span, trace, connection = g.scope
     headers = request.headers

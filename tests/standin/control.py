@@ -118,7 +118,7 @@ def set_connections() -> Response:
     made = []
     for connection in found:
         server().state.delete("connection", connection["id"])
-    for _ in range(body.get("count", 1)):
+    for _count in range(body.get("count", 1)):
         identifier = str(uuid.uuid4())
         document = {**pattern, "id": identifier, "enabled": body.get("enabled", pattern["enabled"]), "config": config}
         server().state.put("connection", identifier, document)
@@ -166,9 +166,9 @@ def run_job(name: str) -> Response:
     """Run a background job; its log comes back."""
     if name not in JOBS:
         raise not_found()
-    before, _ = server().console.lines()
+    before, _rest = server().console.lines()
     JOBS[name]()
-    _, lines = server().console.lines(before)
+    _rest, lines = server().console.lines(before)
     return jsonify({"log": [line["line"] for line in lines]})
 
 

@@ -213,7 +213,7 @@ def _check_two_factor(form: Form, user: Document) -> None:
     """No second step is ever right here: the stand-in knows no authenticator."""
     if form.get("twofactortoken"):
         raise _slow(TokenError(*_wrong_password("Two-step token is invalid. Try again.")))
-    name, _, domain = user["email"].partition("@")
+    name, _rest, domain = user["email"].partition("@")
     raise TokenError(
         "invalid_grant",
         "Two factor required.",

@@ -67,13 +67,13 @@ def read(data: bytes, ignore_case: bool) -> Any:
 
 def write(license_: Mapping[str, Any]) -> bytes:
     """The text of a license file as the server writes it: PascalCase, indented."""
-    text = json.dumps({name: license_.get(name) for name, _ in FIELDS}, indent=2, ensure_ascii=True)
+    text = json.dumps({name: license_.get(name) for name, _rest in FIELDS}, indent=2, ensure_ascii=True)
     return text.replace("+", "\\u002B").encode("ascii")
 
 
 def camel(license_: Mapping[str, Any]) -> Dict[str, Any]:
     """The license as the cloud's Api returns it: camelCase."""
-    return {camel_name(name): license_.get(name) for name, _ in FIELDS}
+    return {camel_name(name): license_.get(name) for name, _rest in FIELDS}
 
 
 def camel_name(name: str) -> str:

@@ -42,7 +42,7 @@ def issue(
 
 def members(organization: Document, installation: str, issued: str) -> License:
     """The members of a license that is not signed yet."""
-    license_: License = {name: None for name, _ in FIELDS}
+    license_: License = {name: None for name, _rest in FIELDS}
     for ability, value in plans.abilities(organization).items():
         license_[ability[:1].upper() + ability[1:]] = value
     expires = clock.utc(clock.parse(organization["expires"])) if organization["expires"] else None

@@ -39,7 +39,7 @@ def plant_anew(instance: Server, seed: Optional[Document] = None) -> None:
 
 def random_key() -> str:
     """A key as the server makes them: 30 letters and digits."""
-    return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(30))
+    return "".join(secrets.choice(_ALPHANUMERIC) for _count in range(30))
 
 
 def _plant(instance: Server, seed: Document) -> None:

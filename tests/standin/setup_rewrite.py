@@ -64,7 +64,7 @@ def _defaults(domain: str) -> Dict[str, Callable[[], str]]:
         return lambda: value
 
     def made_up(length: int) -> Callable[[], str]:
-        return lambda: "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
+        return lambda: "".join(secrets.choice(_ALPHANUMERIC) for _count in range(length))
 
     defaults = {
         "baseServiceUri__vault": fixed(""),

@@ -144,7 +144,7 @@ class _Writer:
     def write(self, current: Optional[Connection]) -> Connection:
         """Return the connection as the server shows it afterwards. Raises ``ApiError``."""
         token_changed = current is not None and current.token != self.wanted.token
-        for _ in range(_TRIES):
+        for _count in range(_TRIES):
             try:
                 written = self._save(current)
             except ApiError as error:

@@ -73,7 +73,7 @@ class StandIn:
                 stderr=console,
                 cwd=TESTS,
             )
-        for _ in range(200):
+        for _count in range(200):
             try:
                 if requests.get(f"{self.url}/api/alive", timeout=2).status_code == 200:
                     return

@@ -73,7 +73,7 @@ def test_the_flow_predicted_done_and_done_again(pair: Pair, tmp_path: Path, core
     assert "+last_license_sync=now" in predicted.output
     real = run(pair, tmp_path, plays, "--diff", "-vvvv", core=core).ok()
     assert real.recap("vault")["changed"] == 2
-    assert [path for _, path in pair.writes()] == [
+    assert [path for _rest, path in pair.writes()] == [
         "/organizations/connections",
         f"/organizations/licenses/self-hosted/{ORGANIZATION}/sync",
     ]

@@ -172,7 +172,7 @@ def test_the_clouds_limit_is_waited_out(
     before = synced_long_ago()
     pair.cloud.control("POST", "limiter", {"on": True, "scale": 0.1}, service="identity")
     login = f"{pair.cloud.url}/identity/connect/token"
-    for _ in range(60):
+    for _count in range(60):
         if "in 1m" in requests.post(login, data={"grant_type": "x"}, timeout=5).text:
             break
         time.sleep(0.03)  # more than five within a second are stopped by another limit, which is soon over

@@ -58,7 +58,7 @@ def file_in_state(good: bytes, state: str) -> Optional[bytes]:
 
 def with_broken_signature(token: str) -> str:
     """The token with another first character of its signature."""
-    head, _, signature = token.rpartition(".")
+    head, _rest, signature = token.rpartition(".")
     return f"{head}.{'B' if signature[:1] == 'A' else 'A'}{signature[1:]}"
 
 

@@ -92,7 +92,7 @@ def _console(world: World, case: Dict[str, Any], lines: List[str]) -> List[str]:
         )
         world.advance(_MINUTE)
         server.ask("GET", "/api/alive", {"User-Agent": _POLLING})
-        for _ in range(case.get("syncs", 1)):
+        for _count in range(case.get("syncs", 1)):
             world.advance(_PACE)
             server.ask("POST", _sync_path(world), {"Authorization": f"Bearer {token}"}, b"")
     got = [line.replace(world.cloud.url, CLOUD) for line in server.console()]

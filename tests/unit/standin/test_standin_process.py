@@ -147,9 +147,9 @@ def test_the_race_makes_eight(api, token):
     api.ask("/_standin/connection-race", {"seconds": 0.5})
     with ThreadPoolExecutor(8) as pool:
         assert [answer[0] for answer in pool.map(lambda _: _create(api, token), range(8))] == [200] * 8
-    shown = [api.ask(CONNECTIONS, token=token)[1]["id"] for _ in range(2)]
+    shown = [api.ask(CONNECTIONS, token=token)[1]["id"] for _count in range(2)]
     assert shown[0] == shown[1]
-    for _ in range(8):
+    for _count in range(8):
         assert (
             api.ask(
                 f"/organizations/connections/{api.ask(CONNECTIONS, token=token)[1]['id']}", method="DELETE", token=token
@@ -173,7 +173,7 @@ def test_connections_and_last_sync_as_a_test_wants_them(api, token):
 def test_a_fault_strikes_as_often_as_told(api):
     fault = {"path": "/config", "times": 2, "status": 503, "headers": {"Retry-After": "7"}, "body": "<html>"}
     api.ask("/_standin/faults", fault)
-    assert [api.ask("/config")[0] for _ in range(3)] == [503, 503, 200]
+    assert [api.ask("/config")[0] for _count in range(3)] == [503, 503, 200]
     assert api.ask("/_standin/faults")[1] == []
 
 
@@ -236,7 +236,7 @@ def test_an_unreadable_license_file_is_a_401(seed, open_folder):
 
 
 def test_state_survives_and_a_seed_is_planted_once(seed, tmp_path):
-    for _ in range(2):
+    for _count in range(2):
         service = Service("api", tmp_path, seed).wait()
         service.ask("/_standin/organization", {"organization": ORGANIZATION, "enabled": False})
         found = service.ask("/_standin/state")[1]

@@ -31,7 +31,7 @@ class Time:
 
 def _refusals(limiter, time, count, pace):
     found = []
-    for _ in range(count):
+    for _count in range(count):
         found.append(limiter.refuse(*LOGIN))
         time.now += pace
     return found
@@ -64,7 +64,7 @@ def test_a_scaled_limiter_forgets_sooner():
 def test_reads_of_the_api_are_hardly_limited_and_off_is_off():
     time = Time()
     limiter = Limiter(API_RULES, time)
-    assert not any(limiter.refuse("192.0.2.1", "GET", "/config") for _ in range(200))
+    assert not any(limiter.refuse("192.0.2.1", "GET", "/config") for _count in range(200))
     limiter.on = False
     assert not any(_refusals(limiter, time, 50, 0))
 
@@ -75,7 +75,7 @@ def pair():
 
 
 def _license(pair, **changes):
-    members = {name: None for name, _ in license_fields.FIELDS}
+    members = {name: None for name, _rest in license_fields.FIELDS}
     for name, kind in license_fields.FIELDS:
         if kind == "bool":
             members[name] = True

@@ -65,7 +65,7 @@ def test_the_cloud_needs_no_installation():
 
 def test_either_of_two_case_twins_may_win():
     environment = {**USUAL, CLOUD: "true", CLOUD.replace("enable", "Enable"): "false"}
-    assert {bind(environment, "Api", True).boolean(CLOUD) for _ in range(100)} == {True, False}
+    assert {bind(environment, "Api", True).boolean(CLOUD) for _count in range(100)} == {True, False}
 
 
 def test_the_table_of_settings_is_the_recorded_one():

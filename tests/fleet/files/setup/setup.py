@@ -63,7 +63,7 @@ def update(version: str) -> None:
 def become_owner() -> None:
     """As the real tool does: the whole tree is given to the user that it then works as."""
     uid, gid = int(os.environ.get("LOCAL_UID", "65534")), int(os.environ.get("LOCAL_GID", "65534"))
-    for folder, _, files in os.walk(ROOT):
+    for folder, _rest, files in os.walk(ROOT):
         for name in [folder, *(f"{folder}/{name}" for name in files)]:
             os.lchown(name, uid, gid)
     os.setgroups([])

@@ -45,7 +45,7 @@ def test_one_login_for_many_requests_and_a_new_one_when_the_token_ends(
     server: RecordedServer, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = account(params)
-    for _ in range(3):
+    for _count in range(3):
         user.get("/organizations", "list")
     assert server.count("POST", LOGIN_PATH) == 1
     user._expires -= 3600

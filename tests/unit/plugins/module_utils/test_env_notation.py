@@ -52,11 +52,11 @@ def test_notation(name: str, value: str, line: str) -> None:
 def test_values_survive_two_updates(name: str) -> None:
     source = random.Random(3)
     made_up = [
-        "".join(source.choice("ab $'\"\\#=`{}\u00e9\t") for _ in range(source.randint(1, 10))) for _ in range(300)
+        "".join(source.choice("ab $'\"\\#=`{}\u00e9\t") for _one in range(source.randint(1, 10))) for _all in range(300)
     ]
     for value in VALUES + made_up:
         data = (write_line(name, value) + "\n").encode()
-        for _ in range(3):
+        for _count in range(3):
             assert EnvFile.parse(data, "file", {}).get(name) == value
             data = rewrite(data, CONFIG)
 

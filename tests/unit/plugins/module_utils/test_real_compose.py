@@ -106,13 +106,13 @@ def test_reading(compose: Compose) -> None:
     ]  # fmt: skip
 
     def line() -> str:
-        value = "".join(source.choice(words) for _ in range(source.randint(0, 6)))
+        value = "".join(source.choice(words) for _count in range(source.randint(0, 6)))
         quote = source.choice(["", "", "'", '"'])
         start = source.choice(["", "", "", " ", "export "])
         name = source.choice(["A", "B", "X.y", "a:b"])
         return start + name + source.choice(["=", "=", " = "]) + quote + value + quote
 
-    texts = ["\n".join(line() for _ in range(2)) + "\n" for _ in range(300)]
+    texts = ["\n".join(line() for _count in range(2)) + "\n" for _count in range(300)]
     good = [text for text in texts if ours(text) is not None]
     refused = [text for text in texts if ours(text) is None]
     assert compose.read(good) == [ours(text) for text in good]
@@ -125,7 +125,7 @@ def test_reading(compose: Compose) -> None:
 def test_writing(compose: Compose) -> None:
     source = random.Random(2)
     alphabet = "ab $$'\"\\\\#=`{}()!%&;:,.-_\u00e9\u2603\t\u00a0"
-    values = TABLE + ["".join(source.choice(alphabet) for _ in range(source.randint(1, 12))) for _ in range(600)]
+    values = TABLE + ["".join(source.choice(alphabet) for _one in range(source.randint(1, 12))) for _all in range(600)]
     texts, wanted = [], []
     names = [name for name in BUILT_IN["global"] if name != VAULT_URL]
     names += [f"globalSettings__own__v{number}" for number in range(40)]

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests marked ``fleet`` bring the fleet up, and share it one after the other while other workers do the rest."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from typing import List
+
+import pytest
+
+from tests.tools.commands import ROOT, WORK
+
+
+@functools.lru_cache
+def bring_up() -> str:
+    """Bring the fleet up (quick when it is); return what went wrong."""
+    log = WORK / "logs" / f"fleet-{os.environ.get('PYTEST_XDIST_WORKER', 'here')}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.fleet", "up"],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=1200,
+            check=False,
+        )
+    if not done.returncode:
+        return ""
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    return f"the fleet could not be set up:\n{tail}\nThe whole log: {log}"
+
+
+# The hosts are shared, so whoever runs in parallel (pytest-xdist) keeps these tests on one worker.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("fleet"):
+            item.add_marker(pytest.mark.xdist_group("fleet"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("fleet"):
+        problem = bring_up()
+        if problem:
+            pytest.fail(problem, pytrace=False)
