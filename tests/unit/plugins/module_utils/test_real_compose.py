@@ -23,6 +23,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file impo
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.setup_tool import BUILT_IN, VAULT_URL
 
 from tests.standin.setup_rewrite import rewrite
+from tests.tools.commands import WORK
 
 ENVIRONMENT = {"SOMEWHERE": "/somewhere"}
 CONFIG = {"url": "http://bw.example.com"}
@@ -33,9 +34,10 @@ TABLE = [
 
 
 def compose_command() -> Optional[List[str]]:
-    """The Compose 2 of this machine, or the binary that ``COMPOSE_BINARY`` names."""
+    """The binary that ``COMPOSE_BINARY`` names, or the Compose 2 that set-up unpacked, or that of this machine."""
     given = os.environ.get("COMPOSE_BINARY")
-    candidates = [[given]] if given else [["docker", "compose"], ["docker-compose"]]
+    unpacked = WORK / "compose/usr/libexec/docker/cli-plugins/docker-compose"
+    candidates = [[given]] if given else [[str(unpacked)], ["docker", "compose"], ["docker-compose"]]
     for command in candidates:
         if shutil.which(command[0]):
             done = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role's argument spec says of an option is what the module behind it does."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Dict
+
+import pytest
+import yaml
+
+from tests.tools.commands import ROOT
+
+OPTIONS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").read_text())["argument_specs"]["main"][
+    "options"
+]
+# Role variable -> plugin whose option it becomes, and that option's name where it is not the variable's.
+BEHIND = {
+    "bwdata": ("server", None),
+    "script": ("server", None),
+    "region": ("server", None),
+    "wait_timeout": ("server", None),
+    "rollback": ("server", None),
+    "pull": ("server", None),
+    "validate_certs": ("organization_info", None),
+    "license_max_age": ("license_sync", "max_age"),
+}
+
+
+def documented(plugin: str) -> Dict[str, Any]:
+    """The options of a module, those of its documentation fragments included."""
+    options: Dict[str, Any] = {}
+    documentation = yaml.safe_load(_text(ROOT / f"plugins/modules/{plugin}.py", "DOCUMENTATION"))
+    for fragment in documentation.get("extends_documentation_fragment", []):
+        name, _dot, part = fragment.removeprefix("selfhosted.bitwarden.").partition(".")
+        path = ROOT / f"plugins/doc_fragments/{name}.py"
+        options.update(yaml.safe_load(_text(path, part.upper() or "DOCUMENTATION")).get("options") or {})
+    return {**options, **(documentation.get("options") or {})}
+
+
+def _text(path: Any, name: str) -> str:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
+            return str(ast.literal_eval(node.value))
+    raise AssertionError(f"{path} has no {name}")
+
+
+@pytest.mark.parametrize("variable", BEHIND)
+def test_defaults_and_choices_agree(variable: str) -> None:
+    plugin, option = BEHIND[variable]
+    module = documented(plugin)[option or variable]
+    role = OPTIONS[f"bitwarden_{variable}"]
+    assert role.get("default") == module.get("default")
+    assert sorted(role.get("choices", [])) == sorted(module.get("choices", []))
+    assert role["type"] == module["type"]
+
+
+def test_secrets_are_not_logged() -> None:
+    secret = {name for name, option in OPTIONS.items() if option.get("no_log")}
+    assert secret == {"bitwarden_secret_settings", "bitwarden_client_secret", "bitwarden_billing_sync_token"}
