@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -197,9 +198,16 @@ def scenarios() -> Iterator[Callable[..., Run]]:
     )
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home whose path is short enough for the sockets that ssh makes in it."""
+    with tempfile.TemporaryDirectory(prefix="bw") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.fleet
 @pytest.mark.parametrize("core", ["newest", "oldest"])
-def test_no_secret_is_seen(fresh: Callable[[str], api.Host], tmp_path: Path, core: str) -> None:
+def test_no_secret_is_seen(fresh: Callable[[str], api.Host], home: Path, core: str) -> None:
     host = fresh(HOST)
     license_file = json.loads(host.read(f"core/licenses/organization/{host.data.organization['id']}.json"))
     secrets = {
@@ -210,13 +218,13 @@ def test_no_secret_is_seen(fresh: Callable[[str], api.Host], tmp_path: Path, cor
     }
     secrets["license token"] = license_file["Token"]
     environment = {
-        "HOME": str(tmp_path),
-        "TMPDIR": str(tmp_path),
+        "HOME": str(home),
+        "TMPDIR": str(home),
         "ANSIBLE_CACHE_PLUGIN": "jsonfile",
-        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts"),
-        "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(home / "facts"),
+        "ANSIBLE_LOG_PATH": str(home / "ansible.log"),
     }
-    with Watch(host, tmp_path) as watch:
+    with Watch(host, home) as watch:
         runs = [run("-vvvv", "--diff", core=core, environment=environment) for run in scenarios()]
     places = watch.places()
     for number, run in enumerate(runs):
