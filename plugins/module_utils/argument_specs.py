@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, MutableMapping
 
-from .masking import MASK
+from .masking import MASK, holds_credentials
 from .override_file import FILES
 from .settings import SettingsRequest, is_secret
 
@@ -43,5 +43,8 @@ def request_from(params: MutableMapping[str, Any]) -> SettingsRequest:
         unknown_settings=params["unknown_settings"],
     )
     params["secret_settings"] = dict.fromkeys(request.secret_settings, MASK)
-    params["settings"] = {key: MASK if is_secret(str(key)) else value for key, value in request.settings.items()}
+    params["settings"] = {
+        key: MASK if is_secret(str(key)) or holds_credentials(str(value)) else value
+        for key, value in request.settings.items()
+    }
     return request

@@ -16,7 +16,7 @@ from .command import Account, Commands
 from .compose import ComposeError, PlannedFile, Project
 from .engine import Container, Engine
 from .env_file import EnvFile
-from .masking import looks_secret, mask_text
+from .masking import holds_credentials, looks_secret, mask_text
 from .script import Script
 from .stack import OLDEST_VERSION, Stack
 
@@ -109,7 +109,7 @@ def secret_values(sources: List[Mapping[str, str]]) -> Set[str]:
     found: Set[str] = set()
     for source in sources:
         for name, value in source.items():
-            if not value or not looks_secret(name):
+            if not value or not (looks_secret(name) or holds_credentials(value)):
                 continue
             found.add(value)
             for part in value.split(";"):

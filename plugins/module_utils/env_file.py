@@ -13,6 +13,7 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from .compose_env import ComposeSyntaxError, Statement, parse_statements
 from .difference import Difference
 from .env_notation import NotationError, survives, write_line
+from .masking import holds_credentials
 from .setup_tool import READ_BY_TOOL, built_in_name
 
 _BOM = "\ufeff"
@@ -105,7 +106,8 @@ class EnvFile:
         added: List[str] = []
         for key, value in wanted.items():
             lines = [line for line in self._lines if line.key == canonical(key)]
-            secret = is_secret(key)
+            shown = [value or "", *(line.statement.value or "" for line in lines)]
+            secret = is_secret(key) or any(holds_credentials(text) for text in shown)
             try:
                 if not lines:
                     if value is not None:

@@ -28,6 +28,8 @@ _DOTNET_REPEATED = re.compile(
     r"(?<=Exception: )\S.*?(?= is not a valid value for )|(?<=[Ss]tring ')(?! *was not).*?(?=' was not )"
 )
 
+_CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+
 # Shorter values ("1", "EU") are in every text, and these words in every result; to mask them would censor it without
 # hiding anything, and turn a false "changed" into a text that counts as true.
 _SHORTEST = 4
@@ -38,6 +40,11 @@ def looks_secret(key: str) -> bool:
     """Whether a setting of this name holds a secret, judged by the name alone."""
     parts = [part.strip() for part in re.split(r"__|:", key)]
     return bool(_SECRET_ANYWHERE.search(key)) or any(_SECRET_NAME.search(part) for part in parts if part)
+
+
+def holds_credentials(value: str) -> bool:
+    """Whether a value is an address with a password in it (``https://user:password@proxy``), whatever its name."""
+    return bool(_CREDENTIALS.search(value))
 
 
 def maskable(values: Iterable[str]) -> Set[str]:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from .deployment import Deployment
 from .env_file import EnvFile
 from .license_file import LicenseFolder
-from .masking import MASK, looks_secret
+from .masking import MASK, holds_credentials, looks_secret
 from .override_file import FILES
 from .regions import CLOUD_REGION, CLOUD_URLS, region_of_url
 from .stack import Stack
@@ -34,7 +34,10 @@ def server_facts(deployment: Deployment, organization: Optional[str] = None) -> 
     return {
         "services": [report._asdict() for report in stack.report(_answering(deployment, stack))],
         "version": stack.version(),
-        "settings": {name: MASK if looks_secret(name) else value for name, value in settings.values().items()},
+        "settings": {
+            name: MASK if looks_secret(name) or holds_credentials(value) else value
+            for name, value in settings.values().items()
+        },
         "stale_services": stack.stale(),
         "installation_id": stack.setting("globalSettings__installation__id"),
         "region": region_facts(stack.setting),
