@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, MutableMapping
 
-from .masking import MASK, holds_credentials
+from .masking import MASK
 from .override_file import FILES
-from .settings import SettingsRequest, is_secret
+from .settings import SettingsRequest, is_secret_setting
 
 HOST_OPTIONS: Dict[str, Dict[str, Any]] = {
     "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
@@ -44,7 +44,6 @@ def request_from(params: MutableMapping[str, Any]) -> SettingsRequest:
     )
     params["secret_settings"] = dict.fromkeys(request.secret_settings, MASK)
     params["settings"] = {
-        key: MASK if is_secret(str(key)) or holds_credentials(str(value)) else value
-        for key, value in request.settings.items()
+        key: MASK if is_secret_setting(key, value) else value for key, value in request.settings.items()
     }
     return request

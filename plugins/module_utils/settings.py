@@ -15,7 +15,7 @@ from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tu
 from .env_file import EnvFile, canonical
 from .env_notation import NotationError, misread_by_tool, write_line
 from .known_settings import KNOWN_SETTINGS, SERVER_VERSION
-from .masking import looks_secret
+from .masking import holds_credentials, looks_secret
 from .regions import CLOUD_REGION, CLOUD_URLS, push_is_off, region_settings
 from .setting_types import meaning, refusal, url_meaning, url_refusal
 from .setup_tool import BUILT_IN, PUSH_OFF, PUSH_URL, VAULT_URL, built_in_name
@@ -95,6 +95,11 @@ def is_secret(key: str, secret_keys: FrozenSet[str] = frozenset()) -> bool:
         return True
     nearest = None if kind else nearest_known(form)
     return nearest is not None and looks_secret(nearest)
+
+
+def is_secret_setting(key: object, value: object) -> bool:
+    """Whether a setting as given must not be shown, judged by its name or by credentials in its value."""
+    return is_secret(str(key)) or holds_credentials(str(value))
 
 
 def same_meaning(key: str, one: str, other: str) -> bool:

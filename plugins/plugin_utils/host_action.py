@@ -13,8 +13,8 @@ from typing import Any, Dict, Mapping, Optional
 from ansible.module_utils.common.validation import check_type_dict
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.masking import MASK, holds_credentials, looks_secret
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.settings import is_secret
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.masking import MASK, looks_secret
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.settings import is_secret, is_secret_setting
 
 
 class ArgumentError(Exception):
@@ -29,7 +29,7 @@ def with_secrets_apart(arguments: Mapping[str, Any]) -> Dict[str, Any]:
     """
     arguments = dict(arguments)
     settings = _mapping(arguments, "settings")
-    secret = {key: value for key, value in settings.items() if is_secret(str(key)) or holds_credentials(str(value))}
+    secret = {key: value for key, value in settings.items() if is_secret_setting(key, value)}
     if not secret and not isinstance(arguments.get("settings"), str):
         return arguments
     secret_settings = _mapping(arguments, "secret_settings")
