@@ -34,6 +34,7 @@ PACKAGES = (
     "procps",
     "python3",
     # debootstrap resolves no virtual packages, so what provides one for python3-cryptography is named.
+    "python3-argon2",
     "python3-cffi-backend",
     "python3-cryptography",
     "python3-flask",

@@ -4,7 +4,8 @@
 
 """Who and what is on the servers: users, organizations, tokens, installations, all made up at set-up.
 
-Every secret is random and occurs once, so a test that finds one somewhere knows which it was.
+Every secret is random, so a test that finds one somewhere knows which it was. Hosts of one company (``names``) share
+the organization in the cloud, its keys and its owner.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from .shell import run
 
 FILE = names.STATE / "data.json"
 SECRETS = names.STATE / "secrets.json"
+# Data of another form, from an older clone, is made anew.
+FORM = 2
 _ALPHANUMERIC = string.ascii_letters + string.digits
 Json = Dict[str, object]
 
@@ -62,16 +65,20 @@ class FleetData:
 
 def ensure() -> FleetData:
     """The data of the fleet in this work tree; made when there is none."""
-    if not FILE.exists():
+    if not FILE.exists() or json.loads(FILE.read_text()).get("form") != FORM:
         names.STATE.mkdir(parents=True, exist_ok=True, mode=0o700)
         now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         private = run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]).stdout
         public = run(["openssl", "pkey", "-pubout"], stdin=private).stdout
+        hosts: Dict[str, Json] = {}
+        for name in names.HOSTS:
+            hosts[name] = _host(name, hosts)
         content = {
+            "form": FORM,
             "id": uuid.uuid4().hex,
             "created": now.isoformat(),
             "license_keys": {"license_signing_key": private.decode(), "license_public_key": public.decode()},
-            "hosts": {name: _host(name) for name in names.HOSTS},
+            "hosts": hosts,
         }
         FILE.touch(mode=0o600)
         FILE.write_text(json.dumps(content, indent=1))
@@ -86,7 +93,7 @@ def load() -> FleetData:
     return FleetData(json.loads(FILE.read_text()))
 
 
-def _host(name: str) -> Json:
+def _host(name: str, others: Dict[str, Json]) -> Json:
     def user(who: str) -> dict[str, str]:
         return {
             "id": str(uuid.uuid4()),
@@ -95,19 +102,25 @@ def _host(name: str) -> Json:
             "api_key": _made_up(30),
         }
 
-    return {
-        "installation": {"id": str(uuid.uuid4()), "key": _made_up(20)},
-        "organization": {
-            "id": str(uuid.uuid4()),
+    company = names.HOSTS[name].company
+    if company == name:
+        organization = {
             "cloud_id": str(uuid.uuid4()),
-            "name": f"Company {name}",
+            "name": f"Company {company}",
             "license_key": _made_up(20),
             "billing_sync_token": _made_up(30),
-        },
+        }
+        cloud_owner = {**user("owner.cloud"), "password": _made_up(24)}
+    else:
+        organization = cast(Dict[str, str], others[company]["organization"])
+        cloud_owner = cast(Dict[str, str], others[company]["cloud_owner"])
+    return {
+        "installation": {"id": str(uuid.uuid4()), "key": _made_up(20)},
+        "organization": {**organization, "id": str(uuid.uuid4())},
         "owner": user("owner"),
         "admin": user("admin"),
         "stranger": user("stranger"),
-        "cloud_owner": user("owner.cloud"),
+        "cloud_owner": cloud_owner,
         "settings": {
             "database_password": _made_up(32),
             "certificate_password": _made_up(32),
@@ -128,6 +141,7 @@ def _secrets(data: FleetData) -> Iterator[tuple[str, str]]:
         yield f"{host.name}.installation_key", host.installation["key"]
         yield f"{host.name}.license_key", host.organization["license_key"]
         yield f"{host.name}.billing_sync_token", host.organization["billing_sync_token"]
+        yield f"{host.name}.master_password", host.cloud_owner["password"]
         for user in ("owner", "admin", "stranger", "cloud_owner"):
             yield f"{host.name}.{user}_client_secret", host.content[user]["api_key"]
         for key, value in host.settings.items():
@@ -175,11 +189,12 @@ def cloud_organization(data: FleetData, name: str) -> Json:
 def cloud_seed(data: FleetData, region: str) -> Json:
     """Seed of a region's cloud: the hosts of that region, and nobody else."""
     hosts: list[HostData] = [host for host in data.hosts.values() if host.region == region]
+    companies = [host for host in hosts if names.HOSTS[host.name].company == host.name]
     return {
         **data.license_keys,
-        "users": [host.cloud_owner for host in hosts],
+        "users": [{**host.cloud_owner, "kdf": names.KDFS[host.name]} for host in companies],
         "installations": [{**host.installation, "enabled": True} for host in hosts],
-        "organizations": [cloud_organization(data, host.name) for host in hosts],
+        "organizations": [cloud_organization(data, host.name) for host in companies],
     }
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from . import keys, names
 from .data import FleetData
@@ -26,16 +27,29 @@ def common() -> dict[str, str]:
     }
 
 
-def host_variables(fleet: FleetData, name: str) -> dict[str, str]:
-    """Variables of one host, beside the common ones and its region."""
+# This host's token is given by hand; the others' is fetched from the cloud.
+GIVEN_BY_HAND = "bw4"
+
+
+def host_variables(fleet: FleetData, name: str) -> dict[str, Any]:
+    """Variables of one host, beside the common ones and its region. ``fleet_token`` is for tests: the cloud's token."""
     host, data = names.HOSTS[name], fleet.hosts[name]
+    cloud = f"https://{names.CLOUDS[host.region].address}"
+    token = data.organization["billing_sync_token"]
     return {
         "ansible_host": host.address,
         "bitwarden_url": host.url,
         "bitwarden_organization": data.organization["name"],
         "bitwarden_client_id": f"user.{data.owner['id']}",
         "bitwarden_client_secret": data.owner["api_key"],
-        "bitwarden_billing_sync_token": data.organization["billing_sync_token"],
+        "bitwarden_cloud": {"api_url": f"{cloud}/api", "identity_url": f"{cloud}/identity"},
+        "bitwarden_cloud_client_id": f"user.{data.cloud_owner['id']}",
+        "bitwarden_cloud_client_secret": data.cloud_owner["api_key"],
+        "bitwarden_cloud_password": data.cloud_owner["password"],
+        "bitwarden_cloud_organization": data.organization["name"],
+        "bitwarden_cloud_ca_path": str(keys.CA),
+        "fleet_token": token,
+        **({"bitwarden_billing_sync_token": token} if name == GIVEN_BY_HAND else {}),
     }
 
 
@@ -53,5 +67,5 @@ def write(fleet: FleetData) -> None:
     FILE.write_text("\n".join(lines) + "\n")
 
 
-def _variables(variables: dict[str, str], indent: int) -> list[str]:
+def _variables(variables: dict[str, Any], indent: int) -> list[str]:
     return [f"{' ' * indent}{key}: {json.dumps(value)}" for key, value in variables.items()]

@@ -33,6 +33,13 @@ REGISTRY_NAME = "registry.fleet.test"
 REGISTRY_ADDRESS = f"{_NETWORK}.3"
 REGISTRY = f"{REGISTRY_NAME}:5000"
 
+# How the master password of each company's owner in the cloud is hashed.
+KDFS: dict[str, dict[str, int | None]] = {
+    "bw1": {"type": 1, "iterations": 3, "memory": 64, "parallelism": 4},
+    "bw3": {"type": 0, "iterations": 600000, "memory": None, "parallelism": None},
+    "bw4": {"type": 0, "iterations": 100000, "memory": None, "parallelism": None},
+}
+
 VERSION = "2026.8.0"
 # Older tags hold the same programs: an older patch level, the oldest supported release, and one before it.
 OLDER_VERSIONS = ("2026.7.0", "2023.2.0", "2023.1.0")
@@ -61,12 +68,16 @@ class CloudName(NamedTuple):
 
 
 class HostName(NamedTuple):
-    """A host of the fleet: short name, container, fixed address, region (``us`` or ``eu``)."""
+    """A host of the fleet: short name, container, fixed address, region (``us`` or ``eu``).
+
+    ``company`` is the host whose organization in the cloud it shares, commonly itself.
+    """
 
     name: str
     container: str
     address: str
     region: str
+    company: str
 
     @property
     def url(self) -> str:
@@ -83,7 +94,13 @@ CLOUDS: dict[str, CloudName] = {
     for region, domain, address in (("us", "com", f"{_NETWORK}.4"), ("eu", "eu", f"{_NETWORK}.5"))
 }
 HOSTS: dict[str, HostName] = {
-    name: HostName(name, f"{PREFIX}-{name}", f"{_NETWORK}.{10 + number}", "eu" if name == "bw3" else "us")
+    name: HostName(
+        name,
+        f"{PREFIX}-{name}",
+        f"{_NETWORK}.{10 + number}",
+        "eu" if name == "bw3" else "us",
+        "bw1" if name == "bw2" else name,
+    )
     for number, name in enumerate(("bw1", "bw2", "bw3", "bw4"), 1)
 }
 

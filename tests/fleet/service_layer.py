@@ -22,6 +22,7 @@ PACKAGES = (
     "ca-certificates",
     "curl",
     "nginx",
+    "python3-argon2",
     "python3-cryptography",
     "python3-flask",
     "python3-jwt",

@@ -22,7 +22,7 @@ WRONG = "Canary0WrongBillingSyncToken00"
 SHARED = {
     name: f"{{{{ bitwarden_{name} }}}}" for name in ("url", "client_id", "client_secret", "organization", "ca_path")
 }
-APPLY: Dict[str, Any] = {"billing_sync": {"billing_sync_token": "{{ bitwarden_billing_sync_token }}"}}
+APPLY: Dict[str, Any] = {"billing_sync": {"billing_sync_token": "{{ fleet_token }}"}}
 USERS = {
     "root": {"remote_user": "root"},
     "become root": {"remote_user": "admin", "become": True},

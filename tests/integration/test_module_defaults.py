@@ -40,7 +40,7 @@ def test_host_group(fleet, core, module):
 def test_api_group(fresh, core):
     fresh(HOST)
     shared = ("url", "client_id", "client_secret", "organization", "ca_path")
-    token = {"billing_sync_token": "{{ bitwarden_billing_sync_token }}"}
+    token = {"billing_sync_token": "{{ fleet_token }}"}
     play = {
         "hosts": HOST,
         "gather_facts": False,

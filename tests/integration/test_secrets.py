@@ -191,7 +191,7 @@ def scenarios() -> Iterator[Callable[..., Run]]:
             }
             for action, more in (
                 ("organization_info", {}),
-                ("billing_sync", {"billing_sync_token": "{{ bitwarden_billing_sync_token }}"}),
+                ("billing_sync", {"billing_sync_token": "{{ fleet_token }}"}),
                 ("license_sync", {}),
             )
         )

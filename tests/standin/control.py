@@ -34,13 +34,14 @@ _OF_ORGANIZATION = (
     "seats",
     "members",
     "api_keys",
+    "usage",
 )
 
 
 @blueprint.get("/state")
 def state() -> Response:
     """What the server remembers, secrets included."""
-    kinds = ("user", "organization", "installation", "connection", "sponsorship", "fault")
+    kinds = ("user", "organization", "installation", "connection", "sponsorship", "fault", "otp")
     known = {kind: server().state.all(kind) for kind in kinds}
     return jsonify({**known, "clock": server().meta("clock"), "now": server().clock.text()})
 
@@ -143,7 +144,8 @@ def change_organization() -> Response:
         if key is None:
             organization["api_keys"].pop(kind, None)
         else:
-            organization["api_keys"][kind] = {"key": key, "revision": server().clock.text()}
+            revision = body.get("revision", server().clock.text())
+            organization["api_keys"][kind] = {"key": key, "revision": revision}
     for member in changes.get("members", []):
         member.setdefault("id", str(uuid.uuid4()))
     organization.update({_MEMBERS.get(name, name): value for name, value in changes.items()})

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 from typing import Any, Dict, Optional
 
 from flask import Blueprint, Response, jsonify
@@ -14,7 +15,7 @@ from flask import Blueprint, Response, jsonify
 from . import access, passwords, plans
 from .access import APPLICATION, policy
 from .context import server
-from .errors import Unhandled, invalid, not_found
+from .errors import Unhandled, empty, invalid, not_found
 from .json_input import Member, read_model
 from .organization_views import list_of
 from .reading import guid, owned
@@ -46,6 +47,15 @@ def account_key() -> Response:
 def rotate_account_key() -> Response:
     """A new personal API key; the old one is refused from now on, tokens live on."""
     return _account_key(rotate=True)
+
+
+@blueprint.post("/accounts/request-otp")
+@policy(APPLICATION)
+def request_otp() -> Response:
+    """A one-time password for the account. It would be mailed; here the control endpoint ``state`` shows it."""
+    user = _user()
+    server().state.put("otp", user["id"], {"user": user["id"], "otp": f"{secrets.randbelow(10**6):06}"})
+    return empty()
 
 
 @blueprint.post("/organizations/<identifier>/api-key")
@@ -140,9 +150,15 @@ def _user() -> Document:
 
 
 def _verified(user: Document, model: Dict[str, Any]) -> bool:
-    """A one-time password is never right here: nothing sends one."""
-    expected = passwords.hash_of(server().state, user)
+    """The hash of the master password, or a one-time password, which then is used up."""
     given = model.get("masterPasswordHash")
+    if not given:
+        mailed = server().state.get("otp", user["id"])
+        if mailed is None or mailed["otp"] != model.get("otp"):
+            return False
+        server().state.delete("otp", user["id"])
+        return True
+    expected = passwords.hash_of(server().state, user)
     return expected is not None and given is not None and hmac.compare_digest(expected.encode(), given.encode())
 
 

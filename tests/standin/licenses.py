@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -41,6 +41,17 @@ _FROM_LICENSE = {
     "licenseKey": "LicenseKey", "smSeats": "SmSeats", "smServiceAccounts": "SmServiceAccounts",
     "allowAdminAccessToAllCollectionItems": "AllowAdminAccessToAllCollectionItems",
 }  # fmt: skip
+_NOT_ALLOWED = (
+    ("sso", "UseSso", "Your organization currently has a SSO configuration. Your new license does not allow for the "
+     "use of SSO. Disable your SSO configuration."),
+    ("key_connector", "UseKeyConnector", "Your organization currently has Key Connector enabled. Your new license does "
+     "not allow for the use of Key Connector. Disable your Key Connector."),
+    ("scim", "UseScim", "Your new plan does not allow the SCIM feature. Disable your SCIM configuration."),
+    ("custom_permissions", "UseCustomPermissions", "Your new plan does not allow the Custom Permissions feature. "
+     "Disable your Custom Permissions configuration."),
+    ("password_reset", "UseResetPassword", "Your new license does not allow the Password Reset feature. Disable your "
+     "Password Reset policy."),
+)  # fmt: skip
 
 
 @blueprint.post("/organizations/licenses/self-hosted")
@@ -62,6 +73,7 @@ def create() -> Response:
         "id": identifier,
         "maxStorageGb": _NOT_LIMITED_GB,
         "subscription": "active",
+        "usage": {},
         "api_keys": {},
         "members": [member],
     }
@@ -210,6 +222,33 @@ def _check_seats(license_: License, organization: Document) -> None:
             f"Your organization currently has {filled} seats filled. Your new license only has ({seats}) seats. "
             "Remove some users."
         )
+    refusal = next(iter(_too_small(license_, organization.get("usage", {}))), None)
+    if refusal:
+        raise bad_request(refusal)
+
+
+def _too_small(license_: License, usage: Dict[str, Any]) -> Iterator[str]:
+    """What of the organization does not fit into the license, in the order in which the server looks."""
+    collections, groups, policies = (usage.get(name, 0) for name in ("collections", "groups", "policies"))
+    most = license_["MaxCollections"]
+    if most is not None and collections > most:
+        yield (
+            f"Your organization currently has {collections} collections. Your new license allows for a maximum of "
+            f"({most}) collections. Remove some collections."
+        )
+    if not license_["UseGroups"] and groups > 1:
+        yield (
+            f"Your organization currently has {groups} groups. Your new license does not allow for the use of groups. "
+            "Remove all groups."
+        )
+    if not license_["UsePolicies"] and policies:
+        yield (
+            f"Your organization currently has {policies} enabled policies. Your new license does not allow for the use "
+            "of policies. Disable all policies."
+        )
+    for name, member, refusal in _NOT_ALLOWED:
+        if usage.get(name) and not license_[member]:
+            yield refusal
 
 
 def _decided(license_: License) -> Dict[str, Any]:

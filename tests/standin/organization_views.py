@@ -77,7 +77,13 @@ def subscription_view(
     }
 
 
-def membership_view(instance: Server, organization: Document, member: Document) -> Document:
+def membership_views(instance: Server, organization: Document, member: Document) -> list[Document]:
+    """A member's rows of the organization: one, or one for each sponsorship where the member has several."""
+    own = [one for one in instance.state.all("sponsorship") if one["sponsoringOrganizationUserId"] == member["id"]]
+    return [_membership_view(organization, member, one) for one in own or [None]]
+
+
+def _membership_view(organization: Document, member: Document, own: Optional[Document]) -> Document:
     """A member's own view of the organization, as in ``GET /organizations`` and the profile."""
     abilities = plans.abilities(organization)
     # The one place where the server writes this name so.
@@ -85,7 +91,7 @@ def membership_view(instance: Server, organization: Document, member: Document) 
     return {
         "organizationUserId": member["id"],
         "userIsClaimedByOrganization": False,
-        **_own_sponsorship(instance, organization, member),
+        **_own_sponsorship(organization, own),
         "id": organization["id"],
         "name": organization["name"],
         "enabled": organization["enabled"],
@@ -133,11 +139,7 @@ def _limits(organization: Document) -> Dict[str, Any]:
     return {name: organization[name] for name in names}
 
 
-def _own_sponsorship(instance: Server, organization: Document, member: Document) -> Document:
-    own = next(
-        (s for s in instance.state.all("sponsorship") if s["sponsoringOrganizationUserId"] == member["id"]),
-        None,
-    )
+def _own_sponsorship(organization: Document, own: Optional[Document]) -> Document:
     return {
         "familySponsorshipFriendlyName": own["friendlyName"] if own else None,
         "familySponsorshipAvailable": plans.is_enterprise(organization) and own is None,

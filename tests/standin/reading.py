@@ -17,7 +17,7 @@ from .context import VERSION, server
 from .errors import Unhandled, bad_request, empty, not_found, null_reference
 from .grants import ENCRYPTED, keys_of_account
 from .json_input import is_guid
-from .organization_views import list_of, membership_view, organization_view, subscription_view
+from .organization_views import list_of, membership_views, organization_view, subscription_view
 from .routes import action
 from .state import Document
 
@@ -205,7 +205,7 @@ def _memberships(user: str) -> List[Document]:
     for organization_ in server().state.all("organization"):
         member: Optional[Document] = next((m for m in organization_["members"] if m["user"] == user), None)
         if member and member["status"] == CONFIRMED:
-            found.append(membership_view(server(), organization_, member))
+            found.extend(membership_views(server(), organization_, member))
     return found
 
 

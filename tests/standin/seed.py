@@ -90,6 +90,7 @@ def _organization(instance: Server, seed: Document) -> None:
         "enabled": seed.get("enabled", True),
         "expires": seed.get("expires"),
         "subscription": seed.get("subscription", "active"),
+        "usage": seed.get("usage", {}),
         "api_keys": {
             kind: {"key": seed["api_keys"][kind], "revision": instance.clock.text()}
             for kind in _API_KEYS
@@ -155,6 +156,6 @@ def _sponsorship(instance: Server, organization: Document, seed: Document) -> No
             "validUntil": seed.get("valid_until"),
             "toDelete": seed.get("to_delete", False),
             "isAdminInitiated": seed.get("admin_initiated", False),
-            "notes": None,
+            "notes": seed.get("notes"),
         },
     )
