@@ -42,6 +42,16 @@ attributes:
       - selfhosted.bitwarden.api
 """
 
+    CLOUD = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/selfhosted.bitwarden.cloud) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - selfhosted.bitwarden.cloud
+"""
+
     INFO_MODULE = r"""
 options: {}
 attributes:

@@ -4,7 +4,7 @@
 
 # PRIVATE: shared code of this collection. It can change without notice.
 
-"""The action plugins of the API group: the module's own code, run on the controller (or the module, on the host)."""
+"""The action plugins of the groups api and cloud: their code, run on the controller (or the module, on the host)."""
 
 from __future__ import annotations
 
@@ -27,22 +27,36 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
     MODULE = ""
     OPTIONS: Mapping[str, Any] = {}
     REQUIRED_IF: Sequence[Tuple[str, str, Tuple[str, ...]]] = ()
+    ENVIRONMENT: Mapping[str, str] = ENVIRONMENT
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Do it from here. Raises ``ApiError``."""
         raise NotImplementedError
 
+    def for_host(self, params: Dict[str, Any]) -> Dict[str, Any]:
+        """The options for the module on the host. What was found in the controller's environment is in them.
+
+        Raises ``ApiError``.
+        """
+        return params
+
     def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
         task_vars = task_vars or {}
         result: Dict[str, Any] = super().run(tmp, task_vars)
         _rest, params = self.validate_argument_spec(
-            argument_spec=_with_environment(self.OPTIONS), required_if=list(self.REQUIRED_IF)
+            argument_spec=_with_environment(self.OPTIONS, self.ENVIRONMENT), required_if=list(self.REQUIRED_IF)
         )
-        if params["run_on"] == "host":
-            # The host has not the controller's environment: what was found there goes along as an option.
-            result.update(self._execute_module(module_name=self.MODULE, module_args=params, task_vars=task_vars))
+        if params.get("run_on") == "host":
+            try:
+                arguments = self.for_host(params)
+            except ApiError as error:
+                return {**result, "failed": True, "changed": False, **error.result()}
+            result.update(self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars))
             return result
         result.update(self._from_here(params, task_vars))
+        if result.get("_ansible_no_log"):
+            # Hides the one result; of a loop also the whole, which ansible-core before 2.19 would show to callbacks.
+            self._task.no_log = True
         if not self._task.diff:
             result.pop("diff", None)
         return result
@@ -61,10 +75,10 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
         return masked
 
 
-def _with_environment(options: Mapping[str, Any]) -> Dict[str, Any]:
+def _with_environment(options: Mapping[str, Any], environment: Mapping[str, str]) -> Dict[str, Any]:
     """The argument specification with the fallback to the controller's environment, which modules have not."""
     spec: Dict[str, Any] = copy.deepcopy(dict(options))
-    for name, variable in ENVIRONMENT.items():
+    for name, variable in environment.items():
         spec[name]["fallback"] = (env_fallback, [variable])
     return spec
 

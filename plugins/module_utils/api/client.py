@@ -13,7 +13,7 @@ import ssl
 import traceback
 import warnings
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Iterator, Optional, Set, cast
+from typing import Any, Dict, Iterator, Optional, Set, Tuple, cast
 
 from ..masking import mask_text
 from .dates import parse_date
@@ -110,11 +110,13 @@ class Client:
         token: Optional[str] = None,
         json_body: Any = None,
         form: Optional[Dict[str, str]] = None,
+        files: Optional[Dict[str, Tuple[str, bytes]]] = None,
         timeout: Optional[float] = None,
     ) -> Answer:
         """Send one request and return its answer, whatever its status, redirects included (none is followed).
 
-        ``what`` names the request in errors. ``timeout`` (seconds for the answer) instead of the option's.
+        ``files``: the parts of a form with files, ``{part: (file name, content)}``. ``what`` names the request in
+        errors. ``timeout`` (seconds for the answer) instead of the option's.
         Raises ``ApiError`` when there is no answer.
         """
         limit = timeout or self.options.timeout
@@ -126,6 +128,7 @@ class Client:
                     url,
                     json=json_body,
                     data=form,
+                    files=files,
                     auth=_Bearer(token),
                     timeout=(min(limit, _LONGEST_CONNECT), limit),
                     allow_redirects=False,

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from .client import Client
 from .errors import LOGIN, NETWORK, PERMISSION, Answer, ApiError, is_page, server_words
@@ -34,6 +34,8 @@ class Account:
         self.client = client
         self._token: Optional[str] = None
         self._expires = 0.0
+        #: What the server told of the account at the last login (its key derivation, for instance).
+        self.login_answer: Dict[str, Any] = {}
 
     def login(self) -> str:
         """Return an access token, a new one if there is none or the last one nears its end.
@@ -66,6 +68,7 @@ class Account:
         lifetime = body.get("expires_in")
         self._expires = time.monotonic() + (lifetime if isinstance(lifetime, int) else 3600) - _EARLY
         self._token = token
+        self.login_answer = body
         return token
 
     def _refused(self, answer: Answer, url: str) -> ApiError:
@@ -110,13 +113,22 @@ class Account:
             )
         return answer.json
 
-    def call(self, method: str, path: str, what: str, body: Any = None, timeout: Optional[float] = None) -> Answer:
-        """Send a request as the user; only a 200 is returned.
+    def call(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        body: Any = None,
+        timeout: Optional[float] = None,
+        files: Optional[Dict[str, Tuple[str, bytes]]] = None,
+    ) -> Answer:
+        """Send a request as the user, with a JSON body or with files; only a 200 is returned.
 
         Raises ``ApiError``. A lost answer to a write has ``unknown_outcome``.
         """
         token = self.login()
-        answer = self.client.send(method, self.url(path), what, token=token, json_body=body, timeout=timeout)
+        url = self.url(path)
+        answer = self.client.send(method, url, what, token=token, json_body=body, files=files, timeout=timeout)
         if answer.status != 200:
             error = self.client.error(answer, what, self.url(path))
             if error.status == 401 and not error.text and error.layer == PERMISSION:

@@ -64,8 +64,11 @@ def duration_option(params: Mapping[str, Any], name: str) -> float:
         raise ApiError(REQUEST, f"{name}: {error}") from error
 
 
-def read_options(params: Mapping[str, Any]) -> ApiOptions:
-    """Check the shared options. Raises ``ApiError`` (layer ``request``, or ``tls`` for certificates)."""
+def read_options(params: Mapping[str, Any], environment: Mapping[str, str] = ENVIRONMENT) -> ApiOptions:
+    """Check the shared options. Raises ``ApiError`` (layer ``request``, or ``tls`` for certificates).
+
+    ``environment``: the variables that stand in for options, for what is said of a missing one.
+    """
     url = _url(params, "url")
     api_url = _url(params, "api_url") or (url and f"{url}/api")
     identity_url = _url(params, "identity_url") or (url and f"{url}/identity")
@@ -73,7 +76,7 @@ def read_options(params: Mapping[str, Any]) -> ApiOptions:
         raise ApiError(
             REQUEST, "url is missing.", advice="Set it to the address of the server, https://vault.example.com."
         )
-    client_id, client_secret = _api_key(params)
+    client_id, client_secret = _api_key(params, environment)
     timeout = duration_option(params, "timeout")
     if timeout <= 0:
         raise ApiError(REQUEST, "timeout must be more than 0s.")
@@ -118,12 +121,12 @@ def _url(params: Mapping[str, Any], name: str) -> Optional[str]:
     return text.rstrip("/")
 
 
-def _api_key(params: Mapping[str, Any]) -> Tuple[str, str]:
+def _api_key(params: Mapping[str, Any], environment: Mapping[str, str]) -> Tuple[str, str]:
     client_id, client_secret = str(params.get("client_id") or ""), str(params.get("client_secret") or "")
     where = "Set {0}, or {1} in the environment of the controller, to a user's personal API key."
     for name, value in (("client_id", client_id), ("client_secret", client_secret)):
         if not value:
-            raise ApiError(REQUEST, f"{name} is missing.", advice=where.format(name, ENVIRONMENT[name]))
+            raise ApiError(REQUEST, f"{name} is missing.", advice=where.format(name, environment[name]))
         if value != value.strip() or "\n" in value:
             raise ApiError(REQUEST, f"{name} has blanks or line ends around it.", advice="Check how it was copied.")
         if len(value) > _LONGEST:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .standin_pair import NAME, OWNER, OWNER_KEY, Pair
+from .standin_pair import NAME, OWNER, OWNER_KEY, PASSWORD, Pair
 
 
 @pytest.fixture(scope="session")
@@ -46,4 +46,22 @@ def params(pair: Pair) -> dict[str, Any]:
         "timeout": "10s",
         "run_on": "controller",
         "assume_ready": False,
+    }
+
+
+@pytest.fixture
+def cloud_params(pair: Pair) -> dict[str, Any]:
+    """The shared options of the cloud's plugins, as Ansible hands them over."""
+    return {
+        "cloud": {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"},
+        "client_id": f"user.{OWNER}",
+        "client_secret": OWNER_KEY,
+        "master_password": PASSWORD,
+        "organization": NAME,
+        "validate_certs": True,
+        "ca_path": None,
+        "client_cert": None,
+        "client_key": None,
+        "timeout": "10s",
+        "retry_timeout": "0s",
     }

@@ -31,9 +31,19 @@ INSTALLATION_KEY = "CanaryInstallKey0123"
 LICENSE_KEY = "CanaryEntLicenseKey1"
 TOKEN = "CanaryBillingSyncToken00000002"
 WRONG_TOKEN = "CanaryWrongSyncToken0000000003"
+CLOUD_SECOND = "9b1f6a2e-4f5e-4d6c-8b7a-b2e500f1c201"
+CLOUD_SECOND_KEY = "CanaryUserApiKeySecond0000001"
+CLOUD_ADMIN = "9b1f6a2e-4f5e-4d6c-8b7a-b2e500f1c202"
+CLOUD_ADMIN_KEY = "CanaryUserApiKeyCloudAdmin001"
+PASSWORD = "Canary master pässword 1"
+SECOND_PASSWORD = "Canary master password 2"
+FAMILIES_ORGANIZATION = "ac5d6e7f-9081-4c23-9e4f-b2e500f1d004"
 EXPIRES = "2031-12-28T00:00:00Z"
 
-CANARIES = (OWNER_KEY, ADMIN_KEY, INSTALLATION_KEY, LICENSE_KEY, TOKEN, WRONG_TOKEN)
+CANARIES = (
+    OWNER_KEY, ADMIN_KEY, INSTALLATION_KEY, LICENSE_KEY, TOKEN, WRONG_TOKEN, CLOUD_SECOND_KEY, CLOUD_ADMIN_KEY,
+    PASSWORD, SECOND_PASSWORD,
+)  # fmt: skip
 
 
 def _environment(**more: str) -> dict[str, str]:
@@ -104,14 +114,18 @@ class StandIn:
         return self.folder / "data" / "licenses" / "organization" / f"{ORGANIZATION}.json"
 
 
+def new_keys() -> dict[str, str]:
+    """Keys that sign licenses, as members of a seed."""
+    command = [sys.executable, "-m", "standin.keys"]
+    made = subprocess.run(command, env=_environment(), capture_output=True, check=True, cwd=TESTS)
+    return dict(json.loads(made.stdout))
+
+
 class Pair:
     """``server`` is self-hosted, ``cloud`` its cloud."""
 
     def __init__(self, folder: Path) -> None:
-        made = subprocess.run(
-            [sys.executable, "-m", "standin.keys"], env=_environment(), capture_output=True, check=True, cwd=TESTS
-        )
-        self.keys = json.loads(made.stdout)
+        self.keys = new_keys()
         self.cloud = StandIn("cloud", self._cloud_seed(), folder / "cloud", {"STANDIN_LIMITER": "0"})
         settings = {
             "globalSettings__selfHosted": "true",
@@ -134,19 +148,25 @@ class Pair:
         }
 
     def _cloud_seed(self) -> dict[str, Any]:
-        owner = {"id": OWNER, "email": "owner@example.com", "name": "Owner", "api_key": OWNER_KEY}
+        argon2 = {"type": 1, "iterations": 2, "memory": 16, "parallelism": 1}
+        owner = {"id": OWNER, "email": "Owner@example.com", "api_key": OWNER_KEY, "password": PASSWORD, "kdf": argon2}
+        second = {"id": CLOUD_SECOND, "email": "second@example.com", "api_key": CLOUD_SECOND_KEY,
+                  "password": SECOND_PASSWORD, "kdf": {"iterations": 5000}}  # fmt: skip
+        admin = {"id": CLOUD_ADMIN, "email": "admin@example.com", "api_key": CLOUD_ADMIN_KEY}
+        families = {"id": FAMILIES_ORGANIZATION, "name": "Home", "plan": "families", "members": [{"user": OWNER}]}
         return {
             **self.keys,
-            "users": [owner],
+            "users": [owner, second, admin],
             "installations": [{"id": INSTALLATION, "key": INSTALLATION_KEY}],
             "organizations": [
                 self._organization(
                     id=CLOUD_ORGANIZATION,
                     api_keys={"billing_sync": TOKEN},
-                    members=[{"user": OWNER}],
+                    members=[{"user": OWNER}, {"user": CLOUD_SECOND}, {"user": CLOUD_ADMIN, "type": 1}],
                     expires=EXPIRES,
                     subscription="active",
-                )
+                ),
+                families,
             ],
         }
 

@@ -1,0 +1,21 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import license_download
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.options import CLOUD_ENVIRONMENT
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+
+
+class ActionModule(ApiActionModule):
+    """Runs cloud_license, which has no part on a host."""
+
+    OPTIONS = license_download.OPTIONS
+    ENVIRONMENT = CLOUD_ENVIRONMENT
+
+    def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        return license_download.perform(params, check_mode)

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # Which cloud, and as whom.
+    DOCUMENTATION = r"""
+options:
+  cloud:
+    description:
+      - The cloud of Bitwarden that the organization is in, V(us) or V(eu).
+      - For another way there a mapping with C(api_url) and C(identity_url).
+    type: raw
+    default: us
+  client_id:
+    description:
+      - Client id of the personal API key of an owner of the organization in the cloud, C(user.) followed by an id. It is
+        another account than the one on the self-hosted server.
+      - Two-step login and single sign-on do not concern this key.
+      - If not given, the environment variable E(BW_CLOUD_CLIENTID) of the controller is used.
+    type: str
+  client_secret:
+    description:
+      - Client secret of the personal API key.
+      - If not given, the environment variable E(BW_CLOUD_CLIENTSECRET) of the controller is used.
+    type: str
+  master_password:
+    description:
+      - Master password of that account. It never leaves the controller; where the cloud wants proof, it is sent the hash
+        that a web vault would send.
+      - If not given, the environment variable E(BW_CLOUD_PASSWORD) of the controller is used.
+    type: str
+  organization:
+    description:
+      - Name or id of the organization, as the cloud knows it. Its id there is another one than on a self-hosted server.
+      - May be left out where the account owns just one organization.
+    type: str
+  validate_certs:
+    description:
+      - Whether the cloud's TLS certificate must be valid. Turn it off for tests only.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File (PEM) with the certificates of the authorities to trust, or a directory of such prepared by C(c_rehash); for
+        instance where a proxy looks into connections.
+      - By default those of the Python library C(certifi), or of the system where its C(requests) is built so.
+    type: path
+  client_cert:
+    description:
+      - File (PEM) with a client certificate, where a proxy asks for one. May hold the key, too.
+    type: path
+  client_key:
+    description:
+      - File (PEM) with the key of O(client_cert), not protected by a password.
+    type: path
+  timeout:
+    description:
+      - How long to wait for an answer, as V(<n>[s|m|h|d|w]). A connection has to be made within 10 seconds of it.
+    type: str
+    default: 30s
+  retry_timeout:
+    description:
+      - How long to wait in all when the cloud says that it was asked too often from this address, as V(<n>[s|m|h|d|w]).
+        It takes ten logins a minute.
+    type: str
+    default: 300s
+requirements:
+  - Python library C(requests) on the controller
+notes:
+  - It runs on the controller; no host is needed.
+  - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) of the environment are
+    honoured.
+  - Each task logs in once. The access token is kept in memory only.
+  - Redirects are not followed.
+"""

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: shared code of this collection. It can change without notice.
+
+"""An organization's license from the cloud, for one installation (module cloud_license)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from datetime import timedelta
+from typing import Any, Dict, Mapping, Optional
+
+from ..api.errors import LICENSE, NETWORK, REQUEST, ApiError
+from ..api.organizations import Organization
+from ..difference import Difference
+from ..license_document import SECRET_MEMBERS, LicenseDocument, LicenseError, differences, parse_license_text
+from .account import CloudAccount, CloudError, cloud_account
+from .options import CLOUD_OPTIONS
+
+OPTIONS: Dict[str, Any] = {
+    **CLOUD_OPTIONS,
+    "installation_id": {"type": "str", "required": True},
+    "dest": {"type": "path"},
+}
+
+# A license's token lives a year from its issue: a file that is older than this is worth a new one.
+NEW_ISSUE_AFTER = timedelta(days=30)
+
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
+_CAUSES = {
+    "Invalid installation id": (
+        "installation",
+        "The cloud does not know this installation, or has disabled it. Check installation_id, and that it is of this "
+        "region (option cloud).",
+    ),
+    "No active subscription found": ("no_subscription", "Renew the organization's subscription in the cloud."),
+    "Unable to generate license due to a payment issue": (
+        "payment",
+        "Update the payment method of the organization in the cloud.",
+    ),
+}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Download, compare with the file, write it where it differs. Raises ``ApiError``."""
+    installation = str(params["installation_id"]).strip()
+    if not _GUID.match(installation):
+        raise ApiError(
+            REQUEST, "installation_id is no installation's id.", advice="Modules server and server_info return it."
+        )
+    with cloud_account(params) as account:
+        organization = account.organization(params["organization"])
+        text = _download(account, organization, installation)
+        try:
+            license_ = parse_license_text(text)
+        except LicenseError as error:
+            raise ApiError(NETWORK, f"The cloud's license cannot be used: {error.message}") from None
+        result = {"organization": organization.named(), "installation_id": installation, **license_.facts()}
+        if not params["dest"]:
+            # The license holds its key, and the token that is as good as a signature.
+            return {**result, "changed": False, "license": text, "_ansible_no_log": True}
+        dest = str(params["dest"])
+        found = file_difference(_content(dest), license_)
+        if found and not check_mode:
+            write_private(dest, text)
+        return {**result, "changed": bool(found), "dest": dest, "changes": found.summary(), "diff": found.diff(dest)}
+
+
+def _download(account: CloudAccount, organization: Organization, installation: str) -> str:
+    path = f"/organizations/{organization.id}/license?installationId={installation}"
+    try:
+        answer = account.get(path, "download the organization's license")
+    except ApiError as error:
+        for text, (cause, advice) in _CAUSES.items():
+            if text in error.text:
+                refused = CloudError.of(error, cause, advice=advice)
+                refused.layer = LICENSE
+                raise refused from None
+        raise
+    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+
+
+def file_difference(content: Optional[bytes], license_: LicenseDocument) -> Difference:
+    """What the file ``content`` lacks of the license; the same license of a later issue differs after a month only."""
+    found = Difference()
+    if content is None:
+        found.compare("file", None, "license")
+        return found
+    try:
+        present = parse_license_text(content)
+    except LicenseError as error:
+        found.compare("file", error.message, "license")
+        return found
+    for name, before, after in differences(present.members, license_.members):
+        found.compare(name, _shown(before), _shown(after), secret=name in SECRET_MEMBERS)
+    if not found and present.issued and license_.issued and license_.issued - present.issued > NEW_ISSUE_AFTER:
+        found.compare("Issued", present.members["Issued"], license_.members["Issued"])
+    return found
+
+
+def _shown(value: Any) -> Optional[str]:
+    return None if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _content(path: str) -> Optional[bytes]:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ApiError(REQUEST, f"dest cannot be read on the controller: {path}: {error.strerror}.") from error
+
+
+def write_private(path: str, text: str) -> None:
+    """Put a file in its place at once, readable by its owner alone. Raises ``ApiError``."""
+    folder, name = os.path.split(os.path.abspath(path))
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)  # 0600
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, os.path.realpath(path))
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        reason = f"{path}: {error.strerror}"
+        raise ApiError(REQUEST, f"dest cannot be written on the controller: {reason}.") from error
