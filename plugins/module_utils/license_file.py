@@ -8,14 +8,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-from datetime import datetime, timezone
-from typing import Any, Dict, List, NamedTuple, Optional
+from types import MappingProxyType
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from .api.dates import format_date, normal_date
 from .env_file import EnvFile
+from .license_document import LicenseDocument, LicenseError, parse_license_text, token_claims, token_expiry
 
 OK = "ok"
 MISSING = "missing"
@@ -45,10 +45,13 @@ class License(NamedTuple):
     expires_without_grace: Optional[str] = None
     token_expires: Optional[str] = None
     name: Optional[str] = None
+    issued: Optional[str] = None
+    license_key_digest: Optional[str] = None
+    members: Mapping[str, Any] = MappingProxyType({})
 
-    def report(self) -> Dict[str, Optional[str]]:
+    def report(self) -> Dict[str, Any]:
         """The members that a user is shown."""
-        shown = self._asdict()
+        shown = {**self._asdict(), "members": dict(self.members)}
         del shown["name"]
         return shown
 
@@ -129,7 +132,10 @@ def parse_license(content: bytes, organization_id: str, path: str = "") -> Licen
         return License(organization_id, CAMEL_CASE, problem, path)
     if not _text(data.get("Id")):
         return License(organization_id, CORRUPT, "It holds no license.", path)
-    expiry = _claims(data.get("Token")).get("exp")
+    try:
+        document: Optional[LicenseDocument] = parse_license_text(content)
+    except LicenseError:
+        document = None  # readable enough for what follows
     return License(
         organization_id,
         OK,
@@ -138,28 +144,13 @@ def parse_license(content: bytes, organization_id: str, path: str = "") -> Licen
         plan=_text(data.get("Plan")),
         expires=normal_date(data.get("Expires")),
         expires_without_grace=normal_date(data.get("ExpirationWithoutGracePeriod")),
-        token_expires=_moment(expiry),
+        token_expires=format_date(token_expiry(token_claims(data.get("Token")))),
         name=_text(data.get("Name")),
+        issued=normal_date(data.get("Issued")),
+        license_key_digest=document.key_digest if document else None,
+        members=document.shown() if document else {},
     )
 
 
 def _text(value: object) -> Optional[str]:
     return value if isinstance(value, str) and value else None
-
-
-def _moment(seconds: object) -> Optional[str]:
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < 2**33:
-        return None
-    return format_date(datetime.fromtimestamp(seconds, timezone.utc))
-
-
-def _claims(token: object) -> Dict[str, Any]:
-    """The claims of a JSON web token, not verified; empty when there are none."""
-    parts = token.split(".") if isinstance(token, str) else []
-    if len(parts) != 3:  # header, claims, signature
-        return {}
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return {}
-    return claims if isinstance(claims, dict) else {}

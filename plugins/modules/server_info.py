@@ -139,6 +139,11 @@ licenses:
       path: /opt/bitwarden/bwdata/core/licenses/organization/7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003.json
       state: ok
       problem: ""
+      issued: "2026-11-22T10:00:00Z"
+      license_key_digest: 5f0c3e1b7a6d4c2f9e8b1a0d7c6f5e4d3b2a19087f6e5d4c3b2a1f0e9d8c7b6a
+      members:
+        Seats: 10
+        UseSso: true
   contains:
     organization_id:
       description: Id of the organization on this server, by the name of the file.
@@ -177,6 +182,18 @@ licenses:
     problem:
       description: What is wrong with it, empty when nothing is.
       type: str
+      returned: always
+    issued:
+      description: When the cloud issued it.
+      type: str
+      returned: always
+    license_key_digest:
+      description: SHA-256 of the license key, which tells keys apart without showing them. Null where there is none.
+      type: str
+      returned: always
+    members:
+      description: The license's members, its secrets apart.
+      type: dict
       returned: always
 """
 

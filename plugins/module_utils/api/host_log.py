@@ -4,7 +4,7 @@
 
 # PRIVATE: shared code of this collection. It can change without notice.
 
-"""The diagnosis where the module itself runs on the server's host: the log is at hand."""
+"""What a module that itself runs on the server's host finds there: the log, the license file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from ..command import CommandError
 from ..deployment import Deployment, DeploymentError
 from ..engine import EngineError
 from ..env_file import EnvFileError
+from ..server_facts import server_facts
 from ..sync_failures import sync_failures
 from .diagnosis import LOG_MARGIN, Diagnose, Diagnosis, NoDiagnosis, no_access, read_log_result
+from .license_upload import Inspect, NotOnHost, OnHost, read_server_info
 
 
 def diagnose_here(bwdata: str) -> Diagnose:
@@ -30,3 +32,17 @@ def diagnose_here(bwdata: str) -> Diagnose:
             return no_access(str(error))
 
     return diagnose
+
+
+def inspect_here(bwdata: str, wanted: bool) -> Inspect:
+    """A look at the license file of the deployment in ``bwdata`` on this machine, if it is ``wanted``."""
+
+    def inspect(organization: str) -> Union[OnHost, NotOnHost]:
+        if not wanted:
+            return NotOnHost("inspect is off.")
+        try:
+            return read_server_info(server_facts(Deployment(bwdata, None, os.environ), organization))
+        except (CommandError, DeploymentError, EngineError, EnvFileError) as error:
+            return NotOnHost(no_access(str(error)).reason)
+
+    return inspect

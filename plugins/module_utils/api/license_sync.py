@@ -33,6 +33,8 @@ OPTIONS: Dict[str, Any] = {
     "retry_timeout": {"type": "str", "default": "300s"},
     "diagnose": {"type": "bool", "default": True},
     "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
+    "egress": {"type": "str", "default": ""},
+    "syncs_per_minute": {"type": "int", "default": 0},
 }
 
 _LONGEST_ANSWER = 130.0  # seconds; the server itself gives the cloud up to 100
@@ -60,9 +62,16 @@ class Found(NamedTuple):
 
 
 def perform(
-    params: Mapping[str, Any], check_mode: bool, diagnose: Optional[Diagnose] = None, times: Optional[Times] = None
+    params: Mapping[str, Any],
+    check_mode: bool,
+    diagnose: Optional[Diagnose] = None,
+    times: Optional[Times] = None,
+    wait_turn: Callable[[], object] = lambda: None,
 ) -> Dict[str, Any]:
-    """Sync if due, and see that the timestamp moved. ``diagnose`` reads the server's log. Raises ``ApiError``."""
+    """Sync if due, and see that the timestamp moved. Raises ``ApiError``.
+
+    ``diagnose`` reads the server's log; ``wait_turn`` is called before each attempt, to keep to a pace.
+    """
     max_age, retry = duration_option(params, "max_age"), duration_option(params, "retry_timeout")
     try:
         with connected(params) as account:
@@ -77,7 +86,7 @@ def perform(
                 return _result(found, None, None)
             if missing is not None:
                 raise missing
-            sync = _Sync(account, found, diagnose if params["diagnose"] else None, times or Times())
+            sync = _Sync(account, found, diagnose if params["diagnose"] else None, times or Times(), wait_turn)
             connection = sync.run(retry)
             return {
                 **_result(found, connection, read_license(account, found.organization)),
@@ -134,12 +143,20 @@ def _missing(account: Account, connection: Optional[Connection]) -> Optional[Api
 class _Sync:
     """Asks for the sync until the timestamp moved, the cause of failure is one that stays, or time is up."""
 
-    def __init__(self, account: Account, found: Found, diagnose: Optional[Diagnose], times: Times) -> None:
+    def __init__(
+        self,
+        account: Account,
+        found: Found,
+        diagnose: Optional[Diagnose],
+        times: Times,
+        wait_turn: Callable[[], object],
+    ) -> None:
         self.account = account
         self.organization = found.organization
         self.before = found.connection.synced_at if found.connection is not None else None
         self.diagnose = diagnose
         self.times = times
+        self.wait_turn = wait_turn
         self.attempts = 0
 
     def run(self, retry_timeout: float) -> Connection:
@@ -161,6 +178,7 @@ class _Sync:
 
     def _attempt(self, deadline: float) -> Any:
         """One request: the connection after a sync that worked, or the ``SyncFailure``."""
+        self.wait_turn()
         self.attempts += 1
         started = self.times.monotonic()
         path = f"/organizations/licenses/self-hosted/{self.organization.id}/sync"

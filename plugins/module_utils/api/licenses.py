@@ -33,8 +33,8 @@ BROKEN = (MISSING_OR_CORRUPT, UNREADABLE, INVALID)
 _DAY = 86400
 _FILE = "bwdata/core/licenses/organization/{0}.json"
 _RENEW = (
-    "Put the license file in place as the cloud delivers it (member names in PascalCase), "
-    "or upload it in the web vault (organization, Billing, Subscription, Update license)."
+    "Upload the license (module license, or in the web vault: organization, Billing, Subscription, Update license). "
+    "Where there is a connection to the cloud a license sync writes it anew, too."
 )
 
 

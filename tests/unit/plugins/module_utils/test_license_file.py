@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 
@@ -65,7 +66,12 @@ def test_what_a_good_one_tells():
         "path": "/x.json",
         "state": "ok",
         "problem": "",
+        "issued": None,
+        "license_key_digest": hashlib.sha256(LICENSE["LicenseKey"].encode()).hexdigest(),
+        "members": report["members"],
     }
+    assert report["members"]["Plan"] == "Enterprise (Annually)"
+    assert not {"LicenseKey", "Token", "Hash", "Signature"} & set(report["members"])
 
 
 @pytest.mark.parametrize("token", [None, "", "a.b", "a.!!!.c", "a.e30.c", 5, f"a.{base64.b64encode(b'[]').decode()}.c"])

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Union
+
+from ansible.errors import AnsibleError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_upload
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import no_access
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+
+
+class ActionModule(ApiActionModule):
+    """Runs module license on the controller; only the license file in place is looked at on the host."""
+
+    MODULE = "selfhosted.bitwarden.license"
+    OPTIONS = license_upload.OPTIONS
+
+    def for_host(self, params: Dict[str, Any]) -> Dict[str, Any]:
+        """The file is the controller's: its content goes along as a secret."""
+        content = license_upload.content_of(params, self._read)
+        return {**params, "src": None, "content": content.decode("utf-8", "surrogateescape")}
+
+    def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        def inspect(organization: str) -> Union[license_upload.OnHost, license_upload.NotOnHost]:
+            if not params["inspect"]:
+                return license_upload.NotOnHost("inspect is off.")
+            try:
+                result = self._execute_module(
+                    module_name="selfhosted.bitwarden.server_info",
+                    module_args={"bwdata": params["bwdata"], "organization": organization},
+                    task_vars=task_vars,
+                )
+            except AnsibleError as error:  # no access to the host
+                return license_upload.NotOnHost(no_access(str(error)).reason)
+            return license_upload.read_server_info(result)
+
+        content = license_upload.content_of(params, self._read)
+        return license_upload.perform(params, check_mode, content, inspect)
+
+    def _read(self, src: str) -> bytes:
+        """A file of the controller, found as ``copy`` finds its sources, decrypted where it is a vault's."""
+        try:
+            path = self._loader.get_real_file(self._find_needle("files", src))
+            try:
+                return Path(path).read_bytes()
+            finally:
+                self._loader.cleanup_tmp_file(path)
+        except (AnsibleError, OSError) as error:
+            raise ApiError(REQUEST, f"src cannot be read on the controller: {error}") from error

@@ -1,0 +1,288 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: shared code of this collection. It can change without notice.
+
+"""Upload a license where the server's own differs from it or is older (module license)."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+
+from .. import license_file
+from ..difference import Difference
+from ..license_document import LicenseDocument, LicenseError, differences, parse_license_text
+from .connections import read_connection
+from .dates import format_date, normal_date, parse_date
+from .diagnosis import no_access
+from .errors import LICENSE, REQUEST, SERVER, ApiError
+from .license_objections import Known, Objection, dangers, refusals
+from .license_rejections import rejection
+from .licenses import BROKEN, License, read_license
+from .login import Account
+from .options import API_OPTIONS
+from .organizations import Organization, find_organization
+from .session import ASSUME_READY, connected, server_is_down
+
+OPTIONS: Dict[str, Any] = {
+    **API_OPTIONS,
+    **ASSUME_READY,
+    "src": {"type": "path"},
+    "content": {"type": "raw", "no_log": True},
+    "force": {"type": "bool", "default": False},
+    "inspect": {"type": "bool", "default": True},
+    "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
+}
+
+FILE, API = "file", "api"
+_FILE_BROKEN = (license_file.MISSING, license_file.CORRUPT, license_file.CAMEL_CASE)
+# A token is good for a year: one that is good for so much longer is worth an upload even if all else is equal.
+_WORTH_LONGER = timedelta(days=30)
+
+
+class OnHost(NamedTuple):
+    """What module ``server_info`` says: the installation, and the organization's license file (one of ``licenses``)."""
+
+    installation_id: Optional[str]
+    file: Mapping[str, Any]
+
+
+class NotOnHost(NamedTuple):
+    """The host could not be looked at, for this reason."""
+
+    reason: str
+
+
+Inspect = Callable[[str], Union[OnHost, NotOnHost]]
+
+
+def read_server_info(result: Mapping[str, Any]) -> Union[OnHost, NotOnHost]:
+    """What a result of module ``server_info`` for one organization says."""
+    licenses = result.get("licenses")
+    if result.get("failed") or result.get("unreachable") or not licenses:
+        return NotOnHost(no_access(str(result.get("msg") or "no access to the host")).reason)
+    return OnHost(result.get("installation_id"), licenses[0])
+
+
+def content_of(params: Mapping[str, Any], read: Callable[[str], bytes]) -> bytes:
+    """The license to upload. ``read`` reads ``src``. Raises ``ApiError``."""
+    src, content = params.get("src"), params.get("content")
+    if bool(src) == bool(content):
+        raise ApiError(REQUEST, "One of src and content is needed, and not both.")
+    if src:
+        return read(str(src))
+    if isinstance(content, (Mapping, list)):
+        return json.dumps(content).encode("utf-8")
+    return content if isinstance(content, bytes) else str(content).encode("utf-8", "surrogatepass")
+
+
+def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect: Inspect) -> Dict[str, Any]:
+    """Check, compare, upload where it is needed, read back. Raises ``ApiError``, most of them with a cause."""
+    try:
+        license_ = parse_license_text(content)
+    except LicenseError as error:
+        raise _Refused(Objection(error.cause, error.message, error.advice)) from None
+    try:
+        with connected(params) as account:
+            account.client.secrets.update(_secrets(license_))
+            organization = find_organization(account, params["organization"])
+            return _Task(account, organization, license_, params["force"]).run(content, inspect, check_mode)
+    except ApiError as error:
+        if check_mode and params["assume_ready"] and server_is_down(error):
+            return {
+                "changed": False, "uploaded": False, "reason": "unknown", "compared": None, "organization": None,
+                "changes": [], "license": {"before": None, "after": license_.facts()},
+                "warnings": [f"Whether the license would be uploaded is not known: {error}"],
+            }  # fmt: skip
+        raise
+
+
+def _secrets(license_: LicenseDocument) -> List[str]:
+    return [str(license_.members[name]) for name in ("LicenseKey", "Signature", "Token") if license_.members.get(name)]
+
+
+class _Refused(ApiError):
+    """A license that is not sent, or that the server did not take."""
+
+    def __init__(self, objection: Objection, status: Optional[int] = None, text: str = "", more: str = "") -> None:
+        super().__init__(LICENSE, objection.message + more, status, objection.advice, text=text)
+        self.cause = objection.cause
+
+    def result(self) -> Dict[str, Any]:
+        return {**super().result(), "cause": self.cause}
+
+
+class _Present(NamedTuple):
+    """The license that the server has. ``members``: those that can be seen; ``broken``: why it is none, else empty."""
+
+    compared: str
+    broken: str
+    members: Mapping[str, Any]
+    issued: Optional[datetime]
+    token_expires: Optional[datetime]
+    known: Known
+    installation_id: Optional[str]
+
+
+class _Task:
+    """One license for one organization."""
+
+    def __init__(self, account: Account, organization: Organization, license_: LicenseDocument, force: bool) -> None:
+        self.account = account
+        self.organization = organization
+        self.license = license_
+        self.force = force
+        self.warnings: List[str] = []
+
+    def run(self, content: bytes, inspect: Inspect, check_mode: bool) -> Dict[str, Any]:
+        now = self.account.client.server_time()
+        present = self._present(inspect(self.organization.id))
+        for objection in refusals(self.license, present.installation_id, now):
+            raise _Refused(objection, more=" It was not sent.")
+        for objection in dangers(self.license, self.organization, present.known, now):
+            if not self.force:
+                raise _Refused(objection, more=" It was not sent.")
+            self.warnings.append(f"{objection.message} It was sent because of force.")
+        found, reason, upload = self._decide(present)
+        if upload and not check_mode:
+            self._upload(content)
+        return {
+            "changed": upload,
+            "uploaded": upload and not check_mode,
+            "reason": reason,
+            "compared": present.compared,
+            "organization": self.organization.named(),
+            "changes": found.summary() if upload else [],
+            "license": {
+                "before": None if present.broken else _facts(present.members),
+                "after": self.license.facts() if upload else _facts(present.members),
+            },
+            "warnings": self.warnings,
+            **({"diff": found.diff(f"license of {self.organization.name}")} if upload else {}),
+        }
+
+    def _present(self, looked: Union[OnHost, NotOnHost]) -> _Present:
+        if isinstance(looked, OnHost):
+            file = looked.file
+            state = file.get("state")
+            if state == license_file.UNREADABLE and "services" in str(file.get("problem")):
+                raise _Refused(
+                    Objection("unreadable", f"The server may not write its license file: {file.get('path')}.",
+                              "A restart of the server gives the file to its services.")
+                )  # fmt: skip
+            if state in _FILE_BROKEN:
+                return _Present(FILE, str(state), {}, None, None, self._known_by_connection(), looked.installation_id)
+            if state == license_file.OK and file.get("members"):
+                known = Known(file.get("cloud_organization_id"), file.get("license_key_digest"))
+                issued, expires = parse_date(file.get("issued")), parse_date(file.get("token_expires"))
+                return _Present(FILE, "", file["members"], issued, expires, known, looked.installation_id)
+            looked = NotOnHost(str(file.get("problem") or "The file could not be understood."))
+        self.warnings.append(
+            "The license was compared with what the server's API shows, without installation and license key: "
+            + looked.reason
+        )
+        shown = read_license(self.account, self.organization)
+        broken = shown.state if shown.state in BROKEN else ""
+        return _Present(API, broken, self._shown_members(shown), None, None, self._known_by_connection(), None)
+
+    def _known_by_connection(self) -> Known:
+        """Whose license it was, as the connection to the cloud remembers."""
+        connection = read_connection(self.account, self.organization)
+        identifier = connection.cloud_organization_id if connection else None
+        return Known(str(identifier) if identifier and not _is_zero(str(identifier)) else None)
+
+    def _shown_members(self, shown: License) -> Dict[str, Any]:
+        if shown.state in BROKEN:
+            return {}
+        path = f"/organizations/{self.organization.id}/subscription"
+        answer = self.account.get(path, "read the license of the organization")
+        lowered = {key.lower(): value for key, value in answer.items()}
+        members = {
+            name: lowered[name.lower()]
+            for name in self.license.members
+            # The server has a storage limit of its own, and its own idea of trials.
+            if name.lower() in lowered and name not in ("MaxStorageGb", "Id", "Version", "Plan", "Trial")
+        }
+        dates = {"Expires": "expiration", "ExpirationWithoutGracePeriod": "expirationwithoutgraceperiod"}
+        plan = answer.get("plan")
+        return {
+            **members,
+            **{name: normal_date(lowered.get(key)) for name, key in dates.items()},
+            "Plan": plan.get("name") if isinstance(plan, dict) else None,
+        }
+
+    def _decide(self, present: _Present) -> Tuple[Difference, str, bool]:
+        """What differs, why (not), and whether to upload."""
+        found = Difference()
+        if present.broken:
+            found.compare("license", present.broken, f"issued {self.license.members.get('Issued')}")
+            return found, present.broken, True
+        members = self.license.members
+        seen = {name: value for name, value in members.items() if present.compared == FILE or name in present.members}
+        for name, before, after in differences(present.members, {**seen, "LicenseKey": None}):
+            found.compare(name, _text(before), _text(after))
+        key = present.known.key_digest
+        if key is not None:
+            found.compare("LicenseKey", key, self.license.key_digest, secret=True)
+        longer, mine = present.token_expires, self.license.token_expires
+        if not found and longer is not None and mine is not None and mine - longer > _WORTH_LONGER:
+            found.compare("Token", format_date(longer), format_date(mine))
+            return found, "token", True
+        if not found:
+            return found, "equal", False
+        if self._is_older(present) and not self.force:
+            self.warnings.append(
+                "The license was not uploaded: it differs from the server's, but the server's is newer. Set force to "
+                "upload it all the same."
+            )
+            return found, "older", False
+        return found, "differs", True
+
+    def _is_older(self, present: _Present) -> bool:
+        if present.issued is not None and self.license.issued is not None:
+            return self.license.issued < present.issued
+        before, after = parse_date(present.members.get("Expires")), self.license.date("Expires")
+        return present.compared == API and before is not None and after is not None and after < before
+
+    def _upload(self, content: bytes) -> None:
+        path = f"/organizations/licenses/self-hosted/{self.organization.id}"
+        try:
+            self.account.call("POST", path, "upload the license", files={"license": ("license.json", content)})
+        except ApiError as error:
+            if not error.unknown_outcome:
+                raise self._explained(error) from None
+            if self._is_shown():
+                return
+            error.message += " The license may have been taken all the same; the server does not show it."
+            raise
+        if not self._is_shown():
+            raise ApiError(
+                SERVER,
+                "The server took the license, but does not show it.",
+                advice="The reason may be in the log of the server's api container.",
+            )
+
+    def _is_shown(self) -> bool:
+        """Whether the server shows plan, seats and expiry of the license."""
+        shown = self._shown_members(read_license(self.account, self.organization))
+        compared = ("PlanType", "Seats", "Expires")
+        return bool(shown) and all(shown.get(name) == self.license.members.get(name) for name in compared)
+
+    def _explained(self, error: ApiError) -> ApiError:
+        objection = rejection(error)
+        return error if objection is None else _Refused(objection, error.status, error.text)
+
+
+def _facts(members: Mapping[str, Any]) -> Dict[str, Any]:
+    return LicenseDocument(dict(members), {}).facts()
+
+
+def _text(value: Any) -> Optional[str]:
+    return None if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _is_zero(identifier: str) -> bool:
+    return not identifier.strip("0-")

@@ -1,0 +1,225 @@
+#!/usr/bin/python
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: license
+short_description: Upload a license to an organization of a self-hosted Bitwarden server
+version_added: 0.1.0
+description:
+  - Uploads the license where the server's own differs from it, is older, missing or broken. An equal one is not
+    uploaded, and neither is one that is older than the server's.
+  - The license is checked before anything is sent. What the server would refuse is named at once. What it would take
+    although it does harm is refused here, unless O(force) is set. That is the license of another organization, one of a
+    Free or Families plan for an organization of a company, and one whose subscription has expired, for which the server
+    would disable the organization within twelve hours.
+  - An organization that syncs with the cloud gets its license by M(selfhosted.bitwarden.license_sync) instead. This is
+    for servers without a way to the cloud, and for those on which a sync cannot start.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.api
+  - selfhosted.bitwarden.api.assume_ready
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.api
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - The license key is masked.
+  idempotent:
+    support: partial
+    details:
+      - Not with O(force=true) for a license that is older than the server's, while a sync brings the newer one back.
+options:
+  src:
+    description:
+      - A license file on the controller, as the cloud delivers it; found as M(ansible.builtin.copy) finds its sources,
+        and decrypted if it is a vault.
+      - One of O(src) and O(content) is needed.
+    type: path
+  content:
+    description:
+      - The license itself, as text or as a mapping.
+    type: raw
+  force:
+    description:
+      - Upload also what does harm (see above), and a license that is older than the server's.
+      - What the server would refuse in any case is not sent even so.
+    type: bool
+    default: false
+  inspect:
+    description:
+      - Whether to look at the license file on the host, with M(selfhosted.bitwarden.server_info), which has what the
+        API does not show (installation, license key, organization in the cloud). It needs the same rights there; set
+        C(become) on the task where the connection has them not.
+      - Without it, or without access to the host, the license is compared with what the API shows, and a warning says
+        so.
+    type: bool
+    default: true
+  bwdata:
+    description:
+      - Path of the data folder on the host; used by O(inspect) alone.
+    type: path
+    default: /opt/bitwarden/bwdata
+seealso:
+  - module: selfhosted.bitwarden.cloud_license
+  - module: selfhosted.bitwarden.license_sync
+  - module: selfhosted.bitwarden.server_info
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+"""
+
+EXAMPLES = r"""
+- name: Look at the server
+  selfhosted.bitwarden.server_info:
+  register: bitwarden_server
+
+- name: Download the license for it
+  selfhosted.bitwarden.cloud_license:
+    cloud: "{{ bitwarden_cloud }}"
+    client_id: "{{ bitwarden_cloud_client_id }}"
+    client_secret: "{{ bitwarden_cloud_client_secret }}"
+    organization: "{{ bitwarden_cloud_organization }}"
+    ca_path: "{{ bitwarden_cloud_ca_path }}"
+    installation_id: "{{ bitwarden_server.installation_id }}"
+    dest: "/tmp/{{ inventory_hostname }}-license.json"
+
+- name: Upload it
+  selfhosted.bitwarden.license:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    src: "/tmp/{{ inventory_hostname }}-license.json"
+"""
+
+RETURN = r"""
+uploaded:
+  description: Whether the license was sent; false in check mode.
+  returned: success
+  type: bool
+  sample: true
+reason:
+  description:
+    - Why it was uploaded. V(missing), V(corrupt), V(camelCase), V(missing_or_corrupt), V(unreadable) or V(invalid) for
+      the state of the server's license, V(differs), or V(token) where all is equal but the given one is good for a
+      month or more longer.
+    - Why it was not. V(equal), or V(older) than the server's. V(unknown) when check mode found a server that does not
+      answer (see O(assume_ready)).
+  returned: success
+  type: str
+  sample: differs
+compared:
+  description: What it was compared with, V(file) for the file on the host, V(api) for what the API shows.
+  returned: success
+  type: str
+  sample: file
+changes:
+  description: What the upload changes, without values.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - key: Seats
+      action: changed
+  contains:
+    key:
+      description: Member of the license, or C(license) where there was none to compare with.
+      type: str
+      returned: always
+    action:
+      description: V(added), V(changed) or V(removed).
+      type: str
+      returned: always
+organization:
+  description: The organization. Null when check mode found a server that does not answer (see O(assume_ready)).
+  returned: success
+  type: dict
+  sample:
+    id: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+    name: Example Enterprise
+license:
+  description: The license of the server, before and after.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: Before the task; null where there was none that could be read.
+      type: dict
+      returned: success
+      sample:
+        plan: Enterprise (Annually)
+        seats: 10
+        expires: '2026-12-28T00:00:00Z'
+        expires_without_grace: null
+        issued: '2026-01-02T10:00:00Z'
+    after:
+      description: After the task; in check mode as it would be.
+      type: dict
+      returned: success
+      sample:
+        plan: Enterprise (Annually)
+        seats: 12
+        expires: '2027-12-28T00:00:00Z'
+        expires_without_grace: null
+        issued: '2026-11-22T10:00:00Z'
+cause:
+  description:
+    - Why the license was not sent, or not taken.
+    - Of the text V(too_large), V(encoding), V(empty), V(not_json), V(trailing) (something follows it),
+      V(not_a_license), V(premium) (of a person, not of an organization), V(token_invalid).
+    - Of the license V(disabled), V(not_self_hosted), V(installation), V(token_expired), V(token_not_yet), V(version),
+      V(not_issued), V(signature), V(expired), V(other_organization), V(lower_plan).
+    - Of the server V(in_use), V(seats), V(collections), V(groups), V(policies), V(sso), V(key_connector), V(scim),
+      V(custom_permissions), V(password_reset), V(unreadable), V(not_owner), V(invalid).
+  returned: failure, where one of these is the cause
+  type: str
+  sample: installation
+layer:
+  description:
+    - "Which layer failed: V(network), V(tls), V(login), V(permission), V(request), V(license) or V(server)."
+  returned: failure
+  type: str
+  sample: license
+status:
+  description: HTTP status of the answer that made it fail; null if there was none.
+  returned: failure
+  type: int
+  sample: 400
+advice:
+  description: What to do about the failure.
+  returned: failure
+  type: str
+  sample: Download the license again from the organization in the cloud.
+"""
+
+from typing import Any, Dict, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_upload
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.host_log import inspect_here
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+
+
+def read(path: str) -> bytes:
+    """A file where the module runs; the action plugin sends the content of its own instead."""
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    content = license_upload.content_of(params, read)
+    return license_upload.perform(params, check_mode, content, inspect_here(params["bwdata"], params["inspect"]))
+
+
+def main() -> None:
+    run_module(AnsibleModule(argument_spec=license_upload.OPTIONS, supports_check_mode=True), perform)
+
+
+if __name__ == "__main__":
+    main()
