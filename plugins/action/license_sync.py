@@ -15,7 +15,9 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis
     no_access,
     read_log_result,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.pacer import Pacer, PacerError
 
 
 class ActionModule(ApiActionModule):
@@ -36,4 +38,12 @@ class ActionModule(ApiActionModule):
                 return no_access(str(error))
             return read_log_result(result)
 
-        return license_sync.perform(params, check_mode, diagnose)
+        return license_sync.perform(params, check_mode, diagnose, wait_turn=lambda: self._wait_turn(params))
+
+    @staticmethod
+    def _wait_turn(params: Dict[str, Any]) -> None:
+        if params["syncs_per_minute"] > 0:
+            try:
+                Pacer(params["egress"], params["syncs_per_minute"]).wait()
+            except PacerError as error:
+                raise ApiError(REQUEST, f"The pace of syncs cannot be kept: {error}") from error

@@ -64,6 +64,20 @@ options:
       - Path of the data folder on the host; used by O(diagnose) alone.
     type: path
     default: /opt/bitwarden/bwdata
+  egress:
+    description:
+      - A name for the address that the server has for the cloud. Servers that share one have the same.
+    type: str
+    default: ''
+  syncs_per_minute:
+    description:
+      - How many syncs may be started in a minute for servers of one O(egress). The others wait for their turn on the
+        controller, across hosts, batches and runs. V(0) sets no pace.
+      - The cloud takes ten logins a minute from an address, and each sync is one. A sync that it refuses is tried again
+        in any case, see O(retry_timeout); a pace saves the refusals.
+      - Has no effect with O(run_on=host).
+    type: int
+    default: 0
 seealso:
   - module: selfhosted.bitwarden.billing_sync
   - module: selfhosted.bitwarden.sync_log_info

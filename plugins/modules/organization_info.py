@@ -28,7 +28,14 @@ options:
       - In check mode with O(assume_ready=true) there is no waiting.
     type: str
     default: 0s
+  sponsorships_max_age:
+    description:
+      - How old the last sync of the sponsorships may be, as V(<n>[s|m|h|d|w]), before it counts as overdue. The server
+        does it once a day.
+    type: str
+    default: 26h
 seealso:
+  - module: selfhosted.bitwarden.sponsorships_info
   - module: selfhosted.bitwarden.server_info
   - module: selfhosted.bitwarden.billing_sync
   - module: selfhosted.bitwarden.license_sync
@@ -162,6 +169,43 @@ last_sponsorship_sync:
   returned: success
   type: str
   sample: '2026-11-22T03:00:00Z'
+sponsorships:
+  description:
+    - The Families sponsorships in short. Null, with a warning, where the server does not tell.
+    - M(selfhosted.bitwarden.sponsorships_info) returns them one by one.
+  returned: success
+  type: dict
+  contains:
+    visible:
+      description: How many this account sees. Those that other members gave themselves are not among them.
+      type: int
+      returned: success
+      sample: 3
+    counts:
+      description: How many of them are in each state.
+      type: dict
+      returned: success
+      sample:
+        offered: 1
+        active: 2
+        waiting: 0
+        to_be_removed: 0
+        expired: 0
+    last_sync:
+      description: Date of their last sync, UTC; null for never, and while there are none.
+      type: str
+      returned: success
+      sample: '2026-11-22T03:00:00Z'
+    overdue:
+      description: Whether that is longer ago than O(sponsorships_max_age).
+      type: bool
+      returned: success
+      sample: false
+    note:
+      description: What limits this knowledge, as far as it applies. Empty where nothing does.
+      type: str
+      returned: success
+      sample: ''
 license:
   description: The license of the organization, as the server reads it from its license file.
   returned: success

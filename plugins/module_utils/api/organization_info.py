@@ -21,12 +21,17 @@ from .organizations import (
     Organization,
     cloud_communication,
     find_organization,
-    last_sponsorship_sync,
     require_version,
 )
 from .session import ASSUME_READY, connected, server_is_down
+from .sponsorships import MAX_AGE, Sponsorships, read_sponsorships
 
-OPTIONS: Dict[str, Any] = {**API_OPTIONS, **ASSUME_READY, "wait_timeout": {"type": "str", "default": "0s"}}
+OPTIONS: Dict[str, Any] = {
+    **API_OPTIONS,
+    **ASSUME_READY,
+    "wait_timeout": {"type": "str", "default": "0s"},
+    "sponsorships_max_age": MAX_AGE,
+}
 
 _PAUSE = 2.0  # seconds between two looks at a server that is starting
 
@@ -40,6 +45,7 @@ _NOTHING: Dict[str, Any] = {
     "last_license_sync": None,
     "last_license_sync_age": None,
     "last_sponsorship_sync": None,
+    "sponsorships": None,
     "license": None,
 }
 
@@ -67,33 +73,39 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
 
 
 def _read(params: Mapping[str, Any]) -> Dict[str, Any]:
+    max_age = duration_option(params, "sponsorships_max_age")
     with connected(params) as account:
         version = require_version(account)
         organization = find_organization(account, params["organization"])
         connection = read_connection(account, organization)
         synced = connection.synced_at if connection else None
         now = account.client.server_time()
+        communication = cloud_communication(account)
         warnings: List[str] = []
+        sponsorships = _sponsorships(account, organization, communication, warnings)
         return {
             "changed": False,
             "reachable": True,
             "organization": organization.facts(),
             "version": version,
             "server_time": format_date(now),
-            "cloud_communication": cloud_communication(account),
+            "cloud_communication": communication,
             "connection": connection.facts() if connection else None,
             "last_license_sync": format_date(synced),
             "last_license_sync_age": int((now - synced).total_seconds()) if synced else None,
-            "last_sponsorship_sync": _sponsorship_sync(account, organization, warnings),
+            "last_sponsorship_sync": format_date(sponsorships.last_sync) if sponsorships else None,
+            "sponsorships": sponsorships.summary(now, max_age) if sponsorships else None,
             "license": read_license(account, organization).facts(),
             "warnings": warnings,
         }
 
 
-def _sponsorship_sync(account: Account, organization: Organization, warnings: List[str]) -> Optional[str]:
-    """The date of the last sponsorship sync; where only that cannot be read, the other facts are still worth having."""
+def _sponsorships(
+    account: Account, organization: Organization, communication: bool, warnings: List[str]
+) -> Optional[Sponsorships]:
+    """The sponsorships; where only they cannot be read, the other facts are still worth having."""
     try:
-        return last_sponsorship_sync(account, organization)
+        return read_sponsorships(account, organization, communication)
     except ApiError as error:
         if error.transient or error.status is None:
             raise

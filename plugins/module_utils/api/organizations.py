@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .dates import normal_date
 from .errors import NETWORK, PERMISSION, REQUEST, ApiError
@@ -23,7 +23,10 @@ _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECA
 
 
 class Organization(NamedTuple):
-    """An organization as its member sees it. ``plan`` is its tier's name, ``seats`` may be ``None`` (no limit)."""
+    """An organization as its member sees it. ``plan`` is its tier's name, ``seats`` may be ``None`` (no limit).
+
+    ``own_sponsorships``: the server's rows of it, one for each sponsorship that the member gave (one row without any).
+    """
 
     id: str
     name: str
@@ -31,6 +34,7 @@ class Organization(NamedTuple):
     plan: Optional[str]
     seats: Optional[int]
     owned: bool
+    own_sponsorships: Tuple[Mapping[str, Any], ...] = ()
 
     def named(self) -> Dict[str, Any]:
         """Which one it is: ``{"id", "name"}``."""
@@ -107,13 +111,16 @@ def _organizations(answer: Any) -> List[Organization]:
         if not isinstance(item, dict) or not item.get("id"):
             continue
         tier = item.get("productTierType", item.get("planProductType"))  # the latter before 2024
-        found[str(item["id"]).lower()] = Organization(
+        key = str(item["id"]).lower()
+        known = found[key].own_sponsorships if key in found else ()
+        found[key] = Organization(
             id=str(item["id"]),
             name=str(item.get("name") or ""),
             enabled=bool(item.get("enabled")),
             plan=_PLANS.get(tier) if isinstance(tier, int) else None,
             seats=item.get("seats"),
             owned=item.get("type") == _OWNER,
+            own_sponsorships=(*known, item),
         )
     return list(found.values())
 

@@ -146,6 +146,8 @@ class RecordedServer:
         self.on("GET", CONNECTION_PATH, NO_CONNECTION)
         self.on("GET", SUBSCRIPTION_PATH, recorded_at("reading.json", 8))
         self.on("GET", f"/api/organization/sponsorship/{ORGANIZATION}/sync-status", recorded_at("reading.json", 15))
+        sponsored = f"/api/organization/sponsorship/self-hosted/{ORGANIZATION}/sponsored"
+        self.on("GET", sponsored, recorded_at("sponsorships.json", 3))
 
     def on(self, method: str, path: str, *replies: Reply) -> None:
         """Answer so from now on."""

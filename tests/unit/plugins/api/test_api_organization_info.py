@@ -31,7 +31,7 @@ LIST = "/api/organizations"
 
 @pytest.fixture
 def options(params: dict[str, Any]) -> dict[str, Any]:
-    return {**params, "wait_timeout": "0s"}
+    return {**params, "wait_timeout": "0s", "sponsorships_max_age": "26h"}
 
 
 def organizations(*changed: dict[str, Any]) -> Reply:
@@ -48,6 +48,7 @@ def test_all_facts(server: RecordedServer, options: dict[str, Any]) -> None:
     assert TOKEN not in repr(result)
     assert result["last_license_sync_age"] == 3599
     assert result["license"].pop("days_left") == 399
+    assert result["sponsorships"].pop("note").startswith("No sponsorship is visible")
     assert result == {
         "changed": False,
         "reachable": True,
@@ -65,6 +66,12 @@ def test_all_facts(server: RecordedServer, options: dict[str, Any]) -> None:
         "last_license_sync": "2026-11-22T09:00:00Z",
         "last_license_sync_age": 3599,
         "last_sponsorship_sync": None,
+        "sponsorships": {
+            "visible": 0,
+            "counts": {"offered": 0, "active": 0, "waiting": 0, "to_be_removed": 0, "expired": 0},
+            "last_sync": None,
+            "overdue": False,
+        },
         "license": {
             "state": "ok",
             "expires": "2027-12-27T00:00:00Z",

@@ -1,0 +1,20 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import sponsorships
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+
+
+class ActionModule(ApiActionModule):
+    """Runs module sponsorships_info on the controller."""
+
+    MODULE = "selfhosted.bitwarden.sponsorships_info"
+    OPTIONS = sponsorships.OPTIONS
+
+    def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        return sponsorships.perform(params, check_mode)
