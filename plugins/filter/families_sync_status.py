@@ -17,7 +17,9 @@ options:
   _input:
     description:
       - The results by step.
-      - C(server) of M(selfhosted.bitwarden.server), C(info) of M(selfhosted.bitwarden.organization_info),
+      - C(preflight) of M(selfhosted.bitwarden.cloud_connectivity_info), C(server) of M(selfhosted.bitwarden.server),
+        C(info) of M(selfhosted.bitwarden.organization_info), C(log) of M(selfhosted.bitwarden.sync_log_info),
+        C(fetch) of M(selfhosted.bitwarden.billing_sync_token), C(upload) of M(selfhosted.bitwarden.license),
         C(billing) of M(selfhosted.bitwarden.billing_sync), C(license) of M(selfhosted.bitwarden.license_sync).
       - A step that did not run is left out or empty.
     type: dict
@@ -51,6 +53,9 @@ _value:
   description:
     - The state of the host after the steps; in check mode as it would be, as far as that can be told.
     - A value is null, and C(last_sync) and C(license_expires) are absent, where no step could tell.
+    - C(sponsorships) says how many sponsorships the account sees, when they were last synced, and whether that is
+      overdue.
+    - C(warnings) is what should be looked at, although nothing has failed.
   type: dict
   sample:
     version: 2026.8.0
@@ -58,8 +63,13 @@ _value:
     token: true
     last_sync: "2026-11-22T14:16:19Z"
     license_expires: "2027-12-28T00:00:00Z"
+    sponsorships:
+      visible: 3
+      last_sync: "2026-11-22T02:00:00Z"
+      overdue: false
     changed: false
     restarted: false
+    warnings: []
     problem: ""
 """
 
@@ -68,26 +78,31 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-STEPS = ("server", "info", "billing", "license")
+STEPS = ("preflight", "server", "info", "log", "fetch", "upload", "billing", "license")
 
 
 def families_sync_status(results: Mapping[str, Mapping[str, Any]], problem: str = "") -> dict[str, Any]:
     """Return ``bitwarden_status`` of the steps' results."""
     if not isinstance(results, Mapping) or set(results) - set(STEPS):
         raise AnsibleFilterError(f"families_sync_status needs a dictionary of results with the keys {', '.join(STEPS)}")
-    server, info, billing, license_ = (results.get(step) or {} for step in STEPS)
+    preflight, server, info, log, fetch, upload, billing, license_ = (results.get(step) or {} for step in STEPS)
     connection = _part(billing, "connection").get("after") or _part(info, "connection")
     status: dict[str, Any] = {
         "version": info.get("version") or server.get("version"),
         "cloud_communication": _cloud_communication(server, info),
         "token": connection.get("billing_sync_token_set", False if info.get("reachable") else None),
-        "changed": any(bool(result.get("changed")) for result in (server, info, billing, license_)),
+        "sponsorships": _sponsorships(info),
+        "changed": any(bool(result.get("changed")) for result in (server, fetch, upload, billing, license_)),
         "restarted": bool(server.get("restarted")),
+        "warnings": [*(preflight.get("problems") or []), *_overdue(info, log)],
         "problem": problem,
     }
     if info.get("reachable"):
         status["last_sync"] = info.get("last_license_sync")
         status["license_expires"] = _part(info, "license").get("expires")
+    after = _part(_part(upload, "license"), "after")
+    if after.get("expires"):
+        status["license_expires"] = after["expires"]
     # The billing step can set the last sync back to never.
     if _part(billing, "connection").get("after"):
         status["last_sync"] = billing["connection"]["after"].get("last_license_sync")
@@ -106,6 +121,23 @@ def _cloud_communication(server: Mapping[str, Any], info: Mapping[str, Any]) -> 
             return bool(change.get("action") != "removed")
     value = info.get("cloud_communication")
     return None if value is None else bool(value)
+
+
+def _sponsorships(info: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = _part(info, "sponsorships")
+    return {name: found.get(name) for name in ("visible", "last_sync", "overdue")} if found else None
+
+
+def _overdue(info: Mapping[str, Any], log: Mapping[str, Any]) -> list[str]:
+    """What to say of an overdue sync of the sponsorships: the newest cause in the server's log, where it was read."""
+    found = _part(info, "sponsorships")
+    if not found.get("overdue"):
+        return []
+    text = "The sponsorships' daily sync is overdue."
+    causes = [failure for failure in log.get("failures") or [] if failure.get("kind") == "sponsorship"]
+    if causes:
+        return [f"{text} It failed: {causes[-1].get('message')} {causes[-1].get('advice') or ''}".rstrip()]
+    return [f"{text} {found.get('note') or ''}".rstrip()]
 
 
 def _part(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -12,7 +12,8 @@ author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
   - Turns the C(bitwarden_status) of each host into the lines of a table.
-  - The columns are host, version, cloud communication, token, last sync, license expiry, changed and problem.
+  - The columns are host, version, cloud communication, token, last sync, license expiry, sponsorships
+    (when they were last synced), changed and problem. A warning is shown where there is no problem.
   - A host without a status was not touched in this run and is shown as such.
 options:
   _input:
@@ -41,9 +42,11 @@ _value:
   type: list
   elements: str
   sample:
-    - "host | version  | cloud communication | token | last sync        | license expiry   | changed | problem"
-    - "-----+----------+---------------------+-------+------------------+------------------+---------+--------"
-    - "bw1  | 2026.8.0 | on                  | set   | 2026-11-22 14:16 | 2027-12-28 00:00 | no      |"
+    - "host | version  | cloud communication | token | last sync        | license expiry   | sponsorships | changed |
+      problem"
+    - "-----+----------+---------------------+-------+------------------+------------------+--------------+---------+-\
+      -------"
+    - "bw1  | 2026.8.0 | on                  | set   | 2026-11-22 14:16 | 2027-12-28 00:00 | none         | no      |"
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +54,17 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-COLUMNS = ("host", "version", "cloud communication", "token", "last sync", "license expiry", "changed", "problem")
+COLUMNS = (
+    "host",
+    "version",
+    "cloud communication",
+    "token",
+    "last sync",
+    "license expiry",
+    "sponsorships",
+    "changed",
+    "problem",
+)
 UNKNOWN = "-"
 UNTOUCHED = "not touched in this run"
 LONGEST_PROBLEM = 100
@@ -72,7 +85,7 @@ def fleet_table(hosts: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
 
 def _row(name: str, status: Mapping[str, Any] | None) -> Sequence[str]:
     if not status:
-        return (name, *[UNKNOWN] * 6, UNTOUCHED)
+        return (name, *[UNKNOWN] * (len(COLUMNS) - 2), UNTOUCHED)
     return (
         name,
         str(status.get("version") or UNKNOWN),
@@ -80,9 +93,23 @@ def _row(name: str, status: Mapping[str, Any] | None) -> Sequence[str]:
         _word(status.get("token"), "set", "none"),
         _time(status, "last_sync", "never"),
         _time(status, "license_expires", "none"),
+        _sponsorships(status.get("sponsorships")),
         _word(status.get("changed"), "yes", "no"),
-        _short(str(status.get("problem") or "")),
+        _short(_problem(status)),
     )
+
+
+def _sponsorships(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return UNKNOWN
+    if not found.get("visible"):
+        return "none"
+    return _time(found, "last_sync", "never") + (" (overdue)" if found.get("overdue") else "")
+
+
+def _problem(status: Mapping[str, Any]) -> str:
+    warnings = status.get("warnings") or []
+    return str(status.get("problem") or (f"warning: {warnings[0]}" if warnings else ""))
 
 
 def _word(value: Any, yes: str, no: str) -> str:

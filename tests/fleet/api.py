@@ -10,7 +10,7 @@ import json
 import shlex
 import subprocess
 from pathlib import PurePosixPath
-from typing import Dict, cast
+from typing import Any, Dict, cast
 
 from . import data, inventory, keys, names
 from .containers import seeds
@@ -21,6 +21,7 @@ from .shell import FleetError, docker, run
 __all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "host", "hosts", "registry", "secrets"]
 _CLOUD_NGINX = ("nginx", "-c", "/opt/cloud/nginx.conf")
 _INITIAL_STATE = "/usr/local/lib/bwfleet/initial_state.py"
+_FAULTS = "/run/container-faults"
 
 
 class Host:
@@ -42,7 +43,7 @@ class Host:
         return data.load().hosts[self.name]
 
     @property
-    def variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, Any]:
         """All inventory variables, also those of its groups."""
         region = {"bitwarden_region": self.region.upper()}
         return {**inventory.common(), **region, **inventory.host_variables(data.load(), self.name)}
@@ -113,6 +114,20 @@ class Host:
         """``refuse`` or ``drop`` what containers send out of the host (the host itself still can); ``open`` again."""
         self.execute("containers-network", mode)
 
+    def containers_names(self, mode: str) -> None:
+        """What containers ask name servers: ``refuse`` it, ``drop`` it, or let it through (``open``) again."""
+        self._container_faults("names", mode)
+
+    def containers_proxy(self, mode: str) -> str:
+        """A proxy on the host: ``open``, one to ``deny`` every name or to want a ``login``, or ``off``; its URL."""
+        self._container_faults("proxy", mode)
+        return f"http://{self.ip}:3128"
+
+    def containers_tls(self, mode: str) -> str:
+        """``intercept`` what containers send to port 443, or ``open``. Returns the other authority's certificate."""
+        self._container_faults("tls", mode)
+        return self.read(f"{_FAULTS}/ca.pem") if mode == "intercept" else ""
+
     def engine(self, what: str) -> None:
         """``stop`` or ``start`` the host's engine."""
         self.execute("engine", what)
@@ -144,6 +159,7 @@ class Host:
         self.cloud.start()
         self.engine("start")
         self.containers_network("open")
+        self.execute("sh", "-c", f"test ! -e {_FAULTS} || {{ sh {_FAULTS}/container-faults off; rm -r {_FAULTS}; }}")
         touched = self.execute("python3", _INITIAL_STATE, "restore").strip()
         try:
             self.wait(20)
@@ -156,6 +172,14 @@ class Host:
         self.control("requests", method="DELETE")
         self.cloud.forget(self)
         return touched
+
+    def _container_faults(self, *arguments: str) -> None:
+        """`files/faults/container-faults`, which is on a host only while it is needed."""
+        self.execute("mkdir", "-p", _FAULTS)
+        for file in sorted((names.FILES / "faults").glob("[!.]*")):
+            if file.is_file():
+                self.execute("sh", "-c", 'cat > "$1"', "sh", f"{_FAULTS}/{file.name}", stdin=file.read_bytes())
+        self.execute("sh", f"{_FAULTS}/container-faults", *arguments)
 
     def _absolute(self, path: str) -> str:
         return path if path.startswith("/") else f"{names.BWDATA}/{path}"

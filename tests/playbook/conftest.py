@@ -22,7 +22,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
-STEPS = ("server", "organization_info", "billing_sync", "license_sync")
+STEPS = (
+    "cloud_connectivity_info", "server", "organization_info", "sync_log_info", "billing_sync_token", "cloud_license",
+    "license", "billing_sync", "license_sync",
+)  # fmt: skip
+COLUMNS = 9
+PLAYBOOK = "selfhosted.bitwarden.families_sync"
 
 FAKE = """
 import json
@@ -40,6 +45,8 @@ class ActionModule(ActionBase):
         fake = task_vars.get("fake", {}).get(step, {})
         if fake.get("unreachable"):
             raise AnsibleConnectionFailure("no route to host")
+        if step == "billing_sync_token" and not fake.get("failed"):
+            return {"_ansible_no_log": True, **fake}
         return dict(fake)
 """
 
@@ -54,11 +61,20 @@ class Run(NamedTuple):
     def touched(self) -> List[str]:
         return sorted({host for host, _step, _arguments in self.calls})
 
+    def steps(self, host: str) -> List[str]:
+        """The steps called for a host, in order."""
+        return [step for name, step, _arguments in self.calls if name == host]
+
+    def arguments(self, host: str, step: str) -> Dict[str, Any]:
+        """The arguments of the one call of a step for a host."""
+        (found,) = [arguments for name, called, arguments in self.calls if (name, called) == (host, step)]
+        return dict(found)
+
     def row(self, host: str) -> List[str]:
         """The host's row of the table."""
         for line in self.output.splitlines():
             cells = [cell.strip() for cell in line.strip().strip('",').split("|")]
-            if cells[0] == host and len(cells) == 8:
+            if cells[0] == host and len(cells) == COLUMNS:
                 return cells
         raise AssertionError(f"no row of {host} in the table:\n{self.output}")
 
@@ -88,8 +104,10 @@ def play(request: pytest.FixtureRequest, collections: Path, tmp_path: Path):
     if not ansible_playbook.exists():
         pytest.skip(f"no {request.param} ansible-core here (make setup)")
 
-    def run(hosts: Dict[str, Dict[str, Any]], *options: str, **extra: Any) -> Run:
-        shared = {"bitwarden_url": "https://vault.example.com", "bitwarden_billing_sync_token": "token-of-the-tests"}
+    def run(hosts: Dict[str, Dict[str, Any]], *options: str, what: Any = PLAYBOOK, **extra: Any) -> Run:
+        shared = {"bitwarden_url": "https://vault.example.com"}
+        if any("bitwarden_cloud_client_id" not in variables for variables in hosts.values()):
+            shared["bitwarden_billing_sync_token"] = "token-of-the-tests"
         inventory = tmp_path / "hosts.yml"
         inventory.write_text(yaml.safe_dump({"bitwarden": {"vars": shared, "hosts": hosts}}))
         log = tmp_path / "calls"
@@ -104,9 +122,11 @@ def play(request: pytest.FixtureRequest, collections: Path, tmp_path: Path):
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
         }
-        playbook = "selfhosted.bitwarden.families_sync"
+        if not isinstance(what, str):
+            (tmp_path / "play.yml").write_text(yaml.safe_dump(what))
+            what = str(tmp_path / "play.yml")
         done = subprocess.run(
-            [str(ansible_playbook), "-i", str(inventory), playbook, "-e", json.dumps(extra), *options],
+            [str(ansible_playbook), "-i", str(inventory), what, "-e", json.dumps(extra), *options],
             capture_output=True, text=True, env=environment, timeout=120, check=False, cwd=tmp_path,
         )  # fmt: skip
         return Run(

@@ -27,6 +27,12 @@ BEHIND = {
     "pull": ("server", None),
     "validate_certs": ("organization_info", None),
     "license_max_age": ("license_sync", "max_age"),
+    "retry_timeout": ("license_sync", None),
+    "egress": ("license_sync", None),
+    "syncs_per_minute": ("license_sync", None),
+    "sponsorships_max_age": ("organization_info", None),
+    "cloud_validate_certs": ("billing_sync_token", "validate_certs"),
+    "token_max_age": ("billing_sync_token", "max_age"),
 }
 
 
@@ -60,4 +66,10 @@ def test_defaults_and_choices_agree(variable: str) -> None:
 
 def test_secrets_are_not_logged() -> None:
     secret = {name for name, option in OPTIONS.items() if option.get("no_log")}
-    assert secret == {"bitwarden_secret_settings", "bitwarden_client_secret", "bitwarden_billing_sync_token"}
+    assert secret == {
+        "bitwarden_secret_settings",
+        "bitwarden_client_secret",
+        "bitwarden_billing_sync_token",
+        "bitwarden_cloud_client_secret",
+        "bitwarden_cloud_password",
+    }

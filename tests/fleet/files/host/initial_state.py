@@ -57,7 +57,7 @@ def containers() -> dict[str, object]:
 
 def restore_files() -> None:
     for folder in OWNED:
-        shutil.rmtree(BWDATA / folder, ignore_errors=True)
+        empty(BWDATA / folder)
     for path in (*BITWARDEN.iterdir(), *BWDATA.iterdir()):
         if path.is_file() or path.is_symlink():
             path.unlink()
@@ -67,6 +67,18 @@ def restore_files() -> None:
         shutil.rmtree(home / ".ansible", ignore_errors=True)
     # Emptied, not removed: the log daemon keeps it open.
     os.truncate("/var/log/syslog", 0)
+
+
+def empty(folder: Path) -> None:
+    """Remove what is in a folder, not itself: running containers have it mounted, and would keep the removed one."""
+    if not folder.is_dir() or folder.is_symlink():
+        folder.unlink(missing_ok=True)
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def remove_strangers(services: Iterable[str]) -> None:

@@ -65,6 +65,47 @@ def test_status(results, expected):
     assert status["problem"] == ""
 
 
+SPONSORSHIPS = {"visible": 2, "last_sync": OLD, "overdue": True, "note": "Note.", "counts": {}}
+FAILURES = [
+    {"kind": "sponsorship", "message": "First.", "advice": ""},
+    {"kind": "sponsorship", "message": "Refused.", "advice": "Copy the token."},
+    {"kind": "license", "message": "Of the license.", "advice": ""},
+]
+
+
+def test_sponsorships_are_summed_up():
+    status = families_sync_status({"info": {**INFO, "sponsorships": {**SPONSORSHIPS, "overdue": False}}})
+    assert status["sponsorships"] == {"visible": 2, "last_sync": OLD, "overdue": False}
+    assert status["warnings"] == []
+    assert families_sync_status({"info": {**INFO, "sponsorships": None}})["sponsorships"] is None
+
+
+@pytest.mark.parametrize(
+    ("results", "warnings"),
+    [
+        ({"preflight": {"ok": False, "problems": ["Open the firewall."]}}, ["Open the firewall."]),
+        ({"preflight": {"ok": True, "problems": []}}, []),
+        ({"info": {**INFO, "sponsorships": SPONSORSHIPS}}, ["The sponsorships' daily sync is overdue. Note."]),
+        (
+            {"info": {**INFO, "sponsorships": SPONSORSHIPS}, "log": {"failures": FAILURES}},
+            ["The sponsorships' daily sync is overdue. It failed: Refused. Copy the token."],
+        ),
+    ],
+)
+def test_warnings(results, warnings):
+    assert families_sync_status(results)["warnings"] == warnings
+
+
+@pytest.mark.parametrize("step", ["server", "fetch", "upload", "billing", "license"])
+def test_any_changed_step_is_a_change(step):
+    assert families_sync_status({step: {"changed": True}})["changed"]
+
+
+def test_an_upload_brings_its_own_expiry():
+    uploaded = {"changed": True, "license": {"before": {"expires": EXPIRES}, "after": {"expires": RENEWED}}}
+    assert families_sync_status({"info": INFO, "upload": uploaded})["license_expires"] == RENEWED
+
+
 def test_what_nobody_could_tell_is_absent():
     assert not {"last_sync", "license_expires"} & set(families_sync_status({"server": SWITCHED_ON}))
 
@@ -75,5 +116,5 @@ def test_problem_is_kept():
 
 @pytest.mark.parametrize("wrong", [None, [], {"servers": {}}])
 def test_wrong_input_is_refused(wrong):
-    with pytest.raises(AnsibleFilterError, match="server, info, billing, license"):
+    with pytest.raises(AnsibleFilterError, match="preflight, server, info"):
         families_sync_status(wrong)

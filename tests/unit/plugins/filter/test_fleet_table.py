@@ -16,7 +16,9 @@ GOOD = {
     "token": True,
     "last_sync": "2026-11-22T14:16:19.123Z",
     "license_expires": "2027-12-28T00:00:00Z",
+    "sponsorships": {"visible": 2, "last_sync": "2026-11-22T02:00:00Z", "overdue": False},
     "changed": False,
+    "warnings": [],
     "problem": "",
 }
 
@@ -32,25 +34,56 @@ def test_heading_names_every_column():
 @pytest.mark.parametrize(
     ("status", "row"),
     [
-        (GOOD, ["2026.8.0", "on", "set", "2026-11-22 14:16", "2027-12-28 00:00", "no", ""]),
+        (GOOD, ["2026.8.0", "on", "set", "2026-11-22 14:16", "2027-12-28 00:00", "2026-11-22 02:00", "no", ""]),
         (
             {**GOOD, "last_sync": None, "changed": True},
-            ["2026.8.0", "on", "set", "never", "2027-12-28 00:00", "yes", ""],
+            ["2026.8.0", "on", "set", "never", "2027-12-28 00:00", "2026-11-22 02:00", "yes", ""],
         ),
         (
             {**GOOD, "cloud_communication": False, "token": False, "problem": "API: down\nfor now"},
-            ["2026.8.0", "off", "none", "2026-11-22 14:16", "2027-12-28 00:00", "no", "API: down for now"],
+            [
+                "2026.8.0",
+                "off",
+                "none",
+                "2026-11-22 14:16",
+                "2027-12-28 00:00",
+                "2026-11-22 02:00",
+                "no",
+                "API: down for now",
+            ],
         ),
         (
             {"version": None, "cloud_communication": None, "token": None, "changed": False, "problem": "unreachable"},
-            ["-", "-", "-", "-", "-", "no", "unreachable"],
+            ["-", "-", "-", "-", "-", "-", "no", "unreachable"],
         ),
-        (None, ["-", "-", "-", "-", "-", "-", "not touched in this run"]),
-        ({}, ["-", "-", "-", "-", "-", "-", "not touched in this run"]),
+        (None, ["-", "-", "-", "-", "-", "-", "-", "not touched in this run"]),
+        ({}, ["-", "-", "-", "-", "-", "-", "-", "not touched in this run"]),
     ],
 )
 def test_row(status, row):
     assert cells(fleet_table({"bw1": status})[2]) == ["bw1", *row]
+
+
+@pytest.mark.parametrize(
+    ("sponsorships", "cell"),
+    [
+        (None, "-"),
+        ({"visible": 0, "last_sync": None, "overdue": False}, "none"),
+        ({"visible": 1, "last_sync": None, "overdue": False}, "never"),
+        ({"visible": 1, "last_sync": "2026-11-20T02:00:00Z", "overdue": True}, "2026-11-20 02:00 (overdue)"),
+    ],
+)
+def test_sponsorships(sponsorships, cell):
+    row = cells(fleet_table({"bw1": {**GOOD, "sponsorships": sponsorships}})[2])
+    assert row[COLUMNS.index("sponsorships")] == cell
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"), [("", "warning: look at this"), ("API: down", "API: down")], ids=["no problem", "problem"]
+)
+def test_a_warning_is_shown_where_there_is_no_problem(problem, shown):
+    row = cells(fleet_table({"bw1": {**GOOD, "warnings": ["look at this", "and that"], "problem": problem}})[2])
+    assert row[-1] == shown
 
 
 def test_columns_are_aligned_whatever_their_width():

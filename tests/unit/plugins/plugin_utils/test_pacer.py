@@ -14,7 +14,13 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.pacer import SPACING, WINDOW, Pacer, PacerError, next_turn
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.pacer import (
+    SPACING,
+    WINDOW,
+    Pacer,
+    PacerError,
+    next_turn,
+)
 
 PACE = 10
 START = 1_795_392_000.0

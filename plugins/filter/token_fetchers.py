@@ -1,0 +1,76 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: token_fetchers
+short_description: Choose the host that fetches the billing sync token of each cloud organization
+version_added: 0.1.0
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+description:
+  - Hosts of one cloud organization share its billing sync token. It is fetched once in a run, for one of them.
+  - The role P(selfhosted.bitwarden.families_sync#role) uses it, on the variables that its steps register.
+  - The host that has fetched already, in an earlier batch, stays the one, also where it failed. Otherwise it is the
+    first that has come so far in the role that it wants the token, and on which no step has failed.
+options:
+  _input:
+    description:
+      - The variables of the hosts, in order.
+      - C(families_sync_source) names whose token a host wants; empty where it needs none. C(families_sync_server) and
+        C(families_sync_info) are the results of the steps before, C(families_sync_token) of the fetch.
+    type: list
+    elements: dict
+    required: true
+seealso:
+  - module: selfhosted.bitwarden.billing_sync_token
+"""
+
+EXAMPLES = r"""
+- name: Show who would fetch
+  ansible.builtin.debug:
+    msg: "{{ ansible_play_hosts_all | map('extract', hostvars) | selfhosted.bitwarden.token_fetchers }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The name of the host that fetches, for each value of C(families_sync_source).
+  type: dict
+  sample:
+    '["us", "user.3d0c4f5e-0000-4000-8000-000000000001", "Example Enterprise"]': vault-nyc.example.com
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_STEPS_BEFORE = ("families_sync_server", "families_sync_info")
+
+
+def token_fetchers(hosts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return ``{source: host}``; ``hosts`` are the variables of each host, ``inventory_hostname`` among them."""
+    fetched: dict[str, str] = {}
+    able: dict[str, str] = {}
+    for host in hosts:
+        source = host.get("families_sync_source")
+        if not source:
+            continue
+        name = str(host["inventory_hostname"])
+        token = host.get("families_sync_token") or {}
+        if token and not token.get("skipped"):
+            fetched.setdefault(source, name)
+        if not any(_failed(host.get(step)) for step in _STEPS_BEFORE):
+            able.setdefault(source, name)
+    return {**able, **fetched}
+
+
+def _failed(result: Any) -> bool:
+    return bool(result) and bool(result.get("failed") or result.get("unreachable"))
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"token_fetchers": token_fetchers}

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: shared code of this collection. It can change without notice.
+
+"""What an answer of the cloud's means: Bitwarden itself, or somebody in between."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..api.errors import parse_answer
+from . import layers
+from .endpoints import API, PUSH, Endpoint
+from .layers import Blocked, Outcome
+from .way import Answer, Question, View, ask
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_BETWEEN = (
+    "A firewall, a proxy or the login page of a network answers instead of Bitwarden: let these addresses through "
+    "without inspection."
+)
+
+
+def probe(endpoint: Endpoint, view: View, timeout: float) -> Outcome:
+    """Ask an endpoint its harmless question."""
+    try:
+        return judge(endpoint, ask(view, Question(endpoint.question), timeout))
+    except Blocked as blocked:
+        return Outcome.of(blocked)
+
+
+def judge(endpoint: Endpoint, answer: Answer) -> Outcome:
+    """Whether Bitwarden answered. From push everything is fine: it answers nothing without a login."""
+    content = parse_json(answer.body)
+    detail = f"{answer.way} answered {answer.status}"
+    if endpoint.name == PUSH or answer.status == 429 or _is_right(endpoint, answer.status, content):
+        return Outcome(True, "", detail, "", answer.status, answer.body)
+    failed = Outcome(False, layers.HTTP, detail, _BETWEEN, answer.status, answer.body)
+    if 300 <= answer.status < 400:
+        target = urlsplit(answer.headers.get("location", ""))
+        return failed._replace(detail=f"{detail} and points to {target.hostname or 'another address'}")
+    if answer.status in (502, 503, 504):
+        return failed._replace(advice="The cloud, or a proxy in front of it, has a disturbance: try again later.")
+    title = _TITLE.search(answer.body)
+    if title:
+        return failed._replace(detail=f'{detail} with a page: "{" ".join(title.group(1).split())[:80]}"')
+    if answer.status == 200 or content is None:
+        return failed._replace(detail=f"{detail} with something that is not Bitwarden's")
+    return failed._replace(advice=f"Check {endpoint.setting}: Bitwarden's {endpoint.name} does not answer there.")
+
+
+def _is_right(endpoint: Endpoint, status: int, content: Any) -> bool:
+    if not isinstance(content, dict):
+        return False
+    if endpoint.name == API:
+        kind = content.get("object")
+        return (status, kind) in ((200, "installation"), (404, "error"))
+    return status == 200 and "token_endpoint" in content
+
+
+def parse_json(text: str) -> Any:
+    """The JSON in ``text``, ``None`` where it is none."""
+    return parse_answer(200, text.encode(), "").json

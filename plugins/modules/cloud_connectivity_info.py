@@ -1,0 +1,266 @@
+#!/usr/bin/python
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloud_connectivity_info
+short_description: Whether a self-hosted Bitwarden server can reach its cloud, and if not, why
+version_added: 0.1.0
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+description:
+  - Tries the way from a server to Bitwarden's cloud, on the settings that the server is meant to have. With O(region)
+    or O(settings) these are the ones that M(selfhosted.bitwarden.server) with the same options would write.
+  - Each of C(api), C(identity) and C(push) is tried from the host and from the network of the container C(api), name,
+    proxy, connection, TLS and answer one after the other, and all of them side by side. So a dead address costs one
+    O(timeout).
+  - As root it does so from within the container's own network, with its name servers, its proxy settings and the
+    authorities that it trusts, and needs nothing of the image. As another user it asks with C(curl) or C(wget) of the
+    image, where there is one, and tells less.
+  - Then it looks the installation up in the cloud, logs in with its credentials once, and checks that region, addresses
+    and installation belong together.
+  - Changes nothing. A check that finds something wrong does not fail the task.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.host
+  - selfhosted.bitwarden.attributes.info_module
+  - selfhosted.bitwarden.host
+options:
+  settings:
+    description:
+      - Settings that the server is to have, as in M(selfhosted.bitwarden.server).
+      - A proxy can be tried out here, for instance as C(HTTPS_PROXY).
+    type: dict
+    default: {}
+  secret_settings:
+    description:
+      - The same as O(settings), for secrets. Their values never show in output or logs.
+    type: dict
+    default: {}
+  cloud_communication:
+    description:
+      - Whether the server is to talk to Bitwarden's cloud. It matters for O(unless_current) alone.
+    type: bool
+  region:
+    description:
+      - The cloud that the server is to talk to, as in M(selfhosted.bitwarden.server).
+    type: str
+    choices: [EU, US]
+  timeout:
+    description:
+      - How long one address may take, as V(<n>[s|m|h|d|w]).
+    type: str
+    default: 10s
+  login:
+    description:
+      - Whether to log in with the credentials of the installation.
+      - The cloud allows ten logins a minute from one address.
+    type: bool
+    default: true
+  unless_current:
+    description:
+      - Look at nothing where the server already runs on the wanted settings with cloud communication on.
+    type: bool
+    default: false
+notes:
+  - From the host, the authorities in C(ca-certificates) below O(bwdata) are trusted beside those of the host, since the
+    services trust them, too.
+  - The proxies of the host are those of the task's environment, see the keyword C(environment).
+  - What the host cannot reach is no problem for the server as long as the container can.
+seealso:
+  - module: selfhosted.bitwarden.server
+  - module: selfhosted.bitwarden.server_info
+  - module: selfhosted.bitwarden.sync_log_info
+"""
+
+EXAMPLES = r"""
+- name: Try the way to the cloud on the settings that the server has
+  selfhosted.bitwarden.cloud_connectivity_info:
+  become: true
+  register: bitwarden_way
+
+- name: Show what is wrong
+  ansible.builtin.debug:
+    var: bitwarden_way.problems
+
+- name: Try the way to the cloud of the European Union before moving there
+  selfhosted.bitwarden.cloud_connectivity_info:
+    region: EU
+  become: true
+
+- name: Try a proxy, without logging in
+  selfhosted.bitwarden.cloud_connectivity_info:
+    settings:
+      HTTPS_PROXY: http://proxy.example.com:3128
+    login: false
+    timeout: 5s
+  become: true
+"""
+
+RETURN = r"""
+checks:
+  description: What was looked at.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: api
+      from: container
+      target: https://api.bitwarden.com
+      ok: false
+      layer: tcp
+      detail: "no connection to api.bitwarden.com port 443: connection refused"
+      advice: This host itself gets through, so the containers' way out is closed.
+      skipped: false
+  contains:
+    name:
+      description:
+        - V(api), V(identity) or V(push) for the way to these.
+        - V(installation) for what the cloud knows of the installation, V(credentials) for its login, V(settings) for
+          what does not fit together.
+      type: str
+      returned: always
+    from:
+      description: From where, V(host) or V(container).
+      type: str
+      returned: always
+    target:
+      description: Address or setting that it is about.
+      type: str
+      returned: always
+    ok:
+      description: V(false) where something is wrong. What was skipped is not wrong.
+      type: bool
+      returned: always
+    layer:
+      description:
+        - Where it failed, V(dns), V(proxy), V(tcp), V(tls), V(http), V(installation), V(login) or V(settings).
+        - Empty where it did not.
+      type: str
+      returned: always
+    detail:
+      description: What was seen, or why it was skipped.
+      type: str
+      returned: always
+    advice:
+      description: What to do about it.
+      type: str
+      returned: always
+    skipped:
+      description: Whether it was not looked at, because the stack is down, for instance.
+      type: bool
+      returned: always
+ok:
+  description:
+    - Whether nothing is wrong that the server needs. What only the host cannot reach does not count.
+  returned: success
+  type: bool
+  sample: false
+problems:
+  description: One readable line for everything that is wrong, with what to do about it.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "installation from the host (https://api.bitwarden.com): this installation id is not known in US, but it is in EU.
+      Set region to EU, or use an installation id and key of US (from https://bitwarden.com/host)."
+current:
+  description: Whether nothing was looked at because of O(unless_current).
+  returned: success
+  type: bool
+  sample: false
+region:
+  description: The region that the server is meant to be set to.
+  returned: success
+  type: str
+  sample: EU
+installation:
+  description: The installation, as the cloud knows it.
+  returned: success
+  type: dict
+  sample:
+    id: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+    known_in: EU
+    enabled: true
+    credentials_ok: true
+  contains:
+    id:
+      description: The installation id that the server is meant to have, null without one.
+      type: str
+      returned: always
+    known_in:
+      description: The region whose cloud knows it. Null where none does or none was reached.
+      type: str
+      returned: always
+    enabled:
+      description: Whether it is enabled there, null where that is not known.
+      type: bool
+      returned: always
+    credentials_ok:
+      description: Whether the cloud accepted id and key, null where that was not tried.
+      type: bool
+      returned: always
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import (
+    HOST_OPTIONS,
+    SETTINGS_OPTIONS,
+    request_from,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.command import CommandError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity.survey import Options, Survey
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.deployment import Deployment, DeploymentError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration import DurationError, parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.engine import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.masking import maskable
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.override_file import OverrideFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.server_state import StateError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.settings import SettingsError
+
+EXPECTED = (CommandError, DeploymentError, DurationError, EngineError, EnvFileError, SettingsError, StateError)
+SHARED = ("settings", "secret_settings", "cloud_communication", "region")
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **HOST_OPTIONS,
+            **{name: SETTINGS_OPTIONS[name] for name in SHARED},
+            "timeout": {"type": "str", "default": "10s"},
+            "login": {"type": "bool", "default": True},
+            "unless_current": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    # The others of these options are about writing. What is unknown is for the task that writes it to tell.
+    shared = {**params, "file": "global", "unknown_settings": "ignore"}
+    request = request_from(shared)
+    params.update({name: shared[name] for name in SHARED})
+    # Ansible masks by text: a short secret would garble the result wherever it happens to occur in it.
+    module.no_log_values = maskable(module.no_log_values)
+    try:
+        timeout = parse_duration(params["timeout"])
+        if timeout <= 0:
+            raise DurationError("timeout must be longer than zero.")
+        options = Options(timeout, params["login"], params["unless_current"])
+        deployment = Deployment(params["bwdata"], None, os.environ)
+        override = None
+        if request.settings or request.secret_settings or request.region or request.cloud_communication is not None:
+            override = OverrideFile(params["bwdata"], request.file, module.atomic_move, module.tmpdir)
+        survey = Survey(deployment, override, request, os.environ)
+        report = survey.report(options)
+    except EXPECTED as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **report.result(survey.state.mask))
+
+
+if __name__ == "__main__":
+    main()
