@@ -32,7 +32,8 @@ class ActionModule(ApiActionModule):
             try:
                 result = self._execute_module(
                     module_name="selfhosted.bitwarden.server_info",
-                    module_args={"bwdata": params["bwdata"], "organization": organization},
+                    # At high verbosity ssh prints all that a module returns.
+                    module_args={"bwdata": params["bwdata"], "organization": organization, "show_settings": False},
                     task_vars=task_vars,
                 )
             except AnsibleError as error:  # no access to the host

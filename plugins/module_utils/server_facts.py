@@ -22,7 +22,9 @@ from .stack import Stack
 _ONE_QUESTION = 15.0
 
 
-def server_facts(deployment: Deployment, organization: Optional[str] = None) -> Dict[str, Any]:
+def server_facts(
+    deployment: Deployment, organization: Optional[str] = None, show_settings: bool = True
+) -> Dict[str, Any]:
     """Everything that ``server_info`` returns; with ``organization`` its license alone. Changes nothing.
 
     Raises what looking at the deployment raises: ``DeploymentError``, ``EngineError``, ``EnvFileError``.
@@ -37,6 +39,7 @@ def server_facts(deployment: Deployment, organization: Optional[str] = None) -> 
         "settings": {
             name: MASK if looks_secret(name) or holds_credentials(value) else value
             for name, value in settings.values().items()
+            if show_settings
         },
         "stale_services": stack.stale(),
         "installation_id": stack.setting("globalSettings__installation__id"),

@@ -73,7 +73,7 @@ license:
 dest:
   description: The file.
   returned: success, with O(dest)
-  type: path
+  type: str
   sample: /tmp/vault.example.com-license.json
 changes:
   description: What the file lacked, without values.

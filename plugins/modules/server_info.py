@@ -25,6 +25,12 @@ options:
       - Return the license file of this organization alone, by the organization's id on this server (not the cloud's).
       - A file that is not there is returned with state V(missing) then.
     type: str
+  show_settings:
+    description:
+      - Whether to return RV(settings). Secret values are masked by their names, which tells nothing of a value that was
+        given as secret under another name.
+    type: bool
+    default: true
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.organization_info
@@ -83,7 +89,8 @@ version:
   type: str
   sample: 2026.8.0
 settings:
-  description: The settings in C(env/global.override.env) as the containers get them. Secret ones are masked.
+  description: The settings in C(env/global.override.env) as the containers get them. Secret ones are masked. Empty with
+    O(show_settings=false).
   returned: success
   type: dict
   sample:
@@ -210,12 +217,16 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.server_facts 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**HOST_OPTIONS, "organization": {"type": "str"}},
+        argument_spec={
+            **HOST_OPTIONS,
+            "organization": {"type": "str"},
+            "show_settings": {"type": "bool", "default": True},
+        },
         supports_check_mode=True,
     )
     try:
         deployment = Deployment(module.params["bwdata"], None, os.environ)
-        facts = server_facts(deployment, module.params["organization"])
+        facts = server_facts(deployment, module.params["organization"], module.params["show_settings"])
     except (CommandError, DeploymentError, EngineError, EnvFileError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **facts)

@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.master_password import (
+    Kdf,
+    master_password_hash,
+)
 
-from tests.fleet import api
+from tests.fleet import api, names
 
 from .ansible_run import INVENTORY, ROOT, Run, playbook
 
@@ -27,6 +31,10 @@ HOST = "bw1"
 PLAIN_SECRET = "Canary0PlainSettingSmtpPw"
 GIVEN_SECRET = "Canary0GivenAsSecretValue"
 BAD_TOKEN = "Canary0UnknownBillingToken"
+BAD_PASSWORD = "Canary0WrongMasterPassword"
+BAD_INSTALLATION_KEY = "Canary0InstallationKey"
+BAD_LICENSE = "Canary0LicenseKeyOfNobody"
+DOWNLOADED = "/tmp/bitwarden-test-secrets-license.json"  # where a license is kept on purpose
 # Where secrets are at home on the host.
 AT_HOME = (
     "/run/docker/",
@@ -135,7 +143,14 @@ def scenarios() -> Iterator[Callable[..., Run]]:
     def tasks(*listed: Dict[str, Any]) -> Callable[..., Run]:
         play = {"hosts": HOST, "gather_facts": False, "tasks": [{"ignore_errors": True, **one} for one in listed]}
         # Not written into the play: newer ansible-core shows the lines around a task that fails.
-        values = {"settings": settings, "plain_secret": PLAIN_SECRET, "bad_token": BAD_TOKEN}
+        values = {
+            "settings": settings,
+            "plain_secret": PLAIN_SECRET,
+            "bad_token": BAD_TOKEN,
+            "bad_password": BAD_PASSWORD,
+            "bad_installation": {"globalSettings__installation__key": BAD_INSTALLATION_KEY},
+            "bad_license": json.dumps({"licenseKey": BAD_LICENSE, "token": f"x.{BAD_LICENSE}.y"}),
+        }
         return lambda *options, **more: playbook([play], *options, **values, **more)
 
     api_options = {
@@ -178,6 +193,41 @@ def scenarios() -> Iterator[Callable[..., Run]]:
     yield lambda *options, **more: playbook(
         name, *options, **{**flow, "bitwarden_billing_sync_token": BAD_TOKEN}, **more
     )
+    cloud_options = {
+        "cloud": "{{ bitwarden_cloud }}",
+        "client_id": "{{ bitwarden_cloud_client_id }}",
+        "client_secret": "{{ bitwarden_cloud_client_secret }}",
+        "master_password": "{{ bitwarden_cloud_password }}",
+        "ca_path": "{{ bitwarden_cloud_ca_path }}",
+    }
+    # Not by server_info here: it cannot know that a value set as secret above is one.
+    installation = {"installation_id": api.host(HOST).data.installation["id"]}
+    sponsorships = {"selfhosted.bitwarden.sponsorships_info": api_options}
+    yield tasks(
+        {"selfhosted.bitwarden.billing_sync_token": cloud_options, "register": "fetched"},
+        {"selfhosted.bitwarden.billing_sync_token": {**cloud_options, "state": "rotated"}, "loop": [1]},
+        {"selfhosted.bitwarden.billing_sync_token": {**cloud_options, "master_password": "{{ bad_password }}"}},
+        {"selfhosted.bitwarden.billing_sync_token": {**cloud_options, "otp": "{{ bad_password }}"}},
+        {"selfhosted.bitwarden.billing_sync_token": {**cloud_options, "state": "nonsense"}},
+        {"selfhosted.bitwarden.cloud_license": {**cloud_options, **installation}, "register": "downloaded"},
+        {"selfhosted.bitwarden.cloud_license": {**cloud_options, **installation, "dest": DOWNLOADED}},
+        {"selfhosted.bitwarden.cloud_license": {**cloud_options, "installation_id": "{{ bad_password }}"}},
+        {"selfhosted.bitwarden.license": {**api_options, "src": DOWNLOADED}},
+        {"selfhosted.bitwarden.license": {**api_options, "content": "{{ downloaded.license }}"}},
+        {"selfhosted.bitwarden.license": {**api_options, "content": "{{ downloaded.license | from_json }}"}},
+        {"selfhosted.bitwarden.license": {**api_options, "content": "{{ downloaded.license }}x"}},
+        {"selfhosted.bitwarden.license": {**api_options, "content": "{{ bad_license }}", "nonsense": 1}},
+        {"selfhosted.bitwarden.license": {**api_options, "content": "{{ bad_license }}"}},
+        {"selfhosted.bitwarden.license": {**api_options, "content": "{{ downloaded.license }}", "run_on": "host",
+                                          "validate_certs": False, "ca_path": ""}},
+        {"selfhosted.bitwarden.cloud_connectivity_info": {}},
+        {"selfhosted.bitwarden.cloud_connectivity_info": {}, "vars": {"ansible_user": "root"}},
+        {"selfhosted.bitwarden.cloud_connectivity_info": {"secret_settings": "{{ bad_installation }}"}},
+        {"selfhosted.bitwarden.cloud_connectivity_info": {"settings": "{{ bad_installation }}", "timeout": "nonsense"}},
+        sponsorships,
+        {"selfhosted.bitwarden.sponsorships_info": {**api_options, "client_secret": "{{ plain_secret }}"}},
+    )  # fmt: skip
+    yield lambda *options, **more: playbook(name, *options, **{**flow, "bitwarden_rotate": True}, **more)
     yield tasks(
         *(
             {
@@ -205,16 +255,36 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
+def password_hash(host: api.Host) -> str:
+    """What the cloud is shown of its owner's master password."""
+    kdf = {name: value for name, value in names.KDFS[names.HOSTS[HOST].company].items() if name != "type"}
+    owner = host.data.cloud_owner
+    kind = names.KDFS[names.HOSTS[HOST].company]["type"]
+    return master_password_hash(owner["password"], owner["email"], Kdf(kind, *kdf.values()))
+
+
+def rotated_token(host: api.Host) -> str:
+    state: Any = host.cloud.control("state")
+    organization = host.data.organization["cloud_id"]
+    (found,) = [one for one in state["organization"] if one["id"] == organization]
+    return str(found["api_keys"]["billing_sync"]["key"])
+
+
 @pytest.mark.fleet
 @pytest.mark.parametrize("core", ["newest", "oldest"])
 def test_no_secret_is_seen(fresh: Callable[[str], api.Host], home: Path, core: str) -> None:
     host = fresh(HOST)
-    license_file = json.loads(host.read(f"core/licenses/organization/{host.data.organization['id']}.json"))
+    license_path = f"core/licenses/organization/{host.data.organization['id']}.json"
+    license_file = json.loads(host.read(license_path))
     secrets = {
         **api.secrets(),
         "plain setting": PLAIN_SECRET,
         "secret setting": GIVEN_SECRET,
         "unknown token": BAD_TOKEN,
+        "wrong password": BAD_PASSWORD,
+        "wrong installation key": BAD_INSTALLATION_KEY,
+        "key of a license that is none": BAD_LICENSE,
+        "hash of the master password": password_hash(host),
     }
     secrets["license token"] = license_file["Token"]
     environment = {
@@ -227,6 +297,12 @@ def test_no_secret_is_seen(fresh: Callable[[str], api.Host], home: Path, core: s
     with Watch(host, home) as watch:
         runs = [run("-vvvv", "--diff", core=core, environment=environment) for run in scenarios()]
     places = watch.places()
+    secrets["rotated token"] = rotated_token(host)
+    assert secrets["rotated token"] != secrets[f"{HOST}.billing_sync_token"]
+    for name, text in (("downloaded", Path(DOWNLOADED).read_text()), ("on disk", host.read(license_path))):
+        license_ = {key.lower(): value for key, value in json.loads(text).items()}
+        secrets.update({f"{member} of the license {name}": license_[member] for member in ("token", "signature")})
+    Path(DOWNLOADED).unlink()
     for number, run in enumerate(runs):
         places[f"output of run {number}"] = run.output
         places[f"results of run {number}"] = json.dumps([one.result for one in run.tasks])

@@ -64,10 +64,10 @@ def duration_option(params: Mapping[str, Any], name: str) -> float:
         raise ApiError(REQUEST, f"{name}: {error}") from error
 
 
-def read_options(params: Mapping[str, Any], environment: Mapping[str, str] = ENVIRONMENT) -> ApiOptions:
+def read_options(params: Mapping[str, Any], environment: Optional[Mapping[str, str]] = None) -> ApiOptions:
     """Check the shared options. Raises ``ApiError`` (layer ``request``, or ``tls`` for certificates).
 
-    ``environment``: the variables that stand in for options, for what is said of a missing one.
+    ``environment``: the variables that stand in for options (``ENVIRONMENT``), for what is said of a missing one.
     """
     url = _url(params, "url")
     api_url = _url(params, "api_url") or (url and f"{url}/api")
@@ -76,7 +76,7 @@ def read_options(params: Mapping[str, Any], environment: Mapping[str, str] = ENV
         raise ApiError(
             REQUEST, "url is missing.", advice="Set it to the address of the server, https://vault.example.com."
         )
-    client_id, client_secret = _api_key(params, environment)
+    client_id, client_secret = _api_key(params, environment or ENVIRONMENT)
     timeout = duration_option(params, "timeout")
     if timeout <= 0:
         raise ApiError(REQUEST, "timeout must be more than 0s.")
