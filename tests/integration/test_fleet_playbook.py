@@ -54,8 +54,8 @@ def test_check_mode_predicts_the_run_and_a_second_one_changes_nothing(fresh, cor
     for name in HOSTS:
         assert again.recap(name)["changed"] == 0
         # Two modules on the host, of which the first sees that there is nothing to try; the rest is the controller's.
-        done = [task.action.rpartition(".")[2] for task in again.tasks if task.host == name and task.status == "ok"]
-        assert done.count("server") == done.count("cloud_connectivity_info") == 1
+        steps = [task.action.rpartition(".")[2] for task in again.tasks if task.host == name and task.status == "ok"]
+        assert steps.count("server") == steps.count("cloud_connectivity_info") == 1
         assert again.result(name, "cloud_connectivity_info")["current"] is True
         assert table(again)[name][4] == table(done)[name][4], "the last sync moved in a run that changed nothing"
 
