@@ -9,14 +9,13 @@ authority of its own (``ca.pem`` in the folder given), and passes everything on.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import socketserver
 import ssl
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import Any
 
 NAMES = [f"{service}.bitwarden.{domain}" for service in ("api", "identity", "push") for domain in ("com", "eu")]
 AUTHORITY = "/O=Fleet Firewall/CN=Fleet TLS Inspection"
@@ -35,17 +34,19 @@ def make_certificates(folder: Path) -> None:
         subprocess.run(["openssl", *command], cwd=folder, check=True, stderr=subprocess.PIPE)
 
 
-def pump(source: Any, target: Any) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            data = source.recv(65536)
+def pass_on(inside: ssl.SSLSocket, onward: ssl.SSLSocket) -> None:
+    """Carry bytes both ways until one side ends. In one thread: a TLS connection is not to be used by two at once."""
+    other = {inside: onward, onward: inside}
+    while True:
+        # What a connection has decrypted already, its socket does not show any more.
+        ready = [one for one in other if one.pending()] or select.select(list(other), [], [], 60)[0]
+        if not ready:
+            return
+        for one in ready:
+            data = one.recv(65536)
             if not data:
-                break
-            target.sendall(data)
-    # Both ways end together: TLS has no half-closed connection here.
-    for one in (source, target):
-        with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+                return
+            other[one].sendall(data)
 
 
 class Interceptor(socketserver.BaseRequestHandler):
@@ -60,11 +61,8 @@ class Interceptor(socketserver.BaseRequestHandler):
         with contextlib.suppress(OSError, IndexError):
             inside = context.wrap_socket(self.request, server_side=True)
             plain = socket.create_connection((asked[0], 443), 10)
-            with onward_context.wrap_socket(plain, server_hostname=asked[0]) as onward:
-                back = threading.Thread(target=pump, args=(onward, inside), daemon=True)
-                back.start()
-                pump(inside, onward)
-                back.join(10)
+            with inside, onward_context.wrap_socket(plain, server_hostname=asked[0]) as onward:
+                pass_on(inside, onward)
 
 
 class Server(socketserver.ThreadingTCPServer):
