@@ -158,16 +158,16 @@ def make_environment(name: str, python: Path, tools: Path, work: Path, log: Path
     say(f"{name}: {version.stdout.splitlines()[0]} on Python {(wanted or ['?'])[0]}")
 
 
-def unpack_compose(work: Path) -> None:
-    """The Compose that the readings of env files are compared with, whatever this machine has."""
-    target, scratch = work / "compose", work / ".compose"
+def unpack_programs(work: Path) -> None:
+    """What the code is compared with, whatever this machine has: Compose for env files, the wget of small images."""
+    target, scratch = work / "programs", work / ".programs"
     for folder in (target, scratch):
         shutil.rmtree(folder, ignore_errors=True)
     try:
-        debian.Archive("trixie", scratch).unpack(["docker-compose"], target)
-        say("Compose 2 unpacked from Debian trixie")
+        debian.Archive("trixie", scratch).unpack(["docker-compose", "busybox-static"], target)
+        say("Compose 2 and busybox unpacked from Debian trixie")
     except Unavailable as problem:
-        say(f"Compose 2 is missing ({problem}); the machine's own is taken, if there is one")
+        say(f"Compose 2 and busybox are missing ({problem}); the machine's own are taken, if there are any")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -194,7 +194,7 @@ def main() -> int:
     install_packages(log)
     tools = make_tools(work, log)
     found = gather_pythons(work, tools)
-    unpack_compose(work)
+    unpack_programs(work)
     for name, candidates in CONTROLLERS.items():
         version = choose(name, found, work)
         if version is None:
