@@ -19,9 +19,10 @@ description:
     O(timeout).
   - As root it does so from within the container's own network, with its name servers, its proxy settings and the
     authorities that it trusts, and needs nothing of the image. As another user it asks with C(curl) or C(wget) of the
-    image, where there is one, and tells less.
+    image, where there is one, and tells less. The C(wget) of current images knows no proxy, so where the server has one
+    that is skipped.
   - Then it looks the installation up in the cloud, logs in with its credentials once, and checks that region, addresses
-    and installation belong together.
+    and installation belong together. The clock of the host is compared with that of the cloud.
   - Changes nothing. A check that finds something wrong does not fail the task.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
@@ -69,7 +70,11 @@ notes:
   - From the host, the authorities in C(ca-certificates) below O(bwdata) are trusted beside those of the host, since the
     services trust them, too.
   - The proxies of the host are those of the task's environment, see the keyword C(environment).
-  - What the host cannot reach is no problem for the server as long as the container can.
+  - What the host cannot reach is no problem for the server as long as the container can. Nor is it one where the server
+    goes through a proxy that the host does not have and the container could not be asked, the stack being down for
+    instance.
+  - A proxy that is spoken to by SOCKS or TLS (C(https://)) is not tried, though the server may use it.
+  - The login is skipped where the address of C(identity) begins with C(http://), as the key would travel in clear.
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.server_info
@@ -121,6 +126,7 @@ checks:
         - V(api), V(identity) or V(push) for the way to these.
         - V(installation) for what the cloud knows of the installation, V(credentials) for its login, V(settings) for
           what does not fit together.
+        - V(clock), which is there only when the clock of the host is more than five minutes off.
       type: str
       returned: always
     from:
@@ -155,7 +161,7 @@ checks:
       returned: always
 ok:
   description:
-    - Whether nothing is wrong that the server needs. What only the host cannot reach does not count.
+    - Whether nothing is wrong that the server needs. What only the host cannot reach does not count, see the notes.
   returned: success
   type: bool
   sample: false

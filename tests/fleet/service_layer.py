@@ -20,7 +20,6 @@ from typing import Iterator
 PACKAGES = (
     "busybox",
     "ca-certificates",
-    "curl",
     "nginx",
     "python3-argon2",
     "python3-cryptography",
@@ -49,6 +48,14 @@ _SKIP = re.compile(
     r"|usr/lib/python3/dist-packages/(babel|setuptools|pkg_resources)/"
     r"|usr/lib/x86_64-linux-gnu/(gconv|perl[^/]*|krb5/plugins)/"
 )
+# As in the real images, `docker exec` finds no Python by its name. What the stand-in runs with is kept here.
+PYTHON_FOLDER = "usr/libexec/standin"
+_PYTHON = re.compile(r"usr/bin/(python3[\d.]*)\Z")
+
+
+def place_of(path: str) -> str:
+    """Where a file of the Debian is in the layer."""
+    return _PYTHON.sub(rf"{PYTHON_FOLDER}/\1", path)
 
 
 def write(rootfs: Path, target: Path) -> str:
@@ -123,7 +130,7 @@ def _add(archive: tarfile.TarFile, rootfs: Path, path: str) -> None:
     source = rootfs / path
     if not source.is_symlink() and not source.exists():
         return
-    entry = archive.gettarinfo(str(source), arcname=path)
+    entry = archive.gettarinfo(str(source), arcname=place_of(path))
     entry.mtime, entry.uname, entry.gname = 0, "", ""
     if entry.isreg():
         with source.open("rb") as content:

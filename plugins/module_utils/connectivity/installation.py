@@ -67,8 +67,11 @@ def _known(wanted: Wanted, asked: Optional[Asked]) -> Tuple[Check, Optional[str]
         advice = "" if enabled else f"Ask Bitwarden's support to enable it, or get a new id and key from {_HOST_PAGE}."
         layer = "" if enabled else layers.INSTALLATION
         return Check(NAME, where, target, enabled, layer, detail, advice), region, enabled
+    unasked = ""
     for other in sorted(set(REGION_URLS) - {region}):
         elsewhere = asked.place.probe(api_of_region(other, wanted.installation_id))
+        if elsewhere.status not in (200, 404):
+            unasked += f"; {other} could not be asked ({elsewhere.detail})"
         if elsewhere.status == 200:
             return (
                 Check(
@@ -82,8 +85,9 @@ def _known(wanted: Wanted, asked: Optional[Asked]) -> Tuple[Check, Optional[str]
     return (
         Check(
             NAME, where, target, False, layers.INSTALLATION,
-            f"this installation id is not known in {region}, nor found in another region",
-            f"Correct globalSettings__installation__id, or get an id and key from {_HOST_PAGE}.",
+            f"this installation id is not known in {region}" + (unasked or ", nor found in another region"),
+            ("Set region, if the installation is of another one; or correct" if unasked else "Correct")
+            + f" globalSettings__installation__id, or get an id and key from {_HOST_PAGE}.",
         ),
         None,
         None,
@@ -96,11 +100,15 @@ def _credentials(wanted: Wanted, places: List[Asked], login: bool, known: bool) 
         return _skip(CREDENTIALS, wanted, places, "not asked for (login=false)"), None
     if not wanted.key:
         return _skip(CREDENTIALS, wanted, places, "not tried: the key is not set"), None
-    asked = _first(places, IDENTITY)
-    if asked is None:
+    if wanted.endpoint(IDENTITY).base.lower().startswith("http://"):
+        return _skip(CREDENTIALS, wanted, places, "not tried: the key would travel in clear"), None
+    where, result = HOST, None
+    for asked in places:
+        # One login: where it did not get to Identity, the next place is asked.
+        if asked.reached(IDENTITY) and (result is None or (result.accepted is None and result.layer != layers.LOGIN)):
+            where, result = asked.place.name, asked.place.login()
+    if result is None:
         return _skip(CREDENTIALS, wanted, places, "not tried: the cloud's Identity was not reached"), None
-    result = asked.place.login()
-    where = asked.place.name
     if result.accepted is None and result.layer == layers.LOGIN:
         return Check.skip(CREDENTIALS, where, target, result.detail, result.advice), None
     detail, advice = result.detail, result.advice

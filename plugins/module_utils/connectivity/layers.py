@@ -25,7 +25,7 @@ LOGIN = "login"
 
 _EXPIRED, _NOT_YET_VALID = 10, 9
 _OTHER_NAME = (62, 64)
-_SKEW = 300.0
+SKEW = 300.0
 
 TRUST = (
     "Something in between (a firewall or proxy that inspects TLS) answers with a certificate of its own. Exempt this "
@@ -34,18 +34,26 @@ TRUST = (
 )
 
 
-class Blocked(Exception):
-    """The way ends in one of the layers above."""
+SET_CLOCK = "Set the clock of the host (NTP): certificates, tokens and licenses depend on it."
 
-    def __init__(self, layer: str, detail: str, advice: str) -> None:
+
+class Blocked(Exception):
+    """The way ends in one of the layers above; ``untried``: it cannot be tried from here, and may be fine."""
+
+    def __init__(self, layer: str, detail: str, advice: str, untried: bool = False) -> None:
         super().__init__(detail)
         self.layer = layer
         self.detail = detail
         self.advice = advice
+        self.untried = untried
 
 
 class Outcome(NamedTuple):
-    """How one question went. ``body`` is the answer's text (at most 64 KiB), ``status`` 0 without an answer."""
+    """How one question went. ``body`` is the answer's text (at most 64 KiB), ``status`` 0 without an answer.
+
+    ``untried``: it was not asked, ``detail`` says why (and ``ok`` is false). ``skew`` is by how many seconds the clock
+    of whoever answered is ahead of this host's.
+    """
 
     ok: bool
     layer: str
@@ -53,11 +61,13 @@ class Outcome(NamedTuple):
     advice: str
     status: int = 0
     body: str = ""
+    untried: bool = False
+    skew: float = 0.0
 
     @classmethod
     def of(cls, blocked: Blocked) -> Outcome:
         """A way that ended."""
-        return cls(False, blocked.layer, blocked.detail, blocked.advice)
+        return cls(False, blocked.layer, blocked.detail, blocked.advice, untried=blocked.untried)
 
     @classmethod
     def from_dict(cls, data: Dict[str, Any]) -> Outcome:
@@ -98,7 +108,7 @@ def not_connected(peer: str, error: Optional[OSError], proxy: bool) -> Blocked:
 
 
 def refused_by_proxy(proxy: str, status: int, reason: str) -> Blocked:
-    """The proxy did not let the connection through."""
+    """The proxy did not let the connection through; for one that was given user and password see below."""
     what = {
         403: "refuses this name",
         407: "asks for user and password",
@@ -112,6 +122,16 @@ def refused_by_proxy(proxy: str, status: int, reason: str) -> Blocked:
         "secret_settings.",
     }.get(status, "Look at the proxy's log, or exempt the name with NO_PROXY if it is reached without a proxy.")
     return Blocked(PROXY, f"the proxy {proxy} {what} (status {status} {reason})".replace(" )", ")"), advice)
+
+
+def refused_credentials(proxy: str, schemes: str) -> Blocked:
+    """The proxy got user and password and still answered 407; ``schemes`` are the kinds of login that it offers."""
+    other = "" if not schemes or "basic" in schemes.lower() else f"; it asks for {schemes}, and this check sends Basic"
+    return Blocked(
+        PROXY,
+        f"the proxy {proxy} refuses the user and password that it was given (status 407{other})",
+        "Correct user and password in the proxy's address (HTTPS_PROXY, among secret_settings).",
+    )
 
 
 def not_trusted(
@@ -141,11 +161,11 @@ def _wrong_time(name: str, code: int, seen: Optional[Certificate], date: Optiona
         limit = seen.not_after if code == _EXPIRED else seen.not_before
         when = f" ({'until' if code == _EXPIRED else 'from'} {_moment(limit)}; this host's clock says {_moment(now)}"
         when += f", the answer's {_moment(date)})" if date else ")"
-    if date is not None and abs(date - now) > _SKEW:
+    if date is not None and abs(date - now) > SKEW:
         return Blocked(
             TLS,
             f"the certificate for {name} {what}{when}: this host's clock is wrong",
-            "Set the clock of the host (NTP): certificates and tokens depend on it.",
+            SET_CLOCK,
         )
     return Blocked(
         TLS,

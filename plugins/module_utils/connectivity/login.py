@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-import time
+import re
 from typing import Any, Dict, NamedTuple, Optional
 from urllib.parse import urlencode
 
@@ -27,12 +27,16 @@ _SHORT_WAIT = 5
 
 
 class Login(NamedTuple):
-    """How it went: ``accepted`` is ``None`` where nothing can be said. The token itself is thrown away."""
+    """How it went: ``accepted`` is ``None`` where nothing can be said. The token itself is thrown away.
+
+    ``wait``: the seconds after which it can be tried once more, 0 where that would be no use.
+    """
 
     accepted: Optional[bool]
     layer: str
     detail: str
     advice: str
+    wait: int = 0
 
     @classmethod
     def from_dict(cls, data: Dict[str, Any]) -> Login:
@@ -51,13 +55,14 @@ def try_login(wanted: Wanted, view: View, timeout: float) -> Login:
     question = Question(f"{wanted.endpoint(IDENTITY).base}connect/token", urlencode(form))
     try:
         answer = ask(view, question, timeout)
-        wait = answer.headers.get("retry-after", "")
-        if answer.status == 429 and wait.isdigit() and int(wait) <= _SHORT_WAIT:
-            time.sleep(int(wait))
-            answer = ask(view, question, timeout)
     except Blocked as blocked:
         return Login(None, blocked.layer, blocked.detail, blocked.advice)
-    return judge_login(answer)
+    found = judge_login(answer)
+    wait = answer.headers.get("retry-after", "")
+    # One digit of ASCII: "²" is a digit to Python, too, and no number.
+    if answer.status == 429 and re.fullmatch("[0-9]", wait) and int(wait) <= _SHORT_WAIT:
+        return found._replace(wait=int(wait))
+    return found
 
 
 def judge_login(answer: Answer) -> Login:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 import socket
 import struct
@@ -22,6 +23,7 @@ Lookup = Callable[[str, float], List[str]]
 _A, _AAAA = 1, 28
 _NO_SUCH_NAME = 3
 _TRIES = 2
+_NDOTS = re.compile(r"ndots:[0-9]{1,3}\Z")
 
 
 class UnknownName(Exception):
@@ -69,6 +71,7 @@ class Resolver(NamedTuple):
     hosts: Dict[str, List[str]]
     servers: List[str]
     search: List[str]
+    ndots: int = 1
 
     @classmethod
     def parse(cls, hosts: str, resolv_conf: str) -> Resolver:
@@ -80,13 +83,16 @@ class Resolver(NamedTuple):
                 known.setdefault(name.lower(), []).append(address)
         servers: List[str] = []
         search: List[str] = []
+        ndots = 1
         for line in resolv_conf.splitlines():
             key, *values = line.split() or [""]
             if key == "nameserver":
                 servers += [value for value in values[:1] if is_address(value)]
             elif key in ("search", "domain"):
                 search = values
-        return cls(known, servers or ["127.0.0.1"], search)
+            elif key == "options":
+                ndots = next((int(value[6:]) for value in values if _NDOTS.match(value)), ndots)
+        return cls(known, servers or ["127.0.0.1"], search, ndots)
 
     def look_up(self, name: str, deadline: float) -> List[str]:
         """The addresses of ``name``, IPv4 first."""
@@ -94,12 +100,14 @@ class Resolver(NamedTuple):
         if known:
             return known
         absolute = name.rstrip(".")
+        # As musl, the C library of the images: a name with as many dots as "ndots" is asked for as it is.
+        searched = self.search if name == absolute and name.count(".") < self.ndots else []
         last: Optional[UnknownName] = None
-        for candidate in [absolute, *(f"{absolute}.{domain.strip('.')}" for domain in self.search if domain != ".")]:
+        for candidate in [*(f"{absolute}.{domain.strip('.')}" for domain in searched if domain != "."), absolute]:
             try:
                 return self._ask_all(candidate, deadline)
             except UnknownName as error:
-                last = last or error
+                last = error
                 if not error.answered:
                     break
         raise last or UnknownName("it is no name of a host")

@@ -14,6 +14,8 @@ import os
 import signal
 import socket
 import sys
+import time
+from functools import partial
 from typing import Any, Dict, Mapping, Optional, Protocol
 
 from . import layers
@@ -30,7 +32,7 @@ from .way import View
 HOST = "host"
 CONTAINER = "container"
 
-# Beside the time limits of its questions: a process that hangs must not stay in the container's network.
+# Beside the time limits of its questions (a login is tried twice): a process that hangs must not stay in the network.
 _SPARE = 30
 _AGAIN = "Run the task again."
 
@@ -65,19 +67,32 @@ class Here:
 
     def outcomes(self) -> Dict[str, Outcome]:
         """All endpoints, asked side by side."""
-        asked = [one for one in self.wanted.endpoints if not one.unusable]
-        return side_by_side({one.name: self._question(one) for one in asked}, self.timeout)
+        return self._ask(*(one for one in self.wanted.endpoints if not one.unusable))
 
     def probe(self, endpoint: Endpoint) -> Outcome:
         """One more."""
-        return probe(endpoint, self.view, self.timeout)
+        return self._ask(endpoint)[endpoint.name]
 
     def login(self) -> Login:
         """The installation's login."""
-        return try_login(self.wanted, self.view, self.timeout)
 
-    def _question(self, endpoint: Endpoint) -> Any:
-        return lambda: probe(endpoint, self.view, self.timeout)
+        def failed(detail: str, advice: str) -> Login:
+            return Login(None, layers.HTTP, detail, advice)
+
+        question = {self.name: partial(try_login, self.wanted, self.view, self.timeout)}
+        found = side_by_side(question, self.timeout, failed)[self.name]
+        if found.wait:
+            time.sleep(found.wait)
+            found = side_by_side(question, self.timeout, failed)[self.name]
+        return found
+
+    def _ask(self, *endpoints: Endpoint) -> Dict[str, Outcome]:
+        def failed(detail: str, advice: str) -> Outcome:
+            return Outcome(False, layers.HTTP, detail, advice)
+
+        return side_by_side(
+            {one.name: partial(probe, one, self.view, self.timeout) for one in endpoints}, self.timeout, failed
+        )
 
 
 def host_place(wanted: Wanted, environment: Mapping[str, str], context: Any, timeout: float) -> Here:
@@ -107,8 +122,12 @@ class InContainer:
         self._socket = mine
         self._outcomes: Optional[Dict[str, Outcome]] = None
 
+    def ensure_entered(self) -> None:
+        """Wait until the process is in the network. Raises ``NotEntered``."""
+        self._read()
+
     def outcomes(self) -> Dict[str, Outcome]:
-        """All endpoints. Raises ``NotEntered``."""
+        """All endpoints, after ``ensure_entered``. Raises ``NotEntered``."""
         if self._outcomes is None:
             answer = self._read()
             self._outcomes = {name: Outcome.from_dict(data) for name, data in answer.items()}
@@ -165,13 +184,14 @@ def _live_in_container(
 
 
 def _answers(stream: Any, init: int, changes: Mapping[str, Optional[str]], wanted: Wanted, timeout: float) -> Any:
-    longest = round(2 * timeout) + _SPARE
+    longest = round(4 * timeout) + _SPARE
     signal.alarm(longest)
     try:
         around = enter(init, changes)
     except OSError as error:
         yield {"refused": error.strerror or str(error)}
         return
+    yield {}
     view = View(around.environment, around.resolver.look_up, context_of(around.certificates))
     place = Here(CONTAINER, wanted, view, timeout)
     yield {name: outcome._asdict() for name, outcome in place.outcomes().items()}

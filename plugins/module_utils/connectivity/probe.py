@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import email.utils
 import re
-from typing import Any
+import time
+from typing import Any, Dict
 from urllib.parse import urlsplit
 
 from ..api.errors import parse_answer
@@ -28,9 +30,10 @@ _BETWEEN = (
 def probe(endpoint: Endpoint, view: View, timeout: float) -> Outcome:
     """Ask an endpoint its harmless question."""
     try:
-        return judge(endpoint, ask(view, Question(endpoint.question), timeout))
+        answer = ask(view, Question(endpoint.question), timeout)
     except Blocked as blocked:
         return Outcome.of(blocked)
+    return judge(endpoint, answer)._replace(skew=_skew(answer.headers))
 
 
 def judge(endpoint: Endpoint, answer: Answer) -> Outcome:
@@ -41,8 +44,8 @@ def judge(endpoint: Endpoint, answer: Answer) -> Outcome:
         return Outcome(True, "", detail, "", answer.status, answer.body)
     failed = Outcome(False, layers.HTTP, detail, _BETWEEN, answer.status, answer.body)
     if 300 <= answer.status < 400:
-        target = urlsplit(answer.headers.get("location", ""))
-        return failed._replace(detail=f"{detail} and points to {target.hostname or 'another address'}")
+        target = _host_of(answer.headers.get("location", ""))
+        return failed._replace(detail=f"{detail} and points to {target or 'another address'}")
     if answer.status in (502, 503, 504):
         return failed._replace(advice="The cloud, or a proxy in front of it, has a disturbance: try again later.")
     title = _TITLE.search(answer.body)
@@ -65,3 +68,20 @@ def _is_right(endpoint: Endpoint, status: int, content: Any) -> bool:
 def parse_json(text: str) -> Any:
     """The JSON in ``text``, ``None`` where it is none."""
     return parse_answer(200, text.encode(), "").json
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _skew(headers: Dict[str, str]) -> float:
+    """Seconds between the clock of whoever answered and this host's. What a cache kept (``Age``) has an old date."""
+    if "age" in headers:
+        return 0.0
+    try:
+        return email.utils.parsedate_to_datetime(headers.get("date", "")).timestamp() - time.time()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0

@@ -4,17 +4,24 @@
 
 # PRIVATE: shared code of this collection. It can change without notice.
 
-"""Which proxy the server's programs take for a URL, read from an environment as .NET reads it."""
+"""Which proxy the server's programs take for a URL, read from an environment as .NET (HttpEnvironmentProxy) does."""
 
 from __future__ import annotations
 
 import base64
+import re
 from typing import Mapping, NamedTuple, Optional
 from urllib.parse import unquote, urlsplit
 
+_DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 80, "socks4a": 80, "socks5": 80}
+_SCHEME = re.compile(r"(https?|socks4a?|socks5)://", re.IGNORECASE)
+# A port needs a digit; whatever follows its digits does not matter.
+_PORT = re.compile(r"([0-9]+)")
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):?\Z")
+
 
 class Proxy(NamedTuple):
-    """An HTTP proxy; ``authorization`` is a secret. ``scheme`` is http, https or one that cannot be tried here."""
+    """A proxy; ``authorization`` is a secret. ``scheme`` is http, https or one that cannot be tried here."""
 
     scheme: str
     host: str
@@ -28,16 +35,20 @@ class Proxy(NamedTuple):
 def proxy_for(url: str, environment: Mapping[str, str]) -> Optional[Proxy]:
     """The proxy for ``url``, ``None`` where it is reached directly."""
     parts = urlsplit(url)
+    # .NET writes an IPv6 address in brackets here.
     host = (parts.hostname or "").lower()
-    if any(_exempt(entry.strip().lower(), host) for entry in _value(environment, "no_proxy").split(",")):
+    host = f"[{host}]" if ":" in host else host
+    # What is there counts, even when it is empty.
+    exempt = environment.get("no_proxy", environment.get("NO_PROXY", ""))
+    if any(_exempt(entry.strip().lower(), host) for entry in exempt.split(",")):
         return None
-    text = _value(environment, f"{parts.scheme.lower()}_proxy") or _value(environment, "all_proxy")
-    return _proxy(text) if text else None
-
-
-def _value(environment: Mapping[str, str], name: str) -> str:
-    # In capitals HTTP_PROXY counts, too: the services are no CGI programs.
-    return (environment.get(name) or environment.get(name.upper()) or "").strip()
+    scheme = parts.scheme.lower()
+    # The first that can be read. In capitals HTTP_PROXY counts, too: the services are no CGI programs.
+    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
+        proxy = _proxy(environment.get(name, ""))
+        if proxy is not None:
+            return proxy
+    return None
 
 
 def _exempt(entry: str, host: str) -> bool:
@@ -48,16 +59,20 @@ def _exempt(entry: str, host: str) -> bool:
 
 
 def _proxy(text: str) -> Optional[Proxy]:
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
+    """``None`` for what .NET cannot read. Passwords may hold anything raw, so this is not parsed as a URL."""
+    found = _SCHEME.match(text)
+    scheme = found.group(1).lower() if found else "http"
+    login, _at, place = text[found.end() if found else 0 :].rpartition("@")
+    port = _DEFAULT_PORTS[scheme]
+    colon = place.rfind(":")
+    if colon > place.find("]"):
+        digits = _PORT.match(place, colon + 1)
+        if not digits or len(digits.group(1)) > 9 or int(digits.group(1)) > 65535:
+            return None
+        place, port = place[:colon], int(digits.group(1))
+    host = _HOST.match(re.split(r"[/?#\\]", place)[0])
+    if host is None:
         return None
-    if not host:
-        return None
-    authorization = ""
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    scheme = parts.scheme.lower()
-    return Proxy(scheme, host, port or (443 if scheme == "https" else 80), authorization)
+    user, _colon, password = unquote(login).partition(":")
+    pair = base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
+    return Proxy(scheme, host.group(1) or host.group(2), port, f"Basic {pair}" if login.strip() else "")

@@ -32,6 +32,8 @@ class Check(NamedTuple):
     @classmethod
     def of(cls, name: str, where: str, target: str, outcome: Outcome) -> Check:
         """From what came of a question."""
+        if outcome.untried:
+            return cls.skip(name, where, target, outcome.detail, outcome.advice)
         return cls(name, where, target, outcome.ok, outcome.layer, outcome.detail, outcome.advice)
 
     @classmethod
@@ -98,19 +100,3 @@ def _masked(value: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_masked(one, mask) for one in value]
     return value
-
-
-_CONTAINER_ALONE: Dict[str, str] = {
-    "dns": "This host itself can look it up, so it is the containers' name servers that fail.",
-    "tcp": "This host itself gets through, so the containers' way out is closed: look at the rules for forwarded "
-    "traffic (chains DOCKER-USER and FORWARD; firewalld, ufw or nftables reloaded after Docker started).",
-    "proxy": "This host itself gets through without it.",
-    "tls": "This host itself gets through, so only the containers are inspected or lack that authority.",
-}
-
-
-def compare(outcome: Outcome, here: Optional[Outcome]) -> Outcome:
-    """The container's outcome, with better advice where this host (``here``) gets through."""
-    if outcome.ok or here is None or not here.ok or outcome.layer not in _CONTAINER_ALONE:
-        return outcome
-    return outcome._replace(advice=f"{_CONTAINER_ALONE[outcome.layer]} {outcome.advice}")

@@ -11,7 +11,6 @@ For root alone. The image needs nothing for it: this process keeps its own progr
 
 from __future__ import annotations
 
-import ctypes
 import os
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional
 
@@ -37,7 +36,12 @@ def enter(init: int, changes: Mapping[str, Optional[str]]) -> Surroundings:
     process with a single thread. Raises ``OSError``.
     """
     service = main_process(init)
-    environment = read_environment(service)
+    try:
+        environment = read_environment(service)
+    except OSError:
+        # It ended just now.
+        service = init
+        environment = read_environment(service)
     for name, value in changes.items():
         environment.pop(name, None)
         if value is not None:
@@ -64,16 +68,20 @@ def belongs_to(process: int, container: str) -> bool:
 
 
 def main_process(init: int) -> int:
-    """The service itself: the first process, or what a wrapper such as tini or an entry script started alone."""
+    """The service itself: the first process, or what a wrapper such as tini or an entry script started alone.
+
+    Dead children that nobody waited for (zombies) are not counted.
+    """
     children: Dict[int, List[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stream:
-                    parent = int(stream.read().rpartition(")")[2].split()[1])
-            except (OSError, IndexError, ValueError):
+                    state, parent = stream.read().rpartition(")")[2].split()[:2]
+            except (OSError, ValueError):
                 continue
-            children.setdefault(parent, []).append(int(name))
+            if state not in "ZX":
+                children.setdefault(int(parent), []).append(int(name))
     process = init
     for _count in range(_DEEPEST):
         found = children.get(process, [])
@@ -124,6 +132,8 @@ def _set_namespace(network: int) -> None:
         own(network, _CLONE_NEWNET)
         return
     # Python before 3.12.
+    import ctypes  # noqa: PLC0415  a Python without it is no reason to know nothing
+
     library = ctypes.CDLL(None, use_errno=True)
     if library.setns(network, _CLONE_NEWNET) != 0:
         number = ctypes.get_errno()

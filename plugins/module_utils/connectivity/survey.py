@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional
 
 from ..deployment import Deployment
 from ..engine import Container
@@ -20,18 +21,22 @@ from ..server_state import Options as StateOptions
 from ..server_state import Plan, ServerState
 from ..settings import CLOUD_COMMUNICATION, SettingsRequest
 from .consistency import check_settings
-from .endpoints import Wanted, target_of, wanted_endpoints
-from .image_programs import ask_within
+from .endpoints import Wanted, wanted_endpoints
+from .image_programs import Image, ask_within
 from .installation import Asked, check_installation
-from .layers import Outcome
-from .places import CONTAINER, HOST, InContainer, NotEntered, host_place
-from .report import Check, Installation, Report, compare
+from .places import InContainer, NotEntered, host_place
+from .report import Installation, Report
 from .surroundings import belongs_to
 from .trust import host_context
+from .ways import Environments, Inside, check_ways
 
 _SERVICE = "api"
 _QUICK = 30.0
 _AS_ROOT = "Run the task as root (become: true) to look from the container's network."
+_AS_OTHER_ROOT = (
+    "Run the task on the machine of the engine, as its root: an engine on another machine, a rootless one, or one in "
+    "an unprivileged container (LXC) keeps the network of its containers to itself."
+)
 
 
 class Options(NamedTuple):
@@ -40,15 +45,6 @@ class Options(NamedTuple):
     timeout: float
     login: bool
     unless_current: bool
-
-
-class _Inside(NamedTuple):
-    """What the container's network said; ``place`` is there while more can be asked, ``reason`` if it said nothing."""
-
-    outcomes: Dict[str, Outcome]
-    place: Optional[InContainer]
-    reason: str
-    advice: str = ""
 
 
 class Survey:
@@ -74,46 +70,64 @@ class Survey:
         installation = Installation(wanted.installation_id or None)
         if options.unless_current and is_current(plan):
             return Report([], installation, wanted.region, current=True)
-        with self._container(plan, wanted, options.timeout) as entered:
+        environments = Environments(_environment(plan), self.environ)
+        with self._inside(plan, wanted, options.timeout) as asked_inside:
             here = host_place(wanted, self.environ, host_context(self.deployment.bwdata), options.timeout)
             host = Asked(here, here.outcomes())
-            inside = self._inside(plan, wanted, entered, options.timeout)
+            inside = asked_inside()
             places = [host] + ([Asked(inside.place, inside.outcomes)] if inside.place else [])
             asked, installation = check_installation(wanted, places, options.login)
-        ways = _ways(wanted, host.outcomes, inside)
+        ways = check_ways(wanted, host.outcomes, inside, environments)
         return Report([*ways, *asked, *check_settings(wanted, plan.stack.setting)], installation, wanted.region)
 
     @contextlib.contextmanager
-    def _container(self, plan: Plan, wanted: Wanted, timeout: float) -> Iterator[Optional[InContainer]]:
-        """Our process in the container's network, asking already; ``None`` where there can be none."""
+    def _inside(self, plan: Plan, wanted: Wanted, timeout: float) -> Iterator[Callable[[], Inside]]:
+        """Have the container's network asked, side by side with what the caller does; the function waits for it."""
         container = _running(plan)
-        init = self._first_process(container) if container and _is_root() else 0
-        if not init:
-            yield None
+        if container is None:
+            down = "the stack is down" if plan.stack.stopped else f"the {_SERVICE} container does not run"
+            yield lambda: Inside({}, None, f"not tried: {down}")
             return
-        entered = InContainer(init, _changes(plan), wanted, timeout)
         try:
-            yield entered
+            entered = self._enter(plan, container, wanted, timeout)
+        except NotEntered as error:
+            with ThreadPoolExecutor(1) as pool:
+                asking = pool.submit(self._ask_image, plan, container, wanted, str(error), timeout)
+                yield asking.result
+            return
+        try:
+            yield lambda: _said(entered)
         finally:
             entered.close()
+
+    def _enter(self, plan: Plan, container: Container, wanted: Wanted, timeout: float) -> InContainer:
+        """Our process in the container's network, asking already. Raises ``NotEntered``, empty where not tried."""
+        if not _is_root():
+            raise NotEntered("")
+        init = self._first_process(container)
+        if not init:
+            raise NotEntered("its processes are not on this machine")
+        entered = InContainer(init, _changes(plan), wanted, timeout)
+        try:
+            entered.ensure_entered()
+        except NotEntered:
+            entered.close()
+            raise
+        return entered
 
     def _first_process(self, container: Container) -> int:
         command = [self.deployment.engine.docker, "inspect", "--format", "{{.State.Pid}}", container.id]
         answer = self.deployment.commands.run(command, _QUICK).stdout.strip()
-        return int(answer) if answer.isdigit() and belongs_to(int(answer), container.id) else 0
+        return int(answer) if answer.isdecimal() and belongs_to(int(answer), container.id) else 0
 
-    def _inside(self, plan: Plan, wanted: Wanted, entered: Optional[InContainer], timeout: float) -> _Inside:
-        container = _running(plan)
-        if container is None:
-            down = "the stack is down" if plan.stack.stopped else f"the {_SERVICE} container does not run"
-            return _Inside({}, None, f"not tried: {down}")
-        if entered is not None:
-            with contextlib.suppress(NotEntered):
-                return _Inside(entered.outcomes(), entered, "")
-        environment = plan.stack.services[_SERVICE].environment
-        commands, docker = self.deployment.commands, self.deployment.engine.docker
-        outcomes = ask_within(commands, docker, container.id, wanted.endpoints, environment, timeout)
-        return _Inside(outcomes, None, "not tried: the image has no program to try it with", _AS_ROOT)
+    def _ask_image(self, plan: Plan, container: Container, wanted: Wanted, refusal: str, timeout: float) -> Inside:
+        """By the programs of the image. ``refusal``: why root could not enter the network, empty without root."""
+        reason, more = "the image has no program to try it with", _AS_ROOT
+        if refusal:
+            reason, more = f"the container's network could not be entered: {refusal}; and {reason}", _AS_OTHER_ROOT
+        asking = Image(self.deployment.engine.docker, container.id, _environment(plan), _changes(plan), more)
+        outcomes = ask_within(self.deployment.commands, asking, wanted.endpoints, timeout)
+        return Inside(outcomes, None, f"not tried: {reason}", more)
 
 
 def is_current(plan: Plan) -> bool:
@@ -135,29 +149,24 @@ def _running(plan: Plan) -> Optional[Container]:
     return next((one for one in plan.stack.of(_SERVICE) if one.state == "running"), None)
 
 
+def _said(entered: InContainer) -> Inside:
+    try:
+        return Inside(entered.outcomes(), entered, "")
+    except NotEntered as error:
+        return Inside({}, None, f"not tried: {error}", "Run the task again.")
+
+
 def _changes(plan: Plan) -> Dict[str, Optional[str]]:
     """What the service's environment will have otherwise than now."""
-    changes: Dict[str, Optional[str]] = dict(plan.stack.services[_SERVICE].environment)
+    service = plan.stack.services.get(_SERVICE)
+    changes: Dict[str, Optional[str]] = dict(service.environment) if service else {}
     if plan.file is not None:
         changes.update({name: None for name, value in plan.file.wanted.values.items() if value is None})
     return changes
 
 
-def _ways(wanted: Wanted, here: Dict[str, Outcome], inside: _Inside) -> List[Check]:
-    """The checks of all endpoints, each from the host and from the container."""
-    checks = []
-    for endpoint in wanted.endpoints:
-        name, target = endpoint.name, target_of(endpoint)
-        if endpoint.unusable:
-            reason = "push is off" if endpoint.unusable == "off" else f"not tried: {endpoint.unusable}"
-            checks += [Check.skip(name, where, target, reason) for where in (HOST, CONTAINER)]
-            continue
-        own, theirs = Check.of(name, HOST, target, here[name]), inside.outcomes.get(name)
-        if theirs is None:
-            checks += [own, Check.skip(name, CONTAINER, target, inside.reason, inside.advice)]
-            continue
-        if theirs.ok and not own.ok:
-            advice = "Nothing to do for the server: its containers get through. " + own.advice
-            own = own._replace(advice=advice, counts=False)
-        checks += [own, Check.of(name, CONTAINER, target, compare(theirs, here[name]))]
-    return checks
+def _environment(plan: Plan) -> Dict[str, str]:
+    """What the service's environment will be: what it has now (Docker's own settings may add a proxy), and changes."""
+    container = _running(plan)
+    found: Dict[str, Optional[str]] = {**(container.environment if container else {}), **_changes(plan)}
+    return {name: value for name, value in found.items() if value is not None}

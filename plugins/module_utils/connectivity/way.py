@@ -15,16 +15,19 @@ import socket
 import ssl
 import time
 from typing import Dict, Mapping, NamedTuple, Optional, Tuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from . import layers
 from .certificates import Certificate, read_certificate
 from .layers import Blocked
 from .names import Lookup, UnknownName, is_address
 from .proxies import Proxy, proxy_for
+from .tunnel import not_tried, open_tunnel
 
 _LONGEST = 64 * 1024
 _AGENT = "selfhosted.bitwarden"
+# What stays as it is in a path or query; the rest is written with % as UTF-8, as .NET does it.
+_SAFE = "/%:@!$&'()*+,;=~?[]"
 
 
 class View(NamedTuple):
@@ -59,7 +62,7 @@ class _Way:
         self.view = view
         self.deadline = deadline
         self.tls = parts.scheme.lower() == "https"
-        self.host = parts.hostname or ""
+        self.host = _ascii(parts.hostname or "")
         self.port = parts.port or (443 if self.tls else 80)
         self.proxy = proxy_for(url, view.environment)
         self.peer = ""
@@ -69,14 +72,20 @@ class _Way:
         """Seconds until the deadline, never quite zero (which would mean "for ever" to a socket)."""
         return max(0.001, self.deadline - time.monotonic())
 
+    @property
+    def authority(self) -> str:
+        """Host and port as in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     def open(self, context: ssl.SSLContext) -> socket.socket:
         """Up to where HTTP can be spoken."""
         connected = self._connect()
         try:
             if self.proxy and self.proxy.scheme == "https":
-                connected = self._secure(connected, self.view.context, self.proxy.host)
+                connected = self._greet(connected, self.proxy)
             if self.proxy and self.tls:
-                self._tunnel(connected, self.proxy)
+                connected.settimeout(self.left)
+                open_tunnel(connected, self.proxy, self.authority, _AGENT)
             if self.tls:
                 connected = self._secure(connected, context, self.host)
         except BaseException:
@@ -87,12 +96,8 @@ class _Way:
     def _connect(self) -> socket.socket:
         proxy = self.proxy
         if proxy and proxy.scheme not in ("http", "https"):
-            raise Blocked(
-                layers.PROXY,
-                f"the proxy {proxy} ({proxy.scheme}) is not tried: this check speaks to HTTP proxies alone",
-                "Look at the log of the api container instead (selfhosted.bitwarden.sync_log_info).",
-            )
-        host, port = (proxy.host, proxy.port) if proxy else (self.host, self.port)
+            raise not_tried(proxy)
+        host, port = (_ascii(proxy.host), proxy.port) if proxy else (self.host, self.port)
         addresses = [host]
         if not is_address(host):
             try:
@@ -120,25 +125,17 @@ class _Way:
         timed_out = problem is None or isinstance(problem, socket.timeout)
         raise layers.not_connected(f"{host} port {port}", None if timed_out else problem, bool(proxy))
 
-    def _tunnel(self, connected: socket.socket, proxy: Proxy) -> None:
-        target = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", f"User-Agent: {_AGENT}"]
-        if proxy.authorization:
-            lines.append(f"Proxy-Authorization: {proxy.authorization}")
-        connected.settimeout(self.left)
+    def _greet(self, connected: socket.socket, proxy: Proxy) -> socket.socket:
+        """TLS with the proxy itself. Another TLS connection within it is more than this check can do."""
         try:
-            connected.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
-            status, reason = _proxy_answer(connected)
-        except socket.timeout:
-            raise layers.refused_by_proxy(str(proxy), 504, "nothing") from None
-        except (OSError, http.client.HTTPException):
+            self._secure(connected, self.view.context, _ascii(proxy.host)).close()
+        except Blocked as blocked:
             raise Blocked(
                 layers.PROXY,
-                f"{proxy} is no HTTP proxy: it does not answer as one",
-                "Correct the proxy's address (HTTPS_PROXY). It starts with http:// even for https addresses.",
+                f"the proxy {proxy}: {blocked.detail}",
+                "Write the proxy's address with http://: most proxies speak no TLS, not for https addresses either.",
             ) from None
-        if status != 200:
-            raise layers.refused_by_proxy(str(proxy), status, reason)
+        raise not_tried(proxy)
 
     def _secure(self, connected: socket.socket, context: ssl.SSLContext, name: str) -> socket.socket:
         connected.settimeout(self.left)
@@ -146,8 +143,8 @@ class _Way:
             return context.wrap_socket(connected, server_hostname=name)
         except ssl.SSLCertVerificationError as error:
             connected.close()
-            # Never at a proxy: it would be sent its password.
-            seen, date = self._look_closer() if name == self.host and context.check_hostname else (None, None)
+            at_proxy = self.proxy is not None and self.proxy.scheme == "https"
+            seen, date = self._look_closer() if context.check_hostname and not at_proxy else (None, None)
             raise layers.not_trusted(name, error, seen, date) from None
         except socket.timeout:
             raise layers.tls_failed(name, None) from None
@@ -182,7 +179,7 @@ def ask(view: View, question: Question, timeout: float) -> Answer:
             return _exchange(way, connected, question)
         except socket.timeout:
             reason = "no answer in time"
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(error) or type(error).__name__
     raise Blocked(
         layers.HTTP,
@@ -193,10 +190,10 @@ def ask(view: View, question: Question, timeout: float) -> Answer:
 
 def _exchange(way: _Way, connected: socket.socket, question: Question) -> Answer:
     parts = urlsplit(question.url)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), _SAFE)
     headers = {"User-Agent": _AGENT, "Accept": "application/json", "Connection": "close"}
     if way.proxy and not way.tls:
-        path = f"http://{parts.netloc.rpartition('@')[2]}{path}"
+        path = f"http://{way.authority}{path}"
         if way.proxy.authorization:
             headers["Proxy-Authorization"] = way.proxy.authorization
     if question.form is not None:
@@ -217,16 +214,9 @@ def _exchange(way: _Way, connected: socket.socket, question: Question) -> Answer
     )
 
 
-def _proxy_answer(connected: socket.socket) -> Tuple[int, str]:
-    """Status and reason of a proxy's answer. Nothing behind the head may be read: it would be the tunnel's."""
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        byte = connected.recv(1)
-        if not byte or len(head) > _LONGEST:
-            raise http.client.BadStatusLine("")
-        head += byte
-    version, _blank, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
-    code, _blank, reason = rest.partition(" ")
-    if not version.startswith("HTTP/") or not code.isdigit():
-        raise http.client.BadStatusLine(version)
-    return int(code), reason.strip()
+def _ascii(host: str) -> str:
+    """A host's name as it is sent: in ASCII."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise layers.unknown_name(host, "it is no name of a host", False) from None

@@ -30,10 +30,13 @@ def is_whole(request: bytes) -> bool:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
-    """Start servers: ``answer`` is sent after each request's head (``None``: nothing is said), TLS with ``context``."""
+    """Start servers: ``answer`` is sent after each request's head (``None``: nothing is said), TLS with ``context``.
+
+    With ``pause`` it is sent byte by byte, with so many seconds in between.
+    """
     with contextlib.ExitStack() as stack:
 
-        def start(answer: Optional[bytes], context: Optional[ssl.SSLContext] = None) -> Server:
+        def start(answer: Optional[bytes], context: Optional[ssl.SSLContext] = None, pause: float = 0.0) -> Server:
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             server = Server(listening.getsockname()[1], [])
 
@@ -51,7 +54,12 @@ def serve() -> Iterator[Callable[..., Server]]:
                                 return
                             head += data
                         server.heads.append(head.decode())
-                        inner.sendall(answer)
+                        if not pause:
+                            inner.sendall(answer)
+                            return
+                        for byte in answer:
+                            inner.sendall(bytes([byte]))
+                            time.sleep(pause)
 
             def accept() -> None:
                 with contextlib.suppress(OSError):

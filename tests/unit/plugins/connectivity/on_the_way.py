@@ -9,16 +9,20 @@ from __future__ import annotations
 import datetime
 import email.utils
 import ipaddress
+import json
 import ssl
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity.endpoints import API, Endpoint
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 NAME = "api.cloud.test"
+KNOWN = json.dumps({"object": "installation", "id": "x", "enabled": True})
+UNKNOWN = json.dumps({"object": "error", "message": "Resource not found."})
 DAY = datetime.timedelta(days=1)
 
 
@@ -83,9 +87,23 @@ class Server(NamedTuple):
 def page(status: str, body: str, *headers: str) -> bytes:
     """An HTTP answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
-    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
 
 
 def dated(shift: float) -> str:
     """A ``Date`` header that many seconds off."""
     return "Date: " + email.utils.formatdate(time.time() + shift, usegmt=True)
+
+
+def endpoint(url, name=API):
+    """One of that kind at this address."""
+    return Endpoint(name, f"setting_of_{name}", url, url)
+
+
+def failing(found, layer, *words):
+    """The outcome, after seeing that it failed there and says these words."""
+    assert (found.ok, found.layer) == (False, layer), found
+    assert found.advice
+    for word in words:
+        assert word in found.detail, found.detail
+    return found

@@ -10,7 +10,7 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity import login as login_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity import places
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity.endpoints import (
     API,
     IDENTITY,
@@ -38,7 +38,7 @@ WANTED = wanted_endpoints(SETTINGS.get)
 ENABLED = Outcome(True, "", "", "", 200, json.dumps({"object": "installation", "enabled": True}))
 DISABLED = ENABLED._replace(body=json.dumps({"object": "installation", "enabled": False}))
 UNKNOWN = Outcome(True, "", "", "", 404, json.dumps({"object": "error"}))
-LIMITED = Outcome(True, "", "", "", 429)
+LIMITED = Outcome(True, "", "limited", "", 429)
 BLOCKED = Outcome(False, "tcp", "refused", "open it")
 IDENTITY_ANSWERS = Outcome(True, "", "", "", 200, "{}")
 ACCEPTED = Login(True, "", "accepted", "")
@@ -83,10 +83,18 @@ def test_known_in_the_other_region():
     assert asked == [f"https://api.bitwarden.eu/installations/{ID}"]
 
 
-@pytest.mark.parametrize("elsewhere", [UNKNOWN, BLOCKED])
-def test_known_nowhere(elsewhere):
+@pytest.mark.parametrize(
+    ("elsewhere", "words", "advice"),
+    [
+        (UNKNOWN, "nor found in another region", "Correct globalSettings"),
+        (BLOCKED, "EU could not be asked (refused)", "Set region, if"),
+        (LIMITED, "EU could not be asked (limited)", "Set region, if"),
+    ],
+)
+def test_known_nowhere(elsewhere, words, advice):
     (known, credentials), found, asked = look(api=UNKNOWN, elsewhere=elsewhere)
-    assert not known.ok and "nor found in another region" in known.detail
+    assert not known.ok and words in known.detail and advice in known.advice
+    assert ("another region" in known.detail) == (elsewhere is UNKNOWN)
     assert credentials.skipped and "login" not in asked
     assert found == (ID, None, None, None)
 
@@ -142,6 +150,36 @@ def test_the_place_that_gets_through_is_asked():
     assert (host.asked, container.asked) == ([], ["login"])
 
 
+@pytest.mark.parametrize(
+    ("first", "asked", "accepted"),
+    [
+        # It did not get to Identity, so no login was made.
+        (Login(None, "http", "the proxy answered 403", "look"), ["login"], True),
+        (Login(None, "tcp", "refused", "open it"), ["login"], True),
+        (Login(None, "login", "too many", "later"), [], None),
+        (Login(False, "login", "refused", "set it"), [], False),
+        (ACCEPTED, [], True),
+    ],
+)
+def test_one_login_at_the_first_place_that_gets_there(first, asked, accepted):
+    places = [Place("host", login=first), Place("container")]
+    answers = {API: ENABLED, IDENTITY: IDENTITY_ANSWERS}
+    checks, found = check_installation(WANTED, [Asked(place, answers) for place in places], True)
+    assert [place.asked for place in places] == [["login"], asked]
+    assert found.credentials_ok == accepted
+    assert checks[1].where == ("container" if asked else "host")
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_the_key_does_not_travel_in_clear(scheme):
+    place = Place()
+    settings = {**SETTINGS, "globalSettings__installation__identityUri": f"{scheme}://identity.test"}
+    answers = {API: ENABLED, IDENTITY: IDENTITY_ANSWERS}
+    checks, found = check_installation(wanted_endpoints(settings.get), [Asked(place, answers)], True)
+    assert checks[1].skipped and "the key would travel in clear" in checks[1].detail
+    assert place.asked == [] and found.credentials_ok is None
+
+
 def test_without_id_nothing_is_asked():
     place = Place()
     wanted = wanted_endpoints({}.get)
@@ -185,11 +223,13 @@ def test_the_login_itself(serve, authority, view):
     assert parse_qs(form)["client_secret"] == [KEY]
 
 
-@pytest.mark.parametrize(("wait", "times"), [("1", 2), ("47", 1), ("soon", 1)])
-def test_only_the_short_limit_is_waited_for(serve, authority, view, monkeypatch, wait, times):
-    waited = []
-    monkeypatch.setattr(login_module.time, "sleep", waited.append)
+@pytest.mark.parametrize(
+    ("wait", "waited"), [("1", [1]), ("5", [5]), ("6", []), ("47", []), ("soon", []), ("\u00b2", []), ("9" * 90, [])]
+)
+def test_only_the_short_limit_is_waited_for(serve, authority, view, monkeypatch, wait, waited):
+    seconds = []
+    monkeypatch.setattr(places.time, "sleep", seconds.append)
     server = serve(page("429 Too Many Requests", "{}", f"Retry-After: {wait}"), authority.context(NAME))
-    found = try_login(wanted_at(server), view, 5)
+    found = places.Here("host", wanted_at(server), view, 5).login()
     assert (found.accepted, found.layer) == (None, "login")
-    assert (len(server.heads), waited) == (times, [1] * (times - 1))
+    assert (len(server.heads), seconds) == (1 + len(waited), waited)

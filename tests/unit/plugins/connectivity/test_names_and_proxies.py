@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import struct
@@ -124,18 +125,31 @@ def test_hosts_file_comes_first(asked):
     assert asked[0] == []
 
 
-def test_search_domains_come_after_the_name_itself(asked):
-    asked[1][("127.0.0.11", "proxy.corp.test")] = ["10.0.0.6"]
-    resolver = Resolver.parse("", "search corp.test. .\nnameserver 127.0.0.11\noptions ndots:0\n")
-    assert resolver.look_up("proxy.", soon()) == ["10.0.0.6"]
-    assert asked[0] == [("127.0.0.11", "proxy"), ("127.0.0.11", "proxy.corp.test")]
+@pytest.mark.parametrize(
+    ("options", "name", "expected"),
+    [
+        ("", "proxy", ["proxy.corp.test"]),
+        ("", "proxy.", ["proxy"]),
+        ("", "proxy.dc", ["proxy.dc"]),
+        ("options timeout:2 ndots:2\n", "proxy.dc", ["proxy.dc.corp.test", "proxy.dc"]),
+        # What Docker writes.
+        ("options edns0 trust-ad ndots:0\n", "proxy", ["proxy"]),
+        ("options ndots:x\n", "proxy", ["proxy.corp.test"]),
+    ],
+)
+def test_search_domains_are_for_names_with_few_dots(asked, options, name, expected):
+    """As musl has it, the C library of the images."""
+    asked[1].update({("127.0.0.11", found): ["10.0.0.6"] for found in (expected[-1],)})
+    resolver = Resolver.parse("", f"search corp.test. .\nnameserver 127.0.0.11\n{options}")
+    assert resolver.look_up(name, soon()) == ["10.0.0.6"]
+    assert [found for _server, found in asked[0]] == expected
 
 
 def test_silent_servers_are_not_asked_for_other_names(asked):
-    asked[1][("127.0.0.11", "proxy")] = UnknownName("silent")
+    asked[1][("127.0.0.11", "proxy.corp.test")] = UnknownName("silent")
     with pytest.raises(UnknownName, match="silent"):
         Resolver.parse("", "search corp.test\nnameserver 127.0.0.11\n").look_up("proxy", soon())
-    assert {name for _server, name in asked[0]} == {"proxy"}
+    assert {name for _server, name in asked[0]} == {"proxy.corp.test"}
 
 
 def test_next_server_is_asked_when_one_does_not_know_better(asked):
@@ -178,11 +192,28 @@ PROXY = "http://proxy.test:3128"
         ({"HTTPS_PROXY": ""}, None),
         ({"HTTPS_PROXY": "proxy.test:8080"}, "proxy.test port 8080"),
         ({"HTTPS_PROXY": "http://proxy.test"}, "proxy.test port 80"),
+        ({"HTTPS_PROXY": "http://proxy.test/"}, "proxy.test port 80"),
         ({"HTTPS_PROXY": "https://me:word@proxy.test"}, "proxy.test port 443"),
         ({"HTTPS_PROXY": "http://:99999999"}, None),
+        # What follows the digits of a port does not matter, a port without digits does.
+        ({"HTTPS_PROXY": "http://proxy.test:3128/x?y"}, "proxy.test port 3128"),
+        ({"HTTPS_PROXY": "HTTP://proxy.test:3128 # ours"}, "proxy.test port 3128"),
+        ({"HTTPS_PROXY": "http://proxy.test:"}, None),
+        ({"HTTPS_PROXY": "http://proxy.test:70000"}, None),
+        ({"HTTPS_PROXY": "http://proxy.test:\u00b2"}, None),
+        ({"HTTPS_PROXY": "http://[2001:db8::7]:3128"}, "2001:db8::7 port 3128"),
+        ({"HTTPS_PROXY": "http://[2001:db8::7]"}, "2001:db8::7 port 80"),
+        ({"HTTPS_PROXY": "http://two words:3128"}, None),
+        # The first that can be read counts, not the first that is there.
+        (
+            {"https_proxy": "http://:x", "HTTPS_PROXY": "http://proxy.test:y", "ALL_PROXY": PROXY},
+            "proxy.test port 3128",
+        ),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "api.bitwarden.com"}, None),
         ({"HTTPS_PROXY": PROXY, "no_proxy": "localhost, .BITWARDEN.com"}, None),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": ".api.bitwarden.com"}, None),
+        # An empty one hides the other.
+        ({"HTTPS_PROXY": PROXY, "no_proxy": "", "NO_PROXY": "api.bitwarden.com"}, "proxy.test port 3128"),
         # As .NET has it, unlike curl: a name without a dot in front is that name alone, and there is no *.
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "bitwarden.com,*,.en.com"}, "proxy.test port 3128"),
     ],
@@ -190,3 +221,28 @@ PROXY = "http://proxy.test:3128"
 def test_proxy_of_an_environment(environment, expected):
     found = proxy_for(URL, environment)
     assert (None if found is None else str(found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("login", "pair"),
+    [
+        ("", None),
+        ("me:word@", "me:word"),
+        ("me@", "me:"),
+        ("me:p%40ss%zz@", "me:p@ss%zz"),
+        ("DOMAIN\\me:a:b@", "DOMAIN\\me:a:b"),
+        # Raw characters that would end the host in a URL, or its port.
+        ("me:a#b@", "me:a#b"),
+        ("me:80/b@", "me:80/b"),
+        ("me:a?b@", "me:a?b"),
+        ("me:[b@", "me:[b"),
+        ("me:a@b@", "me:a@b"),
+        ("m\u00e9:a@", "m\u00e9:a"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["", "http://", "socks5://"])
+def test_user_and_password_end_at_the_last_at(scheme, login, pair):
+    found = proxy_for(URL, {"HTTPS_PROXY": f"{scheme}{login}proxy.test:3128"})
+    assert str(found) == "proxy.test port 3128" and found.scheme == (scheme[:-3] or "http")
+    expected = "" if pair is None else "Basic " + base64.b64encode(pair.encode()).decode()
+    assert found.authorization == expected

@@ -6,11 +6,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
 import socket
-import ssl
 import threading
 
 import pytest
@@ -19,19 +16,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity.
     API,
     IDENTITY,
     PUSH,
-    Endpoint,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity.names import UnknownName
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity.probe import probe
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.connectivity.trust import context_of
-from on_the_way import DAY, NAME, Authority, dated, page
-
-KNOWN = json.dumps({"object": "installation", "id": "x", "enabled": True})
-UNKNOWN = json.dumps({"object": "error", "message": "Resource not found."})
-
-
-def endpoint(url, name=API):
-    return Endpoint(name, f"setting_of_{name}", url, url)
+from on_the_way import DAY, KNOWN, NAME, UNKNOWN, Authority, dated, endpoint, failing, page
 
 
 def test_the_cloud_answers(serve, authority, view):
@@ -40,14 +28,6 @@ def test_the_cloud_answers(serve, authority, view):
     assert (found.ok, found.layer, found.status, found.body) == (True, "", 200, KNOWN)
     assert f"{NAME} (127.0.0.1) port {server.port} answered 200" in found.detail
     assert f"Host: {NAME}:{server.port}" in server.heads[0]
-
-
-def failing(found, layer, *words):
-    assert (found.ok, found.layer) == (False, layer), found
-    assert found.advice
-    for word in words:
-        assert word in found.detail, found.detail
-    return found
 
 
 def test_name_not_known(view):
@@ -175,60 +155,42 @@ def test_who_answers(serve, authority, view, name, answer, ok, words):
         failing(found, layers.HTTP)
 
 
-def through(view, port, login="", scheme="http"):
-    return view._replace(environment={"HTTPS_PROXY": f"{scheme}://{login}127.0.0.1:{port}"})
+def test_a_path_beyond_ascii(serve, authority, view):
+    server = serve(page("200 OK", KNOWN), authority.context())
+    assert probe(endpoint(server.url() + "b\u00fc%20 c?x=\u00fc"), view, 5).ok
+    assert server.heads[0].startswith("GET /b%C3%BC%20%20c?x=%C3%BC HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "advice"),
+    ("answer", "words"),
     [
-        ("403 Forbidden", "refuses this name", "Allow this name"),
-        ("407 Proxy Authentication Required", "asks for user and password", "secret_settings"),
-        ("503 Service Unavailable", "could not connect", "NO_PROXY"),
-        ("500 Oops", "does not let it through (status 500 Oops)", "log"),
+        (page("302 Found", "", "Location: https://[portal/"), "points to another address"),
+        (page("200 OK", "[" * 60000), "not Bitwarden's"),
+        (b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", "no HTTP answer"),
+        (page("200 OK", "").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"zz\r\n", "no HTTP answer"),
     ],
 )
-def test_proxy_says_no(serve, view, status, words, advice):
-    server = serve(page(status, ""))
-    found = failing(probe(endpoint("https://api.cloud.test/"), through(view, server.port), 5), layers.PROXY, words)
-    assert advice in found.advice
-    assert server.heads[0].startswith("CONNECT api.cloud.test:443 HTTP/1.1\r\n")
+def test_answers_that_nobody_should_give(serve, authority, view, answer, words):
+    failing(probe(endpoint(serve(answer, authority.context()).url()), view, 5), layers.HTTP, words)
 
 
-def test_proxy_gets_its_password_and_shows_it_nowhere(serve, view):
-    server = serve(page("403 Forbidden", ""))
-    found = probe(endpoint("https://api.cloud.test/"), through(view, server.port, "me:p%40ss@"), 5)
-    assert f"Proxy-Authorization: Basic {base64.b64encode(b'me:p@ss').decode()}" in server.heads[0]
-    assert "p@ss" not in str(found) and "p%40ss" not in str(found)
+@pytest.mark.parametrize(
+    ("headers", "skew"),
+    [
+        ([], 0),
+        ([dated(0)], 0),
+        ([dated(900)], 900),
+        ([dated(-900)], -900),
+        # What a cache has kept is as old as it says.
+        ([dated(-900), "Age: 900"], 0),
+        (["Date: yesterday"], 0),
+        (["Date: Mon, 01 Jan 9999999 00:00:00 GMT"], 0),
+    ],
+)
+def test_the_clock_of_the_answer(serve, authority, view, headers, skew):
+    found = probe(endpoint(serve(page("200 OK", KNOWN, *headers), authority.context()).url()), view, 5)
+    assert found.ok and abs(found.skew - skew) < 60
 
 
-@pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n\r\n", b""])
-def test_proxy_that_is_none(serve, view, answer):
-    failing(
-        probe(endpoint("https://api.cloud.test/"), through(view, serve(answer).port), 5), layers.PROXY, "no HTTP proxy"
-    )
-
-
-def test_proxy_that_is_not_there(view):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        found = probe(endpoint("https://api.cloud.test/"), through(view, unused.getsockname()[1]), 5)
-    failing(found, layers.PROXY, "connection refused")
-
-
-def test_proxy_of_another_kind_is_told(view):
-    failing(probe(endpoint("https://api.cloud.test/"), through(view, 1, scheme="socks5"), 5), layers.PROXY, "socks5")
-
-
-def test_a_proxy_that_is_not_trusted_gets_no_password(serve, tmp_path, view):
-    server = serve(page("200 OK", ""), Authority(tmp_path, "Stranger").context("127.0.0.1"))
-    found = probe(endpoint("https://api.cloud.test/"), through(view, server.port, "me:word@", "https"), 5)
-    failing(found, layers.TLS)
-    assert server.heads == []
-
-
-def test_unreadable_authorities_spoil_nothing(serve, authority, view):
-    broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
-    trusting = view._replace(context=context_of([broken, authority.pem]))
-    assert probe(endpoint(serve(page("200 OK", KNOWN), authority.context()).url()), trusting, 5).ok
-    assert trusting.context.verify_mode == ssl.CERT_REQUIRED
+def test_a_name_that_cannot_be_sent(view):
+    failing(probe(endpoint("https://" + "\u00fc" * 80 + ".test/"), view, 5), layers.DNS, "no name of a host")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils import deployment as deployment_module
@@ -38,7 +39,12 @@ class Place:
     def __init__(self, name, world, wanted):
         self.name, self.world, self.wanted = name, world, wanted
 
+    def ensure_entered(self):
+        if isinstance(self.world[self.name], NotEntered):
+            raise self.world[self.name]
+
     def outcomes(self):
+        time.sleep(self.world["pause"])
         if isinstance(self.world[self.name], Exception):
             raise self.world[self.name]
         questions = [one for one in self.wanted.endpoints if not one.unusable]
@@ -75,7 +81,8 @@ def host(tmp_path, monkeypatch):
 @pytest.fixture
 def world(monkeypatch):
     """``host`` and ``container`` are what these places say (by endpoint); ``asked`` is what they were asked."""
-    found = {"host": {}, "container": {}, "image": {}, "asked": [], "closed": 0, "changes": None, "here": True}
+    found = {"host": {}, "container": {}, "image": {}, "asked": [], "closed": 0, "changes": None, "here": True,
+             "pause": 0.0}  # fmt: skip
 
     def enter(init, changes, wanted, timeout):
         found["changes"] = changes
@@ -83,7 +90,13 @@ def world(monkeypatch):
 
     monkeypatch.setattr(survey_module, "host_place", lambda wanted, *_rest: Place("host", found, wanted))
     monkeypatch.setattr(survey_module, "InContainer", enter)
-    monkeypatch.setattr(survey_module, "ask_within", lambda *_all: found["image"])
+
+    def ask_within(commands, image, endpoints, timeout):
+        time.sleep(found["pause"])
+        found["changes"] = image.changes
+        return found["image"]
+
+    monkeypatch.setattr(survey_module, "ask_within", ask_within)
     monkeypatch.setattr(survey_module, "_is_root", lambda: True)
     monkeypatch.setattr(survey_module, "belongs_to", lambda process, container: found["here"])
     return found
@@ -91,9 +104,9 @@ def world(monkeypatch):
 
 @pytest.fixture
 def look(host, tmp_path):
-    def run(request=None, login=True, unless_current=False):
+    def run(request=None, login=True, unless_current=False, environ=None):
         override = OverrideFile(str(host.bwdata), "global", os.replace, str(tmp_path / "tmp")) if request else None
-        survey = Survey(Deployment(str(host.bwdata), None, {}), override, request, {})
+        survey = Survey(Deployment(str(host.bwdata), None, {}), override, request, environ or {})
         before = {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()}
         found = survey.report(Options(5, login, unless_current)).result(survey.state.mask)
         assert {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()} == before
@@ -182,25 +195,94 @@ def test_no_container_to_ask_from(host, world, look, prepare, words):
     assert len(look()["problems"]) == 1
 
 
+PROXY = SettingsRequest(settings={"HTTPS_PROXY": "http://me:word@proxy.test:3128"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "environ", "counts"),
+    [
+        (None, {}, True),
+        (PROXY, {}, False),
+        (PROXY, {"https_proxy": "http://me:word@proxy.test:3128"}, True),
+        # The host's own proxy fails, and the server has none.
+        (None, {"HTTPS_PROXY": "http://proxy.test"}, False),
+    ],
+)
+@pytest.mark.parametrize("up", [True, False])
+def test_a_failing_host_counts_where_the_server_goes_the_same_way(
+    host, world, look, monkeypatch, request_, environ, counts, up
+):
+    """And nothing could be asked from the container: a server that needs its proxy could never be started."""
+    if up:
+        host.start()
+        monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+    world["host"] = {"api": REFUSED}
+    found = look(request_, environ=environ)
+    check = checks(found)["api", "host"]
+    assert (check["ok"], found["ok"], len(found["problems"])) == (False, not counts, int(counts))
+    if not counts:
+        goes = "through its proxy proxy.test port 3128" if request_ else "without a proxy"
+        assert goes in check["advice"] and "once the stack is up" in check["advice"]
+    assert "word" not in str(found)
+
+
 def test_the_engine_of_another_machine(host, world, look):
     """Its number of a process means another one here, whose network is nobody's business."""
     host.start()
     world["here"] = False
     world["image"] = {"api": REFUSED}
-    found = checks(look())
+    found = checks(look(PROXY))
     assert not found["api", "container"]["ok"] and found["identity", "container"]["skipped"]
-    assert world["changes"] is None
+    assert "its processes are not on this machine" in found["identity", "container"]["detail"]
+    assert world["closed"] == 0 and world["changes"]["HTTPS_PROXY"] == PROXY.settings["HTTPS_PROXY"]
 
 
-@pytest.mark.parametrize("root", [True, False])
-def test_a_network_that_cannot_be_entered(host, world, look, monkeypatch, root):
+def test_a_network_that_root_cannot_enter(host, world, look):
     host.start()
-    monkeypatch.setattr(survey_module, "_is_root", lambda: root)
-    world["container"] = NotEntered("no")
+    world["container"] = NotEntered("Operation not permitted")
+    world["image"] = {"api": REFUSED}
+    found = checks(look())
+    assert not found["api", "container"]["ok"] and world["closed"] == 1
+    skipped = found["identity", "container"]
+    assert "the container's network could not be entered: Operation not permitted" in skipped["detail"]
+    assert skipped["skipped"] and "rootless" in skipped["advice"] and "become" not in skipped["advice"]
+
+
+def test_another_user_is_told_to_become_root(host, world, look, monkeypatch):
+    host.start()
+    monkeypatch.setattr(survey_module, "_is_root", lambda: False)
     world["image"] = {"api": REFUSED}
     found = checks(look())
     assert not found["api", "container"]["ok"]
     assert found["identity", "container"]["skipped"] and "become" in found["identity", "container"]["advice"]
+
+
+def test_a_copy_that_dies_on_the_way_is_told(host, world, look, monkeypatch):
+    host.start()
+    monkeypatch.setattr(Place, "ensure_entered", lambda place: None)
+    world["container"] = NotEntered("the process in the container's network ended")
+    skipped = checks(look())["api", "container"]
+    assert skipped["skipped"] and "ended" in skipped["detail"] and "again" in skipped["advice"]
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_host_and_container_are_asked_side_by_side(host, world, look, monkeypatch, root):
+    host.start()
+    monkeypatch.setattr(survey_module, "_is_root", lambda: root)
+    if root:
+        world["container"] = NotEntered("Operation not permitted")
+    world["pause"] = 1.0
+    begin = time.monotonic()
+    look(login=False)
+    assert time.monotonic() - begin < 1.8
+
+
+def test_removed_proxies_reach_the_image(host, world, look, monkeypatch):
+    (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\n")
+    host.start()
+    monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+    look(SettingsRequest(settings={"HTTPS_PROXY": None}))
+    assert world["changes"]["HTTPS_PROXY"] is None
 
 
 @pytest.mark.parametrize(
