@@ -65,8 +65,13 @@ RATE_LIMIT = Cause("rate_limit", "The cloud limits logins per address; wait a mi
 CLOUD_ERROR = Cause(
     "cloud_error",
     "The cloud had an error of its own; try again later. It also answers so when the cloud organization never had a "
-    "billing sync token.",
+    "billing sync token, and to sponsorships when one member has two of them there: that does not pass.",
     True,
+)
+DUPLICATES = Cause(
+    "duplicate_sponsorships",
+    "One member (the id in the message) has given more than one sponsorship, and so none of the organization's is "
+    "synced. Remove all but one of them.",
 )
 CREDENTIALS = Cause("installation_credentials", _CREDENTIALS_ADVICE)
 UNKNOWN = Cause("unknown", "Read the api container's log around this time: docker logs bitwarden-api.")
@@ -144,6 +149,8 @@ def _cause_of(line: str, following: List[str]) -> Optional[Cause]:
         return _unreachable("api_unreachable", _API_ADVICE, following)
     if "System.UriFormatException" in line:
         return _MALFORMED
+    if "An item with the same key has already been added" in line:
+        return DUPLICATES
     if "Invalid license" in line:
         return _REJECTED
     return None

@@ -69,12 +69,17 @@ def for_self_hosted(identifier: str) -> Response:
     if organization["licenseKey"] != model.get("licenseKey"):
         server().wait_on_purpose()
         raise bad_request("Invalid license key.")
-    key = organization["api_keys"].get("billing_sync")
-    if key is None:
-        raise null_reference()
-    if key["key"] != model.get("billingSyncKey"):
-        raise bad_request("Invalid Billing Sync Key")
+    check_billing_sync_key(organization, model.get("billingSyncKey"))
     return _license(organization, server().state.get("installation", user_id()))
+
+
+def check_billing_sync_key(organization: Document, given: Optional[str]) -> None:
+    """Whether it is the organization's. It stumbles over an organization that never had one."""
+    key = organization["api_keys"].get("billing_sync")
+    if key is None and (given or "").strip():
+        raise null_reference()
+    if key is None or key["key"] != given:
+        raise bad_request("Invalid Billing Sync Key")
 
 
 def _license(organization: Document, installation_: Optional[Document]) -> Response:

@@ -12,7 +12,7 @@ from typing import Any, Dict
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from . import faults, license_files, seed
+from . import faults, license_files, seed, sponsorships
 from .connections import connections_of
 from .context import server
 from .errors import bad_request, empty, not_found
@@ -161,6 +161,13 @@ def change_installation() -> Response:
     installation = {"enabled": True, **(server().state.get("installation", identifier) or {"id": identifier}), **body}
     server().state.put("installation", identifier, installation)
     return jsonify(installation)
+
+
+@blueprint.post("/redemption")
+def redeem() -> Response:
+    """A family takes the offer sent to its address."""
+    body = _body()
+    return jsonify(sponsorships.redeem(body["email"], body["valid_until"]))
 
 
 @blueprint.post("/jobs/<name>")

@@ -26,6 +26,7 @@ _DAY = 86400
 _PUBLIC_CLIENTS = ("web", "browser", "desktop", "mobile", "cli", "connector")
 _INSTALLATION_SCOPES = ["api.installation", "api.licensing", "api.push"]
 _VERSION = re.compile(r"^\d+(?:\.\d+){1,3}$")
+_OLDEST_FOR_V2 = (2025, 11, 0)
 _DEVICE_TYPES = {
     name.lower(): number
     for number, name in enumerate(
@@ -65,6 +66,7 @@ _VERSION_MISSING = (
     "No client version header found, required to prevent encryption errors. "
     'Please confirm your client is supplying the header: "Bitwarden-Client-Version"'
 )
+_TOO_OLD = "Please update your app to continue using Bitwarden"
 ENCRYPTED = "2.AAAAAAAAAAAAAAAAAAAAAA==|AAAAAAAAAAAAAAAAAAAAAA==|AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 _AUTHENTICATOR, _EMAIL = "0", "1"
 
@@ -124,7 +126,7 @@ def _personal_api_key(form: Form, identifier: str) -> Body:
     _check_client(form, user["api_key"] if user else None)
     scopes = _scopes(form, ["api"])
     assert user is not None
-    _check_client_version()
+    _check_client_version(user)
     _check_device(form)
     return _user_tokens(user, scopes, form["client_id"])
 
@@ -155,7 +157,7 @@ def _password(form: Form) -> Body:
     if expected is None or not hmac.compare_digest(expected.encode(), form.get("password", "").encode()):
         raise _slow(TokenError(*_wrong_password("Username or password is incorrect. Try again.")))
     assert user is not None
-    _check_client_version()
+    _check_client_version(user)
     if user["two_factor"]:
         _check_two_factor(form, user)
     _check_device(form)
@@ -197,9 +199,12 @@ def _scopes(form: Form, allowed: List[str]) -> List[str]:
     return sorted(scopes)
 
 
-def _check_client_version() -> None:
-    if not _VERSION.match(request.headers.get("Bitwarden-Client-Version", "")):
+def _check_client_version(user: Document) -> None:
+    version = request.headers.get("Bitwarden-Client-Version", "")
+    if not _VERSION.match(version):
         raise _slow(TokenError("version_header_missing", _VERSION_MISSING, _VERSION_MISSING))
+    if user.get("v2_encryption") and tuple(int(part) for part in version.split(".")) < _OLDEST_FOR_V2:
+        raise TokenError("invalid_client_version", _TOO_OLD, _TOO_OLD)
 
 
 def _check_device(form: Form) -> None:
@@ -257,12 +262,6 @@ def _tokens(claims: Body, scopes: List[str], lifetime: int) -> Body:
 
 def _user_tokens(user: Document, scopes: List[str], client: str) -> Body:
     kdf = user["kdf"]
-    parameters = {
-        "KdfType": kdf["type"],
-        "Iterations": kdf["iterations"],
-        "Memory": kdf["memory"],
-        "Parallelism": kdf["parallelism"],
-    }
     return {
         **_tokens(_user_claims(user, client), scopes, _HOUR),
         "PrivateKey": ENCRYPTED,
@@ -275,12 +274,28 @@ def _user_tokens(user: Document, scopes: List[str], client: str) -> Body:
         "KdfMemory": kdf["memory"],
         "KdfParallelism": kdf["parallelism"],
         "UserDecryptionOptions": {
-            "HasMasterPassword": True,
-            "MasterPasswordUnlock": {
-                "Kdf": {name: value for name, value in parameters.items() if value is not None},
-                "MasterKeyEncryptedUserKey": ENCRYPTED,
-                "Salt": user["salt"] or user["email"],
-            },
+            "HasMasterPassword": passwords.has_one(user),
+            **_unlock(user),
             "Object": "userDecryptionOptions",
         },
+    }
+
+
+def _unlock(user: Document) -> Body:
+    """How the master password unlocks the account; nothing where it has none."""
+    if not passwords.has_one(user):
+        return {}
+    kdf = user["kdf"]
+    parameters = {
+        "KdfType": kdf["type"],
+        "Iterations": kdf["iterations"],
+        "Memory": kdf["memory"],
+        "Parallelism": kdf["parallelism"],
+    }
+    return {
+        "MasterPasswordUnlock": {
+            "Kdf": {name: value for name, value in parameters.items() if value is not None},
+            "MasterKeyEncryptedUserKey": ENCRYPTED,
+            "Salt": user["salt"] or user["email"].strip().lower(),
+        }
     }

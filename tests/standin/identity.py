@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -17,10 +19,14 @@ from . import grants, json_input
 from .context import VERSION, server
 from .errors import invalid
 from .grants import Form, TokenError
+from .state import Document
 
 blueprint = Blueprint("identity", __name__)
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
+_LONGEST_EMAIL = 256
 _TOKEN_HEADERS = {"Cache-Control": "no-store, no-cache, max-age=0", "Pragma": "no-cache"}
+# What an unknown address may be said to have: type, iterations, memory, parallelism. The first is the usual one.
+_FAKES = [(0, 600000, None, None), (0, 100000, None, None), (0, 5000, None, None), (1, 3, 64, 4), (1, 6, 32, 4)]
 _LIMITS = {
     "client_id": 100,
     "client_secret": 100,
@@ -43,15 +49,19 @@ def token() -> Response:
 @blueprint.post("/accounts/prelogin")
 @blueprint.post("/accounts/prelogin/password")
 def prelogin() -> Response:
-    """The parameters for the master password's hash; an unknown address gets the defaults."""
+    """The parameters for the master password's hash; an unknown address gets some too."""
     model = json_input.read_model(request.get_data(), {"email": json_input.Member("text", "System.String")}, "model")
     email = (model.get("email") or "").strip().lower()
     if not email:
         raise invalid({"Email": ["The Email field is required."]})
-    if not _EMAIL.match(email):
-        raise invalid({"Email": ["The Email field is not a valid e-mail address."]})
+    problems = [] if _EMAIL.match(email) else ["The Email field is not a valid e-mail address."]
+    if len(email) > _LONGEST_EMAIL:
+        problems.append(f"The field Email must be a string with a maximum length of {_LONGEST_EMAIL}.")
+    if problems:
+        raise invalid({"Email": problems})
     user = next((user for user in server().state.all("user") if user["email"].lower() == email), None)
-    kdf = user["kdf"] if user else {"type": 0, "iterations": 600000, "memory": None, "parallelism": None}
+    known = user or _fake(email)
+    kdf = known["kdf"]
     return jsonify(
         {
             "kdf": kdf["type"],
@@ -64,7 +74,7 @@ def prelogin() -> Response:
                 "memory": kdf["memory"],
                 "parallelism": kdf["parallelism"],
             },
-            "salt": user["salt"] if user else email,
+            "salt": known["salt"],
         }
     )
 
@@ -90,6 +100,22 @@ def discovery() -> Response:
     identity = server().settings.text("globalSettings__baseServiceUri__identity", f"{vault}/identity")
     text = Path(__file__).with_name("discovery.json").read_text(encoding="utf-8")
     return _json(json.loads(text.replace("{own}", f"{own}/identity").replace("{identity}", identity)))
+
+
+def _fake(email: str) -> Document:
+    """The parameters of an account that does not exist: always the same for an address, so that nobody can tell."""
+    kind, iterations, memory, parallelism = _FAKES[_picked(email, len(_FAKES))]
+    salts: list[Optional[str]] = [email, None]
+    return {
+        "kdf": {"type": kind, "iterations": iterations, "memory": memory, "parallelism": parallelism},
+        "salt": salts[_picked(f"{email}:salt", len(salts))],
+    }
+
+
+def _picked(text: str, count: int) -> int:
+    """A number below ``count`` that nobody without the server's key can foresee; without a key always the first."""
+    key = server().settings.text("globalSettings__kdfDefaultHashKey")
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()[0] % count if key else 0
 
 
 def _form() -> Form:

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict
+from typing import Callable, Dict
 
 from . import clock, license_files, license_signing, plans, sponsorships
 from .cloud_client import CloudClient
-from .connections import connections_of
+from .connections import cloud_communication, connections_of
 from .context import server
 from .errors import ApiError, Unhandled
 from .license_fields import License, apply_claims
@@ -61,7 +61,12 @@ def validate_organizations() -> None:
 
 
 def sync_sponsorships() -> None:
-    """Sends the offers of each organization with an enabled connection to the cloud."""
+    """Sends the offers of each organization with an enabled connection to the cloud.
+
+    Nothing where cloud communication is off: the real server then never schedules it.
+    """
+    if not cloud_communication():
+        return
     for organization in server().state.all("organization"):
         found = [one for one in connections_of(organization["id"]) if one["enabled"]]
         if not found or not organization["enabled"]:
@@ -109,7 +114,7 @@ def _fits(organization: Document, license_: License) -> bool:
 
 def _sync_organization(organization: Document, connection: Document) -> None:
     config = billing_sync_config(organization, connection)
-    offers = sponsorships.of(organization["id"])
+    offers = sponsorships.by_member(sponsorships.of(organization["id"]))
     if not offers:
         message = f"No existing sponsorships to sync for organization {organization['id']}"
         server().console.entry("info", _SYNC_COMMAND, message)
@@ -121,18 +126,14 @@ def _sync_organization(organization: Document, connection: Document) -> None:
         {
             "billingSyncKey": config["BillingSyncKey"],
             "sponsoringOrganizationCloudId": config["CloudOrganizationId"],
-            "sponsorshipsBatch": [{name: one[name] for name in sponsorships.SENT} for one in offers],
+            "sponsorshipsBatch": [{name: one[name] for name in sponsorships.SENT} for one in offers.values()],
         },
     )
     if answer is None:
         raise ApiError(400, "Organization sync failed")
-    by_member: Dict[str, Any] = {
-        item["sponsoringOrganizationUserId"]: item for item in json.loads(answer)["sponsorshipsBatch"]
-    }
-    for one in offers:
-        item = by_member.get(one["sponsoringOrganizationUserId"])
-        if item is None:
-            continue
+    # What the cloud has left out stays as it is.
+    for item in json.loads(answer)["sponsorshipsBatch"]:
+        one = offers[item["sponsoringOrganizationUserId"]]
         if item["cloudSponsorshipRemoved"]:
             server().state.delete("sponsorship", one["id"])
         else:

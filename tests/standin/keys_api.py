@@ -116,7 +116,7 @@ def _organization_key(identifier: str, rotate: bool) -> Response:
     model = _secret_model()
     kind = model.get("type", _DEFAULT)
     organization = owned(guid(identifier))
-    if kind != _DEFAULT and not rotate and not plans.is_enterprise(organization):
+    if kind != _DEFAULT and not rotate and not plans.has_key_types(organization):
         raise not_found()
     if kind not in _STORED:
         raise Unhandled(

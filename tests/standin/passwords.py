@@ -39,6 +39,11 @@ def master_password_hash(
     return base64.b64encode(hashlib.pbkdf2_hmac("sha256", key, password.encode(), 1, 32)).decode()
 
 
+def has_one(user: Document) -> bool:
+    """Whether the user has a master password."""
+    return user["master_password_hash"] is not None or user["password"] is not None
+
+
 def hash_of(state: State, user: Document) -> Optional[str]:
     """The user's hash; computed from the seed's password when first needed. None: no master password."""
     if user["master_password_hash"] is None and user["password"] is not None:

@@ -12,6 +12,8 @@ from .state import Document
 
 ENTERPRISE = "enterprise"
 FAMILIES = "families"
+TEAMS = "teams"
+TEAMS_STARTER = "teams_starter"
 
 # Abilities of an organization by their names in JSON; all others of `ABILITIES` are off on the plan.
 ABILITIES = [
@@ -41,6 +43,16 @@ ABILITIES = [
     "useInviteLinks",
     "usePam",
 ]
+_ON_TEAMS = [
+    "useGroups",
+    "useDirectory",
+    "useEvents",
+    "useTotp",
+    "use2fa",
+    "useApi",
+    "usersGetPremium",
+    "usePasswordManager",
+]
 _ON = {
     ENTERPRISE: [
         "usePolicies",
@@ -61,13 +73,17 @@ _ON = {
         "useOrganizationDomains",
     ],
     FAMILIES: ["useTotp", "usersGetPremium", "selfHost", "usePasswordManager"],
+    TEAMS: [*_ON_TEAMS, "useScim"],
+    TEAMS_STARTER: _ON_TEAMS,
 }
 _BASICS: Dict[str, Document] = {
     ENTERPRISE: {"planType": 20, "plan": "Enterprise (Annually)", "seats": 10},
     FAMILIES: {"planType": 22, "plan": "Families", "seats": 6},
+    TEAMS: {"planType": 18, "plan": "Teams (Annually)", "seats": 10},
+    TEAMS_STARTER: {"planType": 21, "plan": "Teams (Starter)", "seats": 10},
 }
-_TIERS = {20: 3, 22: 1}
-_ENTERPRISE_TIER = 3
+_TIERS = {18: 2, 20: 3, 21: 4, 22: 1}
+_TEAMS_TIER, _ENTERPRISE_TIER = 2, 3
 
 _DESCRIPTION: Document = {
     "isAnnual": False, "nameLocalizationKey": None, "descriptionLocalizationKey": None, "canBeUsedByBusiness": False,
@@ -77,6 +93,7 @@ _DESCRIPTION: Document = {
     "hasInviteLinks": False, "upgradeSortOrder": 0, "displaySortOrder": 0, "legacyYear": None, "disabled": False,
     "secretsManager": None, "passwordManager": None,
 }  # fmt: skip
+# What was recorded; of the plans for teams it is not known.
 _IN_THE_CLOUD: Dict[int, Document] = {
     20: {
         "isAnnual": True, "nameLocalizationKey": "planNameEnterprise",
@@ -125,18 +142,23 @@ def abilities(organization: Document) -> Dict[str, Any]:
 
 
 def tier(organization: Document) -> int:
-    """The product tier: 1 families, 3 enterprise."""
+    """The product tier: 1 families, 2 teams, 3 enterprise, 4 teams starter."""
     return _TIERS[organization["planType"]]
 
 
 def is_enterprise(organization: Document) -> bool:
-    """Whether members may sponsor families, and the organization may have a billing sync key."""
+    """Whether members may sponsor families."""
     return tier(organization) == _ENTERPRISE_TIER
+
+
+def has_key_types(organization: Document) -> bool:
+    """Whether the organization may have keys beside that of the public Api: for billing sync and for SCIM."""
+    return tier(organization) in (_TEAMS_TIER, _ENTERPRISE_TIER)
 
 
 def description(organization: Document, self_hosted: bool) -> Document:
     """The plan as the Api shows it; a self-hosted server knows only type, tier and name."""
-    details = {} if self_hosted else _IN_THE_CLOUD[organization["planType"]]
+    details = {} if self_hosted else _IN_THE_CLOUD.get(organization["planType"], {})
     return {
         "type": organization["planType"],
         "productTier": tier(organization),

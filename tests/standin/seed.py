@@ -72,6 +72,7 @@ def _user(instance: Server, user: Document) -> Document:
         "master_password_hash": None,
         "salt": None,
         "two_factor": False,
+        "v2_encryption": False,
         "security_stamp": str(uuid.uuid4()),
         "created": instance.clock.text(),
         **user,
@@ -82,6 +83,7 @@ def _user(instance: Server, user: Document) -> Document:
 def _organization(instance: Server, seed: Document) -> None:
     organization = {
         **plans.organization_of(seed["plan"]),
+        **seed.get("abilities", {}),
         "id": seed["id"],
         "name": seed["name"],
         "billingEmail": seed.get("billing_email"),

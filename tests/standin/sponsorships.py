@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any, Dict, Optional
+from datetime import timedelta
+from typing import Any, Dict, Iterable, Optional
 
 from flask import Blueprint, Response, jsonify
 
-from . import access
+from . import access, clock, plans
 from .access import APPLICATION, INSTALLATION, policy
+from .cloud_api import check_billing_sync_key
 from .context import server
-from .errors import ApiError, bad_request, empty, invalid, not_found, null_reference
+from .errors import ApiError, Unhandled, bad_request, empty, invalid, not_found, null_reference
 from .json_input import EMPTY_GUID, Member, read_model
 from .organization_views import list_of
 from .routes import action, json_body, only, parameters
@@ -25,6 +27,8 @@ blueprint = Blueprint("sponsorships", __name__)
 _CONTROLLER = "Bit.Api.Controllers.SelfHosted.SelfHostedOrganizationSponsorshipsController"
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _ENCRYPTED = re.compile(r"^[0-7]\.[A-Za-z0-9+/=|]+$")
+# An organization that has been disabled for longer gives no new sponsorships.
+_GRACE = timedelta(days=93)
 _OFFER = {
     "planSponsorshipType": Member("enum", "Bit.Core.Enums.PlanSponsorshipType"),
     "sponsoredEmail": Member("text", "System.String"),
@@ -84,15 +88,17 @@ def sponsored_in_the_cloud(organization: str) -> Response:
 @action(f"{_CONTROLLER}.CreateSponsorship")
 @parameters(organization=("guid", "sponsoringOrgId"))
 def offer(organization: str) -> Response:
-    """A new offer, or the same again."""
+    """A new offer, the same again, or another one instead. Those that an admin initiates come on top."""
     model = _offer()
     found = server().organization(organization)
     member = _member(found)
     if found is None or member is None:
         raise null_reference()
-    if model.get("isAdminInitiated") and not found["useAdminSponsoredFamilies"]:
+    admin_initiated = bool(model.get("isAdminInitiated"))
+    if admin_initiated and not found["useAdminSponsoredFamilies"]:
         raise bad_request("Sponsoring organization cannot send admin-initiated sponsorship invitations")
-    own = _own(member) or {"id": str(uuid.uuid4()), "lastSyncDate": None, "validUntil": None}
+    same = [one for one in _own(member) if not admin_initiated or one["friendlyName"] == model.get("friendlyName")]
+    own = same[0] if same else {"id": str(uuid.uuid4()), "lastSyncDate": None, "validUntil": None}
     document = {
         **own,
         "organization": organization,
@@ -101,7 +107,7 @@ def offer(organization: str) -> Response:
         "offeredToEmail": model["sponsoredEmail"],
         "planSponsorshipType": model.get("planSponsorshipType", 0),
         "toDelete": False,
-        "isAdminInitiated": bool(model.get("isAdminInitiated")),
+        "isAdminInitiated": admin_initiated,
         "notes": model.get("notes"),
     }
     server().state.put("sponsorship", document["id"], document)
@@ -118,7 +124,7 @@ def revoke(organization: str) -> Response:
     member = _member(server().organization(organization))
     if member is None:
         raise null_reference()
-    own = _own(member)
+    own = next(iter(_own(member)), None)
     if own is None:
         raise bad_request("You are not currently sponsoring an organization.")
     if own["lastSyncDate"] is None:
@@ -137,10 +143,10 @@ def sync() -> Response:
     organization = server().organization(model.get("sponsoringOrganizationCloudId", EMPTY_GUID))
     if organization is None:
         raise bad_request("Invalid organization")
-    key = organization["api_keys"].get("billing_sync", {}).get("key")
-    if key is None or key != model.get("billingSyncKey"):
-        raise bad_request("Invalid Billing Sync Key")
-    batch = [_synced(organization["id"], item) for item in model.get("sponsorshipsBatch") or []]
+    check_billing_sync_key(organization, model.get("billingSyncKey"))
+    offers = model.get("sponsorshipsBatch") or []
+    known = by_member(of(organization["id"])) if offers else {}
+    batch = [_synced(organization, known.get(item.get("sponsoringOrganizationUserId")), item) for item in offers]
     return jsonify({"sponsorshipsBatch": [item for item in batch if item is not None]})
 
 
@@ -149,26 +155,62 @@ def of(organization: str) -> list[Document]:
     return [one for one in server().state.all("sponsorship") if one["organization"] == organization]
 
 
-def _synced(organization: str, item: Document) -> Optional[Document]:
-    """One offer taken over from the self-hosted server; None where the cloud leaves it out."""
-    item = {name: item.get(name) for name in SENT}
-    member = item["sponsoringOrganizationUserId"]
-    known = next((one for one in of(organization) if one["sponsoringOrganizationUserId"] == member), None)
-    removed = bool(item["toDelete"])
-    if known is None and removed:
+def by_member(sponsorships: Iterable[Document]) -> Dict[str, Document]:
+    """By the member who gave each. Where one has given two, this is what ends the whole sync, here and in the cloud."""
+    found: Dict[str, Document] = {}
+    for one in sponsorships:
+        member = one["sponsoringOrganizationUserId"]
+        if member in found:
+            raise Unhandled(
+                "System.ArgumentException", f"An item with the same key has already been added. Key: {member}"
+            )
+        found[member] = one
+    return found
+
+
+def redeem(email: str, valid_until: Optional[str]) -> Document:
+    """The cloud's part when a family takes an offer: it holds until then, which only the next sync tells."""
+    found = next((one for one in server().state.all("sponsorship") if one["offeredToEmail"] == email), None)
+    if found is None:
+        raise not_found()
+    redeemed = {**found, "validUntil": valid_until}
+    server().state.put("sponsorship", found["id"], redeemed)
+    return redeemed
+
+
+def _synced(organization: Document, known: Optional[Document], item: Document) -> Optional[Document]:
+    """One offer of the self-hosted server; None where the cloud leaves it out. How long it holds the cloud knows."""
+    sent = {name: item.get(name) for name in SENT}
+    if not plans.is_enterprise(organization):
         return None
-    item["lastSyncDate"] = server().clock.text()
-    document = {
-        **(known or {"id": str(uuid.uuid4()), "notes": None}),
-        **item,
-        "organization": organization,
-        "isAdminInitiated": False,
-    }
+    if known is None:
+        if (sent["toDelete"] and sent["lastSyncDate"] is None) or _disabled_for_long(organization):
+            return None
+        known = {
+            **sent,
+            "id": str(uuid.uuid4()),
+            "organization": organization["id"],
+            "validUntil": None,
+            "toDelete": False,
+            "isAdminInitiated": False,
+            "notes": None,
+        }
+    # One that a family uses is only marked: it runs out.
+    removed = bool(sent["toDelete"]) and known["validUntil"] is None
+    told = {"lastSyncDate": server().clock.text(), "validUntil": known["validUntil"]}
     if removed:
-        server().state.delete("sponsorship", document["id"])
+        server().state.delete("sponsorship", known["id"])
     else:
-        server().state.put("sponsorship", document["id"], document)
-    return {**item, "cloudSponsorshipRemoved": removed, "isAdminInitiated": False}
+        marked = bool(known["toDelete"] or sent["toDelete"])
+        server().state.put("sponsorship", known["id"], {**known, **told, "toDelete": marked})
+    return {**sent, **told, "cloudSponsorshipRemoved": removed, "isAdminInitiated": False}
+
+
+def _disabled_for_long(organization: Document) -> bool:
+    if organization["enabled"]:
+        return False
+    expired = organization["expires"]
+    return expired is None or server().clock.now() - clock.parse(expired) > _GRACE
 
 
 def _offer() -> Dict[str, Any]:
@@ -193,9 +235,9 @@ def _member(organization: Optional[Document]) -> Optional[Document]:
     return next((member for member in members if member["user"] == access.user_id()), None)
 
 
-def _own(member: Document) -> Optional[Document]:
-    every = server().state.all("sponsorship")
-    return next((one for one in every if one["sponsoringOrganizationUserId"] == member["id"]), None)
+def _own(member: Document) -> list[Document]:
+    """The sponsorships that the member has given."""
+    return [one for one in server().state.all("sponsorship") if one["sponsoringOrganizationUserId"] == member["id"]]
 
 
 def _view(sponsorship: Document) -> Document:

@@ -34,6 +34,10 @@ _NEVER = (
 )
 _OFF = "Cloud communication is off in the running server: it syncs no sponsorships."
 _OVERDUE = "Why it is not done shows only in the server's log (module sync_log_info)."
+_TWICE = (
+    "A member has given more than one sponsorship. The server's daily sync then fails for all of the organization's; "
+    "remove all but one of that member's."
+)
 _NO_LIST = "Sponsorships that admins gave are not listed: {0}"
 
 
@@ -69,12 +73,16 @@ class Sponsorship(NamedTuple):
 
 
 class Sponsorships(NamedTuple):
-    """What is visible of an organization's sponsorships. ``missing``: why those that admins gave are not, if so."""
+    """What is visible of an organization's sponsorships. ``missing``: why those that admins gave are not, if so.
+
+    ``twice``: whether one member has given several.
+    """
 
     visible: List[Sponsorship]
     last_sync: Optional[datetime]
     missing: str
     cloud_communication: bool
+    twice: bool
 
     def overdue(self, now: datetime, max_age: float) -> bool:
         """Whether the last sync is longer ago than ``max_age`` (seconds). It has a date only while there are some."""
@@ -94,6 +102,8 @@ class Sponsorships(NamedTuple):
             notes.append(_NEVER if self.visible else _NONE_VISIBLE)
         elif self.overdue(now, max_age):
             notes.append(_OVERDUE)
+        if self.twice:
+            notes.append(_TWICE)
         if self.missing:
             notes.append(_NO_LIST.format(self.missing))
         return " ".join(notes)
@@ -112,17 +122,19 @@ class Sponsorships(NamedTuple):
 def read_sponsorships(account: Account, organization: Organization, communication: bool) -> Sponsorships:
     """Ask the server. ``communication``: whether cloud communication is on. Raises ``ApiError``."""
     last_sync = parse_date(last_sponsorship_sync(account, organization))
-    given, missing = _given_by_admins(account, organization)
+    rows, missing = _given_by_admins(account, organization)
+    members = [row.get("sponsoringOrganizationUserId") for row in rows]
     own = [
         one
         for one in (_own(row) for row in organization.own_sponsorships)
         # Those that an admin gave to the account are in the list.
         if one is not None and not (one.admin_initiated and not missing)
     ]
-    return Sponsorships([*given, *own], last_sync, missing, communication)
+    given = [_read(row, own=False) for row in rows]
+    return Sponsorships([*given, *own], last_sync, missing, communication, twice=len(set(members)) < len(members))
 
 
-def _given_by_admins(account: Account, organization: Organization) -> Tuple[List[Sponsorship], str]:
+def _given_by_admins(account: Account, organization: Organization) -> Tuple[List[Mapping[str, Any]], str]:
     path = f"/organization/sponsorship/self-hosted/{organization.id}/sponsored"
     try:
         answer = account.get(path, "list the sponsorships")
@@ -133,8 +145,7 @@ def _given_by_admins(account: Account, organization: Organization) -> Tuple[List
             return [], "the server's version does not tell."
         raise
     data = answer.get("data") if isinstance(answer, dict) else None
-    rows = [row for row in data or [] if isinstance(row, dict)]
-    return [_read(row, own=False) for row in rows], ""
+    return [row for row in data or [] if isinstance(row, dict)], ""
 
 
 def _read(row: Mapping[str, Any], own: bool) -> Sponsorship:

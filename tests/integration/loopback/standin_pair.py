@@ -62,7 +62,7 @@ class StandIn:
     """One process. ``log`` is its console, as the engine would keep it."""
 
     def __init__(self, face: str, seed: dict[str, Any], folder: Path, environment: dict[str, str]) -> None:
-        self.face, self.folder, self.environment = face, folder, environment
+        self.face, self.seed, self.folder, self.environment = face, seed, folder, environment
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True)
@@ -109,6 +109,11 @@ class StandIn:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    def plant(self, seed: dict[str, Any]) -> None:
+        """Begin again from this seed, nothing asked yet."""
+        self.control("POST", "reset", {"seed": seed})
+        self.control("DELETE", "requests")
+
     @property
     def license_file(self) -> Path:
         return self.folder / "data" / "licenses" / "organization" / f"{ORGANIZATION}.json"
@@ -126,7 +131,9 @@ class Pair:
 
     def __init__(self, folder: Path) -> None:
         self.keys = new_keys()
-        self.cloud = StandIn("cloud", self._cloud_seed(), folder / "cloud", {"STANDIN_LIMITER": "0"})
+        # As the real cloud: what it says of an unknown address is not what it says of all.
+        settings = {"STANDIN_LIMITER": "0", "globalSettings__kdfDefaultHashKey": "any"}
+        self.cloud = StandIn("cloud", self._cloud_seed(), folder / "cloud", settings)
         settings = {
             "globalSettings__selfHosted": "true",
             "globalSettings__enableCloudCommunication": "true",
@@ -189,8 +196,7 @@ class Pair:
     def reset(self) -> None:
         """Back to the seeds: no token, never synced, no faults."""
         for process in (self.cloud, self.server):
-            process.control("POST", "reset", {})
-            process.control("DELETE", "requests")
+            process.plant(process.seed)
         self.cloud.control("POST", "limiter", {"on": False, "scale": 1}, service="identity")
 
     def stop(self) -> None:

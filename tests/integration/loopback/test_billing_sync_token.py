@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import client
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import client, organizations
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import billing_sync_key
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.account import CloudAccount, cloud_account
@@ -129,13 +131,28 @@ def test_a_one_time_password_in_place_of_the_master_password(pair: Pair, task: T
         task(otp=mailed["otp"], master_password=None)
 
 
-def requests_otp(pair: Pair) -> None:
+def test_an_account_without_master_password_needs_a_one_time_password(pair: Pair, task: Task) -> None:
+    owners = [{"user": CLOUD_ADMIN, "type": 0, "status": 2}]
+    pair.cloud.control("POST", "organization", {"organization": CLOUD_ORGANIZATION, "members": owners})
+    account = {"client_id": f"user.{CLOUD_ADMIN}", "client_secret": CLOUD_ADMIN_KEY}
+    with pytest.raises(ApiError) as error:
+        task(**account, master_password="any")
+    assert (cause(error), error.value.layer) == ("no_master_password", "login")
+    assert "otp" in error.value.advice
+    assert "api-key" not in asked(pair), "nothing is guessed at"
+    requests_otp(pair, **account)
+    (mailed,) = pair.cloud.control("GET", "state")["otp"]
+    assert task(**account, otp=mailed["otp"], master_password=None)["billing_sync_token"] == TOKEN
+
+
+def requests_otp(pair: Pair, **other: str) -> None:
     params = {
         "cloud": {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"},
         "client_id": f"user.{OWNER}",
         "client_secret": OWNER_KEY,
         "timeout": "10s",
         "retry_timeout": "0s",
+        **other,
     }
     with cloud_account(params) as account:
         account.call("POST", "/accounts/request-otp", "have a one-time password mailed")
@@ -155,6 +172,49 @@ def test_refusals_have_causes(pair: Pair, task: Task, options: dict[str, str], e
     assert error.value.advice
     assert asked(pair).count("api-key") == (1 if expected == "wrong_password" else 0), "never asked twice"
     assert key(pair) == TOKEN
+
+
+def with_plan(pair: Pair, plan: str, **keys: str) -> None:
+    """Let the organization in the cloud have another plan, and these keys."""
+    content = pair._cloud_seed()
+    content["organizations"][0].update(plan=plan, api_keys=keys)
+    pair.cloud.plant(content)
+
+
+def test_teams_has_billing_sync(pair: Pair, task: Task) -> None:
+    with_plan(pair, "teams")
+    made = task()
+    assert (made["action"], made["billing_sync_token"]) == ("created", key(pair))
+    assert task(state="rotated")["action"] == "rotated"
+
+
+@pytest.mark.parametrize("state", ["present", "rotated"])
+def test_teams_starter_has_none(pair: Pair, task: Task, state: str) -> None:
+    with_plan(pair, "teams_starter")
+    with pytest.raises(ApiError, match="its plan is Teams Starter") as error:
+        task(state=state)
+    assert (cause(error), error.value.layer) == ("plan_without_billing_sync", "permission")
+    assert key(pair) is None
+
+
+def test_a_plan_that_is_not_known_is_left_to_the_cloud(pair: Pair, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(organizations, "_PLANS", {})
+    assert task()["billing_sync_token"] == TOKEN
+    with_plan(pair, "teams_starter")
+    with pytest.raises(ApiError, match="its plan is not known") as error:
+        task()
+    assert cause(error) == "plan_without_billing_sync"
+
+
+def test_an_account_that_needs_a_newer_client(pair: Pair, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = pair._cloud_seed()
+    content["users"][0]["v2_encryption"] = True
+    pair.cloud.plant(content)
+    assert task()["billing_sync_token"] == TOKEN
+    monkeypatch.setattr(client, "CLIENT_VERSION", "2025.10.1")
+    with pytest.raises(ApiError, match="Please update your app to continue using Bitwarden") as error:
+        task()
+    assert error.value.layer == "login"
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -182,15 +242,51 @@ def test_a_lost_header_is_named(pair: Pair, task: Task, monkeypatch: pytest.Monk
     assert (cause(error), error.value.layer) == ("version_header", "login")
 
 
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long it would have waited, each time."""
+    waited: list[float] = []
+    make = CloudAccount.__init__
+    monkeypatch.setattr(
+        CloudAccount, "__init__", lambda self, client, patience: make(self, client, patience, waited.append)
+    )
+    return waited
+
+
 @pytest.mark.parametrize("path", ["/connect/token", "/organizations", ".*/api-key", ".*/api-key-information/1"])
-def test_the_limit_is_waited_out(pair: Pair, task: Task, path: str) -> None:
-    fault = {"path": path, "service": "any", "status": 429, "headers": {"Retry-After": "1"}, "times": 1}
+@pytest.mark.parametrize(("headers", "times", "expected"), [
+    ({"Retry-After": "7"}, 1, [7]),
+    ({"Retry-After": "47"}, 2, [47, 47]),
+    ({"Retry-After": "1"}, 1, [1]),
+    ({}, 1, [5]),
+])  # fmt: skip
+def test_the_limit_is_waited_out(
+    pair: Pair, task: Task, waits: list[float], path: str, headers: dict[str, str], times: int, expected: list[float]
+) -> None:
+    fault = {"path": path, "service": "any", "status": 429, "headers": headers, "times": times}
     pair.cloud.control("POST", "faults", fault)
-    assert task(retry_timeout="20s")["billing_sync_token"] == TOKEN
+    assert task(retry_timeout="60s")["billing_sync_token"] == TOKEN
+    assert waits == expected
+
+
+def test_a_limit_may_end_at_a_date(pair: Pair, task: Task, waits: list[float]) -> None:
+    headers = {"Retry-After": formatdate(time.time() + 40, usegmt=True)}
+    pair.cloud.control(
+        "POST", "faults", {"path": "/connect/token", "service": "any", "status": 429, "headers": headers}
+    )
+    assert task(retry_timeout="60s")["billing_sync_token"] == TOKEN
+    (waited,) = waits
+    assert 20 < waited <= 41
+
+
+def test_a_limit_that_lasts_longer_than_the_patience_is_not_waited_for(
+    pair: Pair, task: Task, waits: list[float]
+) -> None:
+    fault = {"path": "/connect/token", "service": "any", "status": 429, "headers": {"Retry-After": "30"}, "times": 1}
     pair.cloud.control("POST", "faults", fault)
     with pytest.raises(ApiError) as error:
-        task(retry_timeout="0s")
-    assert cause(error) == "rate_limit"
+        task(retry_timeout="20s")
+    assert (cause(error), waits) == ("rate_limit", [])
 
 
 def test_a_rotation_whose_answer_is_lost(pair: Pair, task: Task) -> None:

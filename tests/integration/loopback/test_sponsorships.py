@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import organization_info, sponsorships
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.sync_log import Failure, find_failures
 
-from .standin_pair import ADMIN, ADMIN_KEY, ORGANIZATION, OWNER, OWNER_KEY, Pair
+from .standin_pair import ADMIN, ADMIN_KEY, NAME, ORGANIZATION, OWNER, OWNER_KEY, TOKEN, Pair
 
 Task = Callable[..., dict[str, Any]]
+JOB = "jobs/SelfHostedSponsorshipSyncJob"
+SYNC_FAILED = f"Sponsorship sync for organization {NAME} Failed"
 
 
 def at(hours: float) -> str:
@@ -33,10 +36,32 @@ def given(pair: Pair) -> Callable[..., None]:
         content = pair._server_seed()
         defaults = {"user": OWNER, "email": "family@example.org", "friendly_name": "Home", "admin_initiated": True}
         content["organizations"][0]["sponsorships"] = [{**defaults, **one} for one in listed]
-        pair.server.control("POST", "reset", {"seed": content})
-        pair.server.control("DELETE", "requests")
+        content["organizations"][0]["abilities"] = {"useAdminSponsoredFamilies": True}
+        pair.server.plant(content)
 
     return seed
+
+
+@pytest.fixture
+def connected(pair: Pair, given: Callable[..., None]) -> Callable[..., None]:
+    """The same, and a connection with the cloud's token."""
+
+    def seed(*listed: dict[str, Any]) -> None:
+        given(*listed)
+        pair.server.control("POST", "connections", {"organization": ORGANIZATION, "billing_sync_key": TOKEN})
+
+    return seed
+
+
+def run_job(pair: Pair) -> tuple[list[str], list[Failure]]:
+    """Run the daily job: what it logs (without the scope of the request that starts it), and what the console tells."""
+    before = len(pair.server.log.read_text())
+    lines = pair.server.control("POST", JOB)["log"]
+    return lines, find_failures(pair.server.log.read_text()[before:])
+
+
+def asked_of_the_cloud(pair: Pair) -> list[str]:
+    return [item["path"].rpartition("/")[2] for item in pair.cloud.control("GET", "requests")]
 
 
 @pytest.fixture
@@ -83,7 +108,8 @@ def test_what_an_account_sees(pair: Pair, given: Any, task: Task) -> None:
     ([{}], "26h", False, "never synced"),
     ([{"last_sync": at(-25)}], "26h", False, ""),
     ([{"last_sync": at(-27)}], "26h", True, "only in the server's log"),
-    ([{"last_sync": at(-27)}, {"last_sync": at(-2)}, {}], "26h", False, ""),
+    ([{"last_sync": at(-27)}, {"last_sync": at(-2), "user": ADMIN}], "26h", False, ""),
+    ([{"last_sync": at(-27)}, {"last_sync": at(-2)}], "26h", False, "more than one sponsorship"),
     ([{"last_sync": at(-2)}], "1h", True, "only in the server's log"),
     # Another member's own: not visible, but the organization's date tells that there is one.
     ([{"last_sync": at(-27), "user": ADMIN, "admin_initiated": False}], "26h", True, "only in the server's log"),
@@ -102,19 +128,91 @@ def test_overdue_and_what_is_said_of_it(
                      "visible": len(result["sponsorships"])}  # fmt: skip
 
 
-def test_the_date_comes_and_goes_with_the_sponsorships(pair: Pair, given: Any, task: Task) -> None:
-    given({"admin_initiated": False})
-    token = pair.cloud.control("GET", "state")["organization"][0]["api_keys"]["billing_sync"]["key"]
-    pair.server.control("POST", "connections", {"organization": ORGANIZATION, "billing_sync_key": token})
+def test_the_date_comes_and_goes_with_the_sponsorships(pair: Pair, connected: Any, task: Task) -> None:
+    connected({"admin_initiated": False})
     assert (task()["last_sync"], task()["counts"]["waiting"]) == (None, 1)
-    pair.server.control("POST", "jobs/SelfHostedSponsorshipSyncJob")
+    assert run_job(pair) == ([], [])
     synced = task()
     assert synced["last_sync"] and synced["last_sync_age"] < 60 and synced["counts"]["offered"] == 1
+    revoke(pair)
+    assert task()["counts"]["to_be_removed"] == 1
+    assert run_job(pair) == ([], [])
+    assert (task()["last_sync"], task()["sponsorships"]) == (None, [])
+
+
+def test_one_that_a_family_uses_becomes_active_by_a_sync_and_runs_out(pair: Pair, connected: Any, task: Task) -> None:
+    def only() -> tuple[str, Any]:
+        (one,) = task()["sponsorships"]
+        return one["state"], one["valid_until"]
+
+    connected({"admin_initiated": False, "email": "family@example.org"})
+    run_job(pair)
+    end = at(99)
+    pair.cloud.control("POST", "redemption", {"email": "family@example.org", "valid_until": end})
+    assert only() == ("offered", None), "only the cloud knows"
+    run_job(pair)
+    assert only() == ("active", end)
+    revoke(pair)
+    run_job(pair)
+    assert only() == ("to_be_removed", end)
+
+
+@pytest.mark.parametrize("members", [{"plan": "teams"}, {"enabled": False, "expires": at(-94 * 24)}])
+def test_an_offer_that_the_cloud_leaves_out_waits(
+    pair: Pair, connected: Any, task: Task, members: dict[str, Any]
+) -> None:
+    content = pair._cloud_seed()
+    content["organizations"][0].update(members)
+    pair.cloud.plant(content)
+    connected({})
+    assert run_job(pair) == ([], [])
+    result = task()
+    assert (result["last_sync"], result["counts"]["waiting"]) == (None, 1)
+    assert "never synced" in result["note"]
+
+
+def test_two_of_one_member_let_every_sync_fail(pair: Pair, connected: Any, task: Task) -> None:
+    connected({"friendly_name": "One"})
+    run_job(pair)
+    synced = task()["last_sync"]
+    assert synced
+    pair.cloud.control("DELETE", "requests")
+    offer = {"planSponsorshipType": 0, "sponsoredEmail": "two@example.org", "isAdminInitiated": True}
+    with organization_info.connected({**pair_params(pair)}) as account:
+        path = f"/organization/sponsorship/self-hosted/{ORGANIZATION}/families-for-enterprise"
+        for name in ("One", "Two"):  # the first is there already
+            account.call("POST", path, "offer", {**offer, "friendlyName": name})
+    assert task()["counts"]["waiting"] == 1
+    (member,) = {one["sponsoringOrganizationUserId"] for one in pair.server.control("GET", "state")["sponsorship"]}
+    text = f"System.ArgumentException: An item with the same key has already been added. Key: {member}"
+    for _day in range(2):
+        lines, failures = run_job(pair)
+        assert lines[:3] == ["fail: Bit.Api.Jobs.SelfHostedSponsorshipSyncJob[0]", SYNC_FAILED, text]
+        assert [(one.organization, one.message, one.cause) for one in failures] == [
+            (NAME, text, "duplicate_sponsorships")
+        ]
+    assert asked_of_the_cloud(pair) == [], "it fails before anything is sent"
+    found = task()
+    assert (found["last_sync"], len(found["sponsorships"])) == (synced, 2)
+    assert "more than one sponsorship" in found["note"]
+
+
+def test_two_of_one_member_in_the_cloud_let_every_sync_fail(pair: Pair, connected: Any, task: Task) -> None:
+    content = pair._cloud_seed()
+    own = {"user": OWNER, "admin_initiated": True}
+    content["organizations"][0]["sponsorships"] = [{**own, "email": f"{name}@example.org"} for name in ("one", "two")]
+    pair.cloud.plant(content)
+    connected({})
+    lines, failures = run_job(pair)
+    assert SYNC_FAILED in lines
+    assert [one.organization for one in failures] == [NAME]
+    assert "is unsuccessful with status of InternalServerError-Internal Server Error" in failures[0].message
+    assert (task()["last_sync"], task()["counts"]["waiting"]) == (None, 1)
+
+
+def revoke(pair: Pair) -> None:
     with organization_info.connected({**pair_params(pair)}) as account:
         account.call("DELETE", f"/organization/sponsorship/self-hosted/{ORGANIZATION}", "revoke")
-    assert task()["counts"]["to_be_removed"] == 1
-    pair.server.control("POST", "jobs/SelfHostedSponsorshipSyncJob")
-    assert (task()["last_sync"], task()["sponsorships"]) == (None, [])
 
 
 def pair_params(pair: Pair) -> dict[str, Any]:
@@ -147,10 +245,14 @@ def test_failures(pair: Pair, task: Task, params: dict[str, Any]) -> None:
         task(max_age="soon")
 
 
-def test_cloud_communication_off_is_said(pair: Pair, given: Any, task: Task) -> None:
-    given({})
-    pair.server.control("POST", "faults", {"path": ".*/connections/enabled", "status": 200, "body": "false"})
-    assert "Cloud communication is off" in task()["note"]
+def test_cloud_communication_off_is_said_and_no_job_fails(pair: Pair, connected: Any, task: Task) -> None:
+    connected({})
+    pair.server.restart(globalSettings__enableCloudCommunication="false")
+    try:
+        assert run_job(pair) == ([], []), "it is not scheduled"
+        assert "Cloud communication is off" in task()["note"]
+    finally:
+        pair.server.restart()
 
 
 def test_a_server_that_is_down_in_check_mode(params: dict[str, Any]) -> None:

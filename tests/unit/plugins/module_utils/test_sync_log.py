@@ -136,6 +136,8 @@ IDENTITY = "Unable to authenticate with identity server."
          "identity_unreachable", True),
         (["Failed to send to https://a/.", "System.Threading.Tasks.TaskCanceledException: The request was canceled"],
          "api_unreachable", True),
+        (["System.ArgumentException: An item with the same key has already been added. Key: 5f0e"],
+         "duplicate_sponsorships", False),
         (["Something never seen before"], "unknown", False),
     ],
 )  # fmt: skip
