@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Dict
 
+from ansible.errors import AnsibleError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import license_download
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.options import CLOUD_ENVIRONMENT
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
@@ -18,4 +21,18 @@ class ActionModule(ApiActionModule):
     ENVIRONMENT = CLOUD_ENVIRONMENT
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
-        return license_download.perform(params, check_mode)
+        return license_download.perform(params, check_mode, self._decrypt)
+
+    def _decrypt(self, dest: str) -> bytes:
+        try:
+            path = self._loader.get_real_file(str(Path(dest).absolute()))
+            try:
+                return Path(path).read_bytes()
+            finally:
+                self._loader.cleanup_tmp_file(path)
+        except (AnsibleError, OSError) as error:
+            raise ApiError(
+                REQUEST,
+                f"dest is encrypted and cannot be decrypted on the controller: {error}",
+                advice="Give the password of its vault, as for any encrypted file.",
+            ) from error

@@ -45,12 +45,12 @@ options:
   max_age:
     description:
       - With O(state=rotated), how old the token may be, as V(<n>[s|m|h|d|w]). Cannot be combined with
-        O(rotated_before).
+        O(rotated_before), and cannot be empty.
     type: str
   rotated_before:
     description:
       - With O(state=rotated), rotate a token that is from before that time, such as V(2026-11-22T10:00:00Z). It can be
-        run again until it has worked, and rotates once.
+        run again until it has worked, and rotates once. It cannot be empty or in the future.
     type: str
   otp:
     description:
@@ -125,7 +125,7 @@ organization:
 cause:
   description:
     - Why it failed. V(not_owner), V(plan_without_billing_sync), V(wrong_password), V(wrong_otp), V(no_master_password),
-      V(login) (the API key was refused), V(version_header) (something in between removes a header), V(rate_limit), or
+      V(login) (the login was refused), V(version_header) (something in between removes a header), V(rate_limit), or
       V(unknown_outcome) when the answer to a rotation was lost.
   returned: failure, where one of these is the cause
   type: str

@@ -23,7 +23,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The license is downloaded and compared, and nothing written.
+      - The license is downloaded and compared, and nothing written. A file that could not be written fails here, too.
   diff_mode:
     support: full
     details:
@@ -34,13 +34,21 @@ options:
   installation_id:
     description:
       - The installation that the license is for. M(selfhosted.bitwarden.server) and M(selfhosted.bitwarden.server_info)
-        return that of a server.
+        return that of a server. Capitals and braces make no difference.
     type: str
     required: true
   dest:
     description:
-      - File on the controller to keep the license in. Only its owner may read it. Its folder must exist.
+      - File on the controller to keep the license in. Its folder must exist.
+      - A relative path starts in the working directory of C(ansible-playbook). It is not searched for, as
+        O(selfhosted.bitwarden.license#module:src) is.
+      - Only its owner may read it. A file on which others have any rights is written anew, unless it is encrypted.
+      - A file that is encrypted with C(ansible-vault) is decrypted for the comparison, and never replaced by plain
+        text. Where its license differs the task fails; download to another file then, and encrypt that one.
     type: path
+notes:
+  - A license is made for one installation, so each host has a task, and a login, of its own. Where many hosts take more
+    than the ten logins a minute of the cloud's limit, O(retry_timeout) must be long enough for them to take turns.
 seealso:
   - module: selfhosted.bitwarden.license
   - module: selfhosted.bitwarden.server_info
@@ -85,7 +93,7 @@ changes:
       action: changed
   contains:
     key:
-      description: Member of the license, or C(file).
+      description: Member of the license, or C(file), or C(mode) where others may use the file.
       type: str
       returned: always
     action:
@@ -132,7 +140,7 @@ issued:
 cause:
   description:
     - Why it failed. V(installation) (not known in this region, or disabled), V(no_subscription), V(payment),
-      V(not_owner), V(login), V(version_header) or V(rate_limit).
+      V(not_owner), V(login), V(version_header), V(rate_limit), or V(encrypted) (O(dest) is encrypted and differs).
   returned: failure, where one of these is the cause
   type: str
   sample: installation

@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterator, Optional, Set, Tuple, cast
 
 from ..masking import mask_text
 from .dates import parse_date
-from .errors import NETWORK, REQUEST, TLS, Answer, ApiError, answer_error, parse_answer
+from .errors import NETWORK, REQUEST, TLS, Answer, ApiError, Peer, answer_error, parse_answer
 from .options import ApiOptions
 
 try:
@@ -37,6 +37,7 @@ USER_AGENT = "selfhosted.bitwarden/0.1.0 (Ansible)"
 
 _READS = ("GET", "HEAD")
 _LONGEST_CONNECT = 10.0  # seconds; a server that takes longer to accept a connection is down
+_LONGEST_ANSWER = 86_400.0  # much more is no timeout for a socket, which would raise OverflowError
 
 
 class _Adapter(HTTPAdapter):
@@ -119,7 +120,7 @@ class Client:
         errors. ``timeout`` (seconds for the answer) instead of the option's.
         Raises ``ApiError`` when there is no answer.
         """
-        limit = timeout or self.options.timeout
+        limit = min(timeout or self.options.timeout, _LONGEST_ANSWER)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", InsecureRequestWarning)  # validate_certs=false says it already
@@ -137,7 +138,7 @@ class Client:
                 )
                 body = response.content
         except (requests.RequestException, OSError) as error:
-            raise self.masked(_no_answer(error, what, url, method)) from None
+            raise self.masked(_no_answer(error, what, url, method, self.options.peer)) from None
         headers = response.headers
         return parse_answer(
             response.status_code,
@@ -149,7 +150,7 @@ class Client:
 
     def error(self, answer: Answer, what: str, url: str) -> ApiError:
         """The error for an answer that is no success."""
-        return self.masked(answer_error(answer, what, url))
+        return self.masked(answer_error(answer, what, url, self.options.peer))
 
     def masked(self, error: ApiError) -> ApiError:
         """Hide secrets in what an error says; servers and proxies repeat what they were sent."""
@@ -174,7 +175,7 @@ class Client:
                 NETWORK,
                 f"{url} answers, but not as Bitwarden's API does.",
                 status=answer.status,
-                advice="Check url and api_url, and what stands in between (proxy, firewall, login page of a network).",
+                advice=self.options.peer.misled,
             )
         self._clock_offset = moment - started
 
@@ -196,7 +197,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         queue.extend(item for item in nested if isinstance(item, BaseException))
 
 
-def _no_answer(error: Exception, what: str, url: str, method: str) -> ApiError:
+def _no_answer(error: Exception, what: str, url: str, method: str, peer: Peer) -> ApiError:
     """Say why no answer came. Library texts are not shown: they are long, and hold the whole request line."""
     causes = list(_causes(error))
 
@@ -212,11 +213,11 @@ def _no_answer(error: Exception, what: str, url: str, method: str) -> ApiError:
             transient=True,
         )
     if has(ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
-        return _tls_error(causes, start)
+        return _tls_error(causes, start, peer)
     if has(socket.gaierror):
         message, advice = "was not reached: its name is not known.", "Check the name and the DNS of this machine."
     elif has(ConnectionRefusedError):
-        message, advice = "was not reached: the connection was refused.", "Check that the server runs, and the port."
+        message, advice = "was not reached: the connection was refused.", peer.refused
     elif isinstance(error, requests.exceptions.ConnectTimeout) or (
         has(ConnectTimeoutError) and not has(NewConnectionError)
     ):
@@ -225,7 +226,7 @@ def _no_answer(error: Exception, what: str, url: str, method: str) -> ApiError:
         return ApiError(
             NETWORK,
             f"{start} did not answer in time.",
-            advice="The server is overloaded, or timeout is too short.",
+            advice=f"The {peer.name} is overloaded, or timeout is too short.",
             transient=True,
             unknown_outcome=method not in _READS,
         )
@@ -235,7 +236,7 @@ def _no_answer(error: Exception, what: str, url: str, method: str) -> ApiError:
         return ApiError(
             NETWORK,
             f"{start} closed the connection without an answer.",
-            advice="Check the server and what stands in between.",
+            advice=f"The {peer.name} failed, or something in between (proxy, firewall) closed it.",
             transient=True,
             unknown_outcome=method not in _READS,
         )
@@ -256,21 +257,22 @@ def _no_answer(error: Exception, what: str, url: str, method: str) -> ApiError:
 _LOAD = "Check ca_path, client_cert and client_key: files in PEM form, and the key that of the certificate."
 
 
-def _tls_error(causes: Any, start: str) -> ApiError:
+def _tls_error(causes: Any, start: str, peer: Peer) -> ApiError:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = cast(str, getattr(cause, "verify_message", "") or "not valid").rstrip(".")
             return ApiError(
                 TLS,
-                f"{start}: the server's certificate is not trusted: {reason}.",
-                advice="Set ca_path to the certificate of the authority that issued it, and url to a name in it.",
+                f"{start}: the {peer.name}'s certificate is not trusted: {reason}.",
+                advice=peer.untrusted,
             )
     errors = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
     detail = next((str(cause.reason) for cause in errors if cause.reason), "")
     if not detail and any("PEM lib" in str(cause) for cause in errors):
         detail = "PEM"
     if detail in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return ApiError(TLS, f"{start} speaks no TLS on this port.", advice="Check the port and http or https in url.")
+        advice = f"Check the port and http or https in {peer.options}."
+        return ApiError(TLS, f"{start} speaks no TLS on this port.", advice=advice)
     if detail.startswith(("NO_CERTIFICATE", "NO_START_LINE", "PEM", "KEY_VALUES_MISMATCH")) or "X509" in detail:
         return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=_LOAD)
     if "CERTIFICATE_REQUIRED" in detail or "HANDSHAKE_FAILURE" in detail or "BAD_CERTIFICATE" in detail:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any, Dict, List, NamedTuple, Optional
 
 # Which layer failed.
@@ -25,6 +27,40 @@ CLOUD = "cloud"  # the server could not do its business with Bitwarden's cloud
 # Answers of the reverse proxy in front while the service behind it is down or starting.
 _PROXY_STATUSES = (502, 503, 504)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_LONGEST_PAUSE = 86_400  # seconds; whoever asks for more means "not today"
+
+
+class Peer(NamedTuple):
+    """Who is asked, as errors name it, and what is to be done where it fails."""
+
+    name: str
+    options: str  # what holds its address
+    down: str
+    failed: str
+    login_failed: str
+    no_address: str
+    refused: str  # the connection
+    untrusted: str  # the certificate
+    wrong_key: str
+
+    @property
+    def misled(self) -> str:
+        """What to do where something else answers."""
+        return f"Check {self.options}, and what stands in between (proxy, firewall, login page of a network)."
+
+
+SELF_HOSTED = Peer(
+    name="server",
+    options="url (or api_url and identity_url)",
+    down="The service behind the web server is down or still starting.",
+    failed="The reason is in the log of the server's api container.",
+    login_failed="The reason is in the log of the server's identity container. When its mail (SMTP) settings are "
+    "wrong, the first login of a key fails in this way and the next succeeds: run it again.",
+    no_address="The server has no such address: its version is too old, or url is not that of the server.",
+    refused="Check that the server runs, and the port.",
+    untrusted="Set ca_path to the certificate of the authority that issued it, and url to a name in it.",
+    wrong_key="Check client_id and client_secret: wrong, of another server, or rotated in the meantime.",
+)
 
 
 class ApiError(Exception):
@@ -83,11 +119,25 @@ def parse_answer(
 ) -> Answer:
     """Read a body without trusting its content type: a proxy's page may call itself anything."""
     text = body.decode("utf-8-sig", errors="replace")
-    seconds = int(retry_after) if retry_after is not None and retry_after.strip().isdigit() else None
+    seconds = _retry_seconds(retry_after or "")
     try:
         return Answer(status, True, json.loads(text), text, content_type, location, seconds)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Answer(status, False, None, text, content_type, location, seconds)
+
+
+def _retry_seconds(header: str) -> Optional[int]:
+    """What a Retry-After asks for: a number of seconds, or a date (RFC 9110). ``None`` where it is neither."""
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
+        return min(int(header), _LONGEST_PAUSE)
+    try:
+        moment = parsedate_to_datetime(header)
+        if moment.tzinfo is None:  # as it is for the zone "-0000"
+            moment = moment.replace(tzinfo=timezone.utc)
+        seconds = (moment - datetime.now(timezone.utc)).total_seconds()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return max(0, min(int(seconds) + 1, _LONGEST_PAUSE))
 
 
 def _member(body: Dict[Any, Any], *names: str) -> Any:
@@ -108,18 +158,23 @@ def server_words(answer: Answer) -> str:
     body = answer.json
     if isinstance(body, dict):
         model = _member(body, "ErrorModel")
-        if isinstance(model, dict) and _member(model, "Message"):
-            return str(_member(model, "Message"))
-        message = _member(body, "message", "error_description", "error")
+        if isinstance(model, dict) and _words(_member(model, "Message")):
+            return _words(_member(model, "Message"))
+        message = _words(_member(body, "message", "error_description", "error"))
         fields = _member(body, "validationErrors", "errors")
         details: List[str] = []
         if isinstance(fields, dict):
             for name, problems in fields.items():
                 listed = problems if isinstance(problems, list) else [problems]
-                details.extend(f"{name}: {problem}" if name else str(problem) for problem in listed)
-        return " ".join([str(message or "").strip(), "; ".join(details)]).strip()
+                said = [_words(problem) for problem in listed]
+                details.extend(f"{name}: {problem}" if name else problem for problem in said if problem)
+        return f"{message} {'; '.join(details)}".strip()
     title = _TITLE.search(answer.text) if not answer.is_json else None
     return " ".join(title.group(1).split())[:80] if title else ""
+
+
+def _words(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def is_page(answer: Answer) -> bool:
@@ -127,7 +182,7 @@ def is_page(answer: Answer) -> bool:
     return not answer.is_json and bool(answer.text.strip())
 
 
-def answer_error(answer: Answer, what: str, address: str) -> ApiError:
+def answer_error(answer: Answer, what: str, address: str, peer: Peer = SELF_HOSTED) -> ApiError:
     """The error for an answer that is no success. ``what`` names the request ("read the connection")."""
     status, words = answer.status, server_words(answer)
     said = f': "{words}"' if words else ""
@@ -135,14 +190,14 @@ def answer_error(answer: Answer, what: str, address: str) -> ApiError:
     start = f"Could not {what}: {address} answered {status}{page}."
     common: Dict[str, Any] = {"status": status, "text": words, "retry_after": answer.retry_after}
     if 300 <= status < 400:
-        return _redirect_error(answer, what, address)
+        return _redirect_error(answer, what, address, peer)
     if status == 429:
         return ApiError(SERVER, start, advice="Too many requests; try again later.", transient=True, **common)
     if status in _PROXY_STATUSES:
         return ApiError(
             SERVER,
             start,
-            advice="The service behind the web server is down or still starting.",
+            advice=peer.down,
             transient=True,
             unknown_outcome=True,
             **common,
@@ -151,14 +206,13 @@ def answer_error(answer: Answer, what: str, address: str) -> ApiError:
         return ApiError(
             NETWORK,
             start,
-            advice="Bitwarden's API answers in JSON. Check url, api_url and identity_url, and what stands in between "
-            "(proxy, firewall, login page of a network).",
+            advice=f"Bitwarden's API answers in JSON. {peer.misled}",
             **common,
         )
-    return _api_error(answer, start, common)
+    return _api_error(answer, start, common, peer)
 
 
-def _api_error(answer: Answer, start: str, common: Dict[str, Any]) -> ApiError:
+def _api_error(answer: Answer, start: str, common: Dict[str, Any], peer: Peer) -> ApiError:
     """The error for an answer of the Api itself: JSON, or nothing."""
     status, words = answer.status, server_words(answer)
     if status == 401:
@@ -170,14 +224,13 @@ def _api_error(answer: Answer, start: str, common: Dict[str, Any]) -> ApiError:
     if status == 400 and words.startswith(("You do not have permission", "Only the owner")):
         return ApiError(PERMISSION, start, advice="The API key must be that of an owner of the organization.", **common)
     if status in (404, 405) and not words:
-        advice = "The server has no such address: its version is too old, or url is not that of the server."
-        return ApiError(REQUEST, start, advice=advice, **common)
+        return ApiError(REQUEST, start, advice=peer.no_address, **common)
     if status >= 500:
-        return ApiError(SERVER, start, advice="The reason is in the log of the server's api container.", **common)
+        return ApiError(SERVER, start, advice=peer.failed, **common)
     return ApiError(REQUEST, start, **common)
 
 
-def _redirect_error(answer: Answer, what: str, address: str) -> ApiError:
+def _redirect_error(answer: Answer, what: str, address: str, peer: Peer) -> ApiError:
     """Redirects are not followed: a key or token could end up elsewhere."""
     # The query may carry anything; it is of no use here.
     target = answer.location.split("?")[0].split("#")[0] or "an address that it does not name"
@@ -185,6 +238,6 @@ def _redirect_error(answer: Answer, what: str, address: str) -> ApiError:
         NETWORK,
         f"Could not {what}: {address} answered {answer.status} and points to {target}.",
         status=answer.status,
-        advice="Redirects are not followed. Set url (api_url, identity_url) to the address of the server itself; "
-        "where it points to a login page, something in between (proxy, network login) answers instead of the server.",
+        advice=f"Redirects are not followed. Set {peer.options} to the address of the {peer.name} itself; where it "
+        f"points to a login page, something in between (proxy, network login) answers instead of the {peer.name}.",
     )

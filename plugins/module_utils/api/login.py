@@ -19,11 +19,12 @@ DEVICE_NAME = "Ansible selfhosted.bitwarden"
 _EARLY = 60  # seconds before its end that a token is replaced
 
 _ADVICE = {
-    "invalid_client": "Check client_id and client_secret: wrong, of another server, or rotated in the meantime.",
-    "invalid_request": "The server did not take the form of the request; check identity_url.",
+    "invalid_request": "The {name} did not take the form of the request; check {options}.",
+    "invalid_grant": "The key is right, but its account cannot be used. Where the answer does not say what to do, turn "
+    "to Bitwarden's support, or use the key of another owner.",
     "version_header_missing": "Something in between removed the header Bitwarden-Client-Version.",
     "invalid_client_version": "This account's encryption needs a newer version of this collection.",
-    "device_error": "The server wants device data in another form; a newer version of this collection may know it.",
+    "device_error": "The {name} wants device data in another form; a newer version of this collection may know it.",
 }
 
 
@@ -72,7 +73,7 @@ class Account:
         return token
 
     def _refused(self, answer: Answer, url: str) -> ApiError:
-        words, status = server_words(answer), answer.status
+        words, status, peer = server_words(answer), answer.status, self.client.options.peer
         body = answer.json if isinstance(answer.json, dict) else {}
         code = body.get("error")
         if status == 200:
@@ -80,25 +81,24 @@ class Account:
                 NETWORK,
                 f"Could not log in: {url} answers, but not as Bitwarden's Identity does.",
                 status=status,
-                advice="Check url and identity_url, and what stands in between (proxy, login page of a network).",
+                advice=peer.misled,
             )
         if status == 400 and isinstance(code, str):
             said = words if words == code else f"{words} ({code})"
+            advice = peer.wrong_key if code == "invalid_client" else _ADVICE.get(code, "")
             return ApiError(
                 LOGIN,
-                f"The server refused the login: {said}.".replace("..", "."),
+                f"The {peer.name} refused the login: {said}.".replace("..", "."),
                 status=status,
-                advice=_ADVICE.get(code, ""),
+                advice=advice.format(**peer._asdict()),
                 text=words,
             )
         error = self.client.error(answer, "log in", url)
         if status in (401, 403) and not is_page(answer):
             error.layer = LOGIN
+            error.advice = f"Bitwarden's Identity does not refuse a login so. {peer.misled}"
         if status == 500 and not answer.text.strip():
-            error.advice = (
-                "The reason is in the log of the server's identity container. When its mail (SMTP) settings are wrong, "
-                "the first login of a key fails in this way and the next succeeds: run it again."
-            )
+            error.advice = peer.login_failed
         return error
 
     def get(self, path: str, what: str) -> Any:
@@ -109,7 +109,7 @@ class Account:
                 NETWORK,
                 f"Could not {what}: the answer of {self.url(path)} is no JSON.",
                 status=answer.status,
-                advice="Check url and api_url, and what stands in between (proxy, login page of a network).",
+                advice=self.client.options.peer.misled,
             )
         return answer.json
 

@@ -15,7 +15,7 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 from ..duration import DurationError, parse_duration
-from .errors import REQUEST, TLS, ApiError
+from .errors import REQUEST, SELF_HOSTED, TLS, ApiError, Peer
 
 # The argument specification; the action plugins add the fallback to the controller's environment.
 API_OPTIONS: Dict[str, Any] = {
@@ -38,12 +38,13 @@ ENVIRONMENT = {"client_id": "BW_CLIENTID", "client_secret": "BW_CLIENTSECRET"}
 
 _USER_KEY = re.compile(r"user\.[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 _LONGEST = 100  # what Identity takes for either half of a key
+_LONGEST_DURATION = 10_000 * 604_800  # seconds; a date that many weeks back there still is, just
 
 
 class ApiOptions(NamedTuple):
     """The shared options, checked. URLs have no slash at the end; ``timeout`` is in seconds.
 
-    ``verify`` and ``cert`` are as ``requests`` takes them.
+    ``verify`` and ``cert`` are as ``requests`` takes them. ``peer``: what kind of server it is.
     """
 
     api_url: str
@@ -54,17 +55,23 @@ class ApiOptions(NamedTuple):
     verify: Union[bool, str]
     cert: Union[str, Tuple[str, str], None]
     timeout: float
+    peer: Peer = SELF_HOSTED
 
 
 def duration_option(params: Mapping[str, Any], name: str) -> float:
     """An option's duration in seconds; raises ``ApiError`` that names the option."""
     try:
-        return parse_duration(params[name])
+        seconds = parse_duration(params[name])
     except DurationError as error:
         raise ApiError(REQUEST, f"{name}: {error}") from error
+    if seconds > _LONGEST_DURATION:
+        raise ApiError(REQUEST, f"{name} is longer than 10000w.")
+    return seconds
 
 
-def read_options(params: Mapping[str, Any], environment: Optional[Mapping[str, str]] = None) -> ApiOptions:
+def read_options(
+    params: Mapping[str, Any], environment: Optional[Mapping[str, str]] = None, peer: Peer = SELF_HOSTED
+) -> ApiOptions:
     """Check the shared options. Raises ``ApiError`` (layer ``request``, or ``tls`` for certificates).
 
     ``environment``: the variables that stand in for options (``ENVIRONMENT``), for what is said of a missing one.
@@ -89,6 +96,7 @@ def read_options(params: Mapping[str, Any], environment: Optional[Mapping[str, s
         verify=_verify(params),
         cert=_client_certificate(params),
         timeout=timeout,
+        peer=peer,
     )
 
 
@@ -109,7 +117,7 @@ def _url(params: Mapping[str, Any], name: str) -> Optional[str]:
         parts = urlsplit(text)
         bad = parts.scheme not in ("http", "https") or not parts.hostname or bool(parts.query or parts.fragment)
         secret = bool(parts.username or parts.password)
-        bad = bad or (parts.port or 1) < 1 or bool(re.search(r"\s", text))
+        bad = bad or (parts.port or 1) < 1 or " " in text or not text.isprintable()
     except ValueError:
         bad, secret = True, "@" in text
     if secret:  # not repeated in the message: it may hold a password
@@ -129,6 +137,8 @@ def _api_key(params: Mapping[str, Any], environment: Mapping[str, str]) -> Tuple
             raise ApiError(REQUEST, f"{name} is missing.", advice=where.format(name, environment[name]))
         if value != value.strip() or "\n" in value:
             raise ApiError(REQUEST, f"{name} has blanks or line ends around it.", advice="Check how it was copied.")
+        if not is_text(value):
+            raise ApiError(REQUEST, f"{name} is no text in UTF-8.", advice="Check how it was copied.")
         if len(value) > _LONGEST:
             raise ApiError(REQUEST, f"{name} is longer than the {_LONGEST} characters that a server takes.")
     if not _USER_KEY.match(client_id):
@@ -143,6 +153,15 @@ def _api_key(params: Mapping[str, Any], environment: Mapping[str, str]) -> Tuple
         )
     # The prefix counts with its case.
     return "user." + client_id[5:], client_secret
+
+
+def is_text(value: str) -> bool:
+    """Whether ``value`` can be sent: what the environment holds beside UTF-8 Python keeps as lone surrogates."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _existing(params: Mapping[str, Any], name: str) -> Optional[Path]:

@@ -105,7 +105,7 @@ def _organizations(answer: Any) -> List[Organization]:
     """Read the list; an organization with several sponsorships comes more than once."""
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):
-        raise ApiError(NETWORK, "The server's list of organizations is not in the form of Bitwarden's API.")
+        raise ApiError(NETWORK, "The list of the account's organizations is not in the form of Bitwarden's API.")
     found: Dict[str, Organization] = {}
     for item in data:
         if not isinstance(item, dict) or not item.get("id"):

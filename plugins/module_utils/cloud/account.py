@@ -96,11 +96,14 @@ class CloudAccount(Account):
             self._sleep(pause)
 
     def organization(self, wanted: Optional[str]) -> Organization:
-        """The organization in the cloud. Raises ``ApiError``; of cause ``not_owner`` where the account owns it not."""
+        """The organization in the cloud. Raises ``ApiError``; of cause ``not_owner`` where the account owns it not.
+
+        That is seen in the list. A request for it that is refused (it has a status) says nothing about owners.
+        """
         try:
             return find_organization(self, wanted)
         except ApiError as error:
-            if error.layer != PERMISSION or isinstance(error, CloudError):
+            if error.layer != PERMISSION or error.status is not None:
                 raise
             raise CloudError.of(error, NOT_OWNER) from None
 
@@ -157,12 +160,7 @@ def _login_error(error: ApiError) -> ApiError:
         return error
     if "client version" in error.text.lower():
         return CloudError.of(error, VERSION_HEADER)
-    return CloudError.of(
-        error,
-        LOGIN_REFUSED,
-        advice="Check client_id and client_secret: they must be the personal API key of an account in this cloud, not "
-        "that of the self-hosted server or of the other region (option cloud), and not rotated since.",
-    )
+    return CloudError.of(error, LOGIN_REFUSED)
 
 
 @contextmanager

@@ -31,7 +31,8 @@ NONE, CREATED, ROTATED = "none", "created", "rotated"
 
 # The types of an organization's keys: 0 is its public API key, which must never be touched from here.
 _BILLING_SYNC = 1
-_WITHOUT_BILLING_SYNC = ("Free", "Families")
+_WITH_BILLING_SYNC = ("Teams", "Enterprise")
+_TOLERANCE = timedelta(minutes=1)  # of clocks
 
 
 class Key(NamedTuple):
@@ -43,10 +44,10 @@ class Key(NamedTuple):
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """Read, decide, make or rotate. Raises ``ApiError``."""
-    _check(params)
+    _check(params, datetime.now(timezone.utc))
     with cloud_account(params) as account:
         organization = account.organization(params["organization"])
-        if organization.plan in _WITHOUT_BILLING_SYNC:
+        if organization.plan not in (None, *_WITH_BILLING_SYNC):  # one that is not known here is left to the cloud
             raise _no_billing_sync(organization)
         revised = _revision(account, organization)
         action = decide(params, revised, datetime.now(timezone.utc))
@@ -70,13 +71,24 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
         }
 
 
-def _check(params: Mapping[str, Any]) -> None:
+def _check(params: Mapping[str, Any], now: datetime) -> None:
     if params["state"] == "present" and (params["max_age"] or params["rotated_before"]):
         raise ApiError(REQUEST, "max_age and rotated_before need state=rotated.")
     if params["max_age"] and params["rotated_before"]:
         raise ApiError(REQUEST, "max_age and rotated_before cannot be given both.")
-    if params["rotated_before"] and parse_date(params["rotated_before"]) is None:
-        raise ApiError(REQUEST, "rotated_before is no time.", advice="Write it as 2026-11-22T10:00:00Z.")
+    for name in ("max_age", "rotated_before"):
+        if params["state"] == "rotated" and params[name] == "":
+            raise ApiError(REQUEST, f"{name} is empty.", advice="Leave it out (omit) where each run shall rotate.")
+    if params["rotated_before"]:
+        limit = parse_date(params["rotated_before"])
+        if limit is None:
+            raise ApiError(REQUEST, "rotated_before is no time.", advice="Write it as 2026-11-22T10:00:00Z.")
+        if limit > now + _TOLERANCE:
+            raise ApiError(
+                REQUEST,
+                "rotated_before is in the future, by the controller's clock: each run until then would rotate.",
+                advice="Give a moment that has passed: older tokens are rotated, newer ones are kept.",
+            )
     if params["max_age"]:
         duration_option(params, "max_age")
 
@@ -102,7 +114,8 @@ def _revision(account: CloudAccount, organization: Organization) -> Optional[dat
         raise ApiError(
             NETWORK, "The cloud's answer about the organization's keys is not in the form of Bitwarden's API."
         )
-    dates = [parse_date(one.get("revisionDate")) for one in data if one.get("keyType") == _BILLING_SYNC]
+    keys = [one for one in data if isinstance(one, dict)]
+    dates = [parse_date(one.get("revisionDate")) for one in keys if one.get("keyType") == _BILLING_SYNC]
     return max((date for date in dates if date), default=None)
 
 

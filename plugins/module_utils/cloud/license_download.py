@@ -8,11 +8,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import tempfile
+import uuid
 from datetime import timedelta
 from typing import Any, Dict, Mapping, Optional
 
@@ -20,6 +17,8 @@ from ..api.errors import LICENSE, NETWORK, REQUEST, ApiError
 from ..api.organizations import Organization
 from ..difference import Difference
 from ..license_document import SECRET_MEMBERS, LicenseDocument, LicenseError, differences, parse_license_text
+from ..setting_types import meaning, refusal
+from . import private_file
 from .account import CloudAccount, CloudError, cloud_account
 from .options import CLOUD_OPTIONS
 
@@ -32,7 +31,6 @@ OPTIONS: Dict[str, Any] = {
 # A license's token lives a year from its issue: a file that is older than this is worth a new one.
 NEW_ISSUE_AFTER = timedelta(days=30)
 
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 _CAUSES = {
     "Invalid installation id": (
         "installation",
@@ -47,13 +45,11 @@ _CAUSES = {
 }
 
 
-def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+def perform(
+    params: Mapping[str, Any], check_mode: bool, decrypt: private_file.Decrypt = private_file.no_vault
+) -> Dict[str, Any]:
     """Download, compare with the file, write it where it differs. Raises ``ApiError``."""
-    installation = str(params["installation_id"]).strip()
-    if not _GUID.match(installation):
-        raise ApiError(
-            REQUEST, "installation_id is no installation's id.", advice="Modules server and server_info return it."
-        )
+    installation = _installation_id(str(params["installation_id"]))
     with cloud_account(params) as account:
         organization = account.organization(params["organization"])
         text = _download(account, organization, installation)
@@ -66,10 +62,38 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
             # The license holds its key, and the token that is as good as a signature.
             return {**result, "changed": False, "license": text, "_ansible_no_log": True}
         dest = str(params["dest"])
-        found = file_difference(_content(dest), license_)
-        if found and not check_mode:
-            write_private(dest, text)
+        present = private_file.read(dest, decrypt)
+        found = file_difference(present.content if present else None, license_)
+        if present and present.open_to_others:
+            found.compare("mode", f"{present.mode:04o}", "0600")
+        if found:
+            if present and present.encrypted:
+                raise _encrypted(dest, found)
+            private_file.require_writable(dest)
+            if not check_mode:
+                private_file.write(dest, text)
         return {**result, "changed": bool(found), "dest": dest, "changes": found.summary(), "diff": found.diff(dest)}
+
+
+def _installation_id(text: str) -> str:
+    """The id in one form. Servers take it with capitals and in braces, too. Raises ``ApiError``."""
+    if refusal("guid", text) is not None:
+        raise ApiError(
+            REQUEST,
+            "installation_id is no installation's id, which is a GUID that is not all zeros.",
+            advice="Modules server and server_info return it.",
+        )
+    return str(uuid.UUID(meaning("guid", text)))
+
+
+def _encrypted(dest: str, found: Difference) -> CloudError:
+    differs = ", ".join(change.key for change in found.changes)
+    return CloudError.made(
+        "encrypted",
+        REQUEST,
+        f"dest is encrypted, and the cloud's license differs from it ({differs}): it is not replaced by plain text.",
+        f"Download the license to another file, encrypt that (ansible-vault encrypt), and put it in place of {dest}.",
+    )
 
 
 def _download(account: CloudAccount, organization: Organization, installation: str) -> str:
@@ -106,32 +130,3 @@ def file_difference(content: Optional[bytes], license_: LicenseDocument) -> Diff
 
 def _shown(value: Any) -> Optional[str]:
     return None if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
-
-
-def _content(path: str) -> Optional[bytes]:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ApiError(REQUEST, f"dest cannot be read on the controller: {path}: {error.strerror}.") from error
-
-
-def write_private(path: str, text: str) -> None:
-    """Put a file in its place at once, readable by its owner alone. Raises ``ApiError``."""
-    folder, name = os.path.split(os.path.abspath(path))
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)  # 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, os.path.realpath(path))
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        reason = f"{path}: {error.strerror}"
-        raise ApiError(REQUEST, f"dest cannot be written on the controller: {reason}.") from error

@@ -13,6 +13,7 @@ import hashlib
 from typing import Any, Mapping, NamedTuple, Optional
 
 from ..api.errors import LOGIN, REQUEST, ApiError
+from ..api.options import is_text
 
 PBKDF2 = 0
 ARGON2ID = 1
@@ -53,12 +54,12 @@ def read_kdf(members: Mapping[str, Any], *names: str) -> Optional[Kdf]:
 def _check(kdf: Kdf) -> None:
     good = False
     if kdf.type == PBKDF2:
-        good = kdf.iterations in _PBKDF2_ITERATIONS
+        good = _within(kdf.iterations, _PBKDF2_ITERATIONS)
     elif kdf.type == ARGON2ID:
         good = (
-            kdf.iterations in _ARGON2_ITERATIONS
-            and kdf.memory in _ARGON2_MEMORY
-            and kdf.parallelism in _ARGON2_PARALLELISM
+            _within(kdf.iterations, _ARGON2_ITERATIONS)
+            and _within(kdf.memory, _ARGON2_MEMORY)
+            and _within(kdf.parallelism, _ARGON2_PARALLELISM)
         )
     if not good:
         raise ApiError(
@@ -68,12 +69,24 @@ def _check(kdf: Kdf) -> None:
         )
 
 
+def _within(value: object, allowed: range) -> bool:
+    """Whether it is a whole number in the range; 600000.0 is in the range, too, but hashes nothing."""
+    return isinstance(value, int) and value in allowed
+
+
 def master_password_hash(password: str, salt: str, kdf: Kdf) -> str:
     """The hash (base64) of ``password``. ``salt`` is the account's, commonly its e-mail address.
 
-    Source: Bitwarden's clients. Raises ``ApiError`` where Argon2 is needed and its library missing.
+    Source: Bitwarden's clients. Raises ``ApiError`` for a password that is no text in UTF-8, and where Argon2 is needed
+    and its library missing.
     """
-    secret, seasoning = password.encode("utf-8"), salt.strip().lower().encode("utf-8")
+    if not is_text(password):
+        raise ApiError(
+            REQUEST,
+            "master_password is no text in UTF-8.",
+            advice="Check how it was copied, and how BW_CLOUD_PASSWORD in the controller's environment is encoded.",
+        )
+    secret, seasoning = password.encode("utf-8"), salt.strip().lower().encode("utf-8", "replace")
     if kdf.type == ARGON2ID:
         key = _argon2id(secret, hashlib.sha256(seasoning).digest(), kdf)
     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Tuple
 
-from ..api.errors import REQUEST, ApiError
+from ..api.errors import REQUEST, ApiError, Peer
 from ..api.options import API_OPTIONS, ApiOptions, read_options
 
 _SHARED = ("client_id", "client_secret", "organization", "validate_certs", "ca_path", "client_cert", "client_key")
@@ -35,6 +35,24 @@ CLOUDS: Dict[str, Tuple[str, str]] = {
     "eu": ("https://api.bitwarden.eu", "https://identity.bitwarden.eu"),
 }
 _URLS = ("api_url", "identity_url")
+_LATER = (
+    "The cloud, or a proxy in between, fails at the moment: try again later. https://status.bitwarden.com tells of the "
+    "cloud's disturbances."
+)
+
+CLOUD_PEER = Peer(
+    name="cloud",
+    options="option cloud",
+    down=_LATER,
+    failed=_LATER,
+    login_failed=_LATER,
+    no_address="Check option cloud. Where it is right, a newer version of this collection may know the address.",
+    refused="Check option cloud, and the firewalls in between.",
+    untrusted="Something in between may look into connections: set ca_path to the certificate of its authority. Else "
+    "check option cloud.",
+    wrong_key="Check client_id and client_secret: they must be the personal API key of an account in this cloud, not "
+    "that of the self-hosted server or of the other region (option cloud), and not rotated since.",
+)
 
 
 def cloud_urls(cloud: Any) -> Tuple[str, str]:
@@ -60,4 +78,4 @@ def cloud_urls(cloud: Any) -> Tuple[str, str]:
 def read_cloud_options(params: Mapping[str, Any]) -> ApiOptions:
     """Check the shared options. Raises ``ApiError``."""
     api_url, identity_url = cloud_urls(params["cloud"])
-    return read_options({**params, "api_url": api_url, "identity_url": identity_url}, CLOUD_ENVIRONMENT)
+    return read_options({**params, "api_url": api_url, "identity_url": identity_url}, CLOUD_ENVIRONMENT, CLOUD_PEER)

@@ -7,14 +7,26 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.ansible_run import ENVIRONMENTS, Run, playbook
+from tests.integration.ansible_run import ENVIRONMENTS, ROOT, Run, playbook
 
-from .standin_pair import CANARIES, INSTALLATION, LICENSE_KEY, NAME, OWNER, OWNER_KEY, PASSWORD, TOKEN, Pair
+from .standin_pair import (
+    CANARIES,
+    CLOUD_ORGANIZATION,
+    INSTALLATION,
+    LICENSE_KEY,
+    NAME,
+    OWNER,
+    OWNER_KEY,
+    PASSWORD,
+    TOKEN,
+    Pair,
+)
 from .test_action_plugins import inventory
 
 SHARED = {
@@ -90,3 +102,41 @@ def test_the_account_comes_from_the_environment(pair: Pair, tmp_path: Path, core
         "BW_CLOUD_PASSWORD": PASSWORD,
     }
     run(pair, tmp_path, TASKS[:2], core, shared=shared, environment=environment).ok()
+
+
+@pytest.mark.parametrize("core", ENVIRONMENTS)
+def test_an_encrypted_license_stays_encrypted(pair: Pair, tmp_path: Path, core: str) -> None:
+    dest, password, wrong = (tmp_path / name for name in ("license.json", "vault", "wrong"))
+    password.write_text("of the vault\n")
+    wrong.write_text("another\n")
+    tasks = [{"selfhosted.bitwarden.cloud_license": {"installation_id": INSTALLATION, "dest": str(dest)}}]
+    run(pair, tmp_path, tasks, core).ok()
+    vault = ROOT / ".work" / ENVIRONMENTS[core] / "bin" / "ansible-vault"
+    command = [vault, "encrypt", "--vault-password-file", password, dest]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    encrypted = dest.read_bytes()
+    with_password = ("--vault-password-file", str(password))
+    assert run(pair, tmp_path, tasks, core, *with_password).ok().recap("vault")["changed"] == 0
+    pair.cloud.control("POST", "organization", {"organization": CLOUD_ORGANIZATION, "seats": 99})
+    for options, says in (
+        (with_password, "dest is encrypted, and the cloud's license differs from it (Seats)"),
+        (("--check", *with_password), "dest is encrypted, and the cloud's license differs from it (Seats)"),
+        (("--vault-password-file", str(wrong)), "dest is encrypted and cannot be decrypted on the controller"),
+        ((), "dest is encrypted and cannot be decrypted on the controller"),
+    ):
+        failed = run(pair, tmp_path, tasks, core, *options).result("vault", "cloud_license")
+        assert says in failed["msg"] and "Traceback" not in str(failed)
+    assert dest.read_bytes() == encrypted
+
+
+@pytest.mark.parametrize("core", ENVIRONMENTS)
+@pytest.mark.parametrize(("variable", "says"), [
+    ("BW_CLOUD_PASSWORD", "master_password is no text in UTF-8."),
+    ("BW_CLOUD_CLIENTSECRET", "client_secret is no text in UTF-8."),
+])  # fmt: skip
+def test_an_environment_that_is_not_in_utf_8(pair: Pair, tmp_path: Path, core: str, variable: str, says: str) -> None:
+    environment = {"BW_CLOUD_CLIENTSECRET": OWNER_KEY, variable: b"sup\xe4rsecretpw".decode("utf-8", "surrogateescape")}
+    shared = {name: SHARED[name] for name in ("cloud", "organization", "client_id")}
+    done = run(pair, tmp_path, TASKS[:1], core, shared=shared, environment=environment)
+    assert done.result("vault", "billing_sync_token")["msg"].startswith(says)
+    assert "rsecretpw" not in done.output and "Traceback" not in done.output

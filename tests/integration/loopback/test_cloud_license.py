@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -102,14 +104,97 @@ def test_refusals(pair: Pair, task: Task, dest: Path, change: Any, cause: str) -
     ({"installation_id": "nonsense"}, "no installation's id"),
     ({"dest": "/nowhere/license.json"}, "dest cannot be written"),
     ({"dest": "/proc"}, "dest cannot be read"),
+    ({"dest": "/dev/zero"}, "it is no file"),
+    ({"installation_id": "00000000-0000-0000-0000-000000000000"}, "no installation's id"),
+    ({"installation_id": INSTALLATION[:-1]}, "no installation's id"),
+    ({"installation_id": "{" + INSTALLATION}, "no installation's id"),
 ])  # fmt: skip
-def test_wrong_options(task: Task, change: dict[str, str], message: str) -> None:
+@pytest.mark.parametrize("check_mode", [True, False], ids=["check", "real"])
+def test_wrong_options(task: Task, change: dict[str, str], message: str, check_mode: bool) -> None:
     with pytest.raises(ApiError, match=message):
-        task(**change)
+        task(check_mode, **change)
 
 
-def test_a_link_stays_a_link(task: Task, dest: Path) -> None:
-    target = dest.parent / "real.json"
+@pytest.mark.parametrize("form", ["{%s}", "(%s)", " %s "])
+def test_an_installation_id_is_taken_as_servers_take_it(task: Task, form: str) -> None:
+    for text in (INSTALLATION, INSTALLATION.upper()):
+        assert task(installation_id=form % text)["installation_id"] == INSTALLATION
+    assert task(installation_id=INSTALLATION.replace("-", ""))["changed"] is False
+
+
+@pytest.mark.parametrize("check_mode", [True, False], ids=["check", "real"])
+def test_a_folder_that_takes_no_file(task: Task, dest: Path, check_mode: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != str(dest.parent))  # root may write everywhere
+    with pytest.raises(ApiError, match=r"dest cannot be written .*nothing may be written into"):
+        task(check_mode)
+    assert not list(dest.parent.iterdir())
+
+
+@pytest.mark.parametrize(("mode", "changes"), [
+    (0o644, True), (0o640, True), (0o604, True), (0o620, True), (0o600, False), (0o400, False),
+])  # fmt: skip
+def test_others_lose_their_rights(task: Task, dest: Path, mode: int, changes: bool) -> None:
+    task()
+    dest.chmod(mode)
+    expected = [{"key": "mode", "action": "changed"}] if changes else []
+    predicted = task(True)
+    assert predicted["changes"] == expected and stat.S_IMODE(dest.stat().st_mode) == mode
+    assert (f"mode={mode:04o}" in predicted["diff"]["before"]) is changes
+    done = task()
+    assert (done["changed"], done["changes"]) == (changes, expected)
+    assert not stat.S_IMODE(dest.stat().st_mode) & 0o077
+    assert task()["changed"] is False
+
+
+VAULT = b"$ANSIBLE_VAULT;1.1;AES256\n6162\n"
+
+
+@pytest.mark.parametrize("check_mode", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+def test_an_encrypted_file_is_compared_and_never_replaced(
+    pair: Pair, cloud_params: dict[str, Any], dest: Path, check_mode: bool, mode: int
+) -> None:
+    params = {**cloud_params, "installation_id": INSTALLATION, "dest": str(dest)}
+    plain = license_download.perform({**params, "dest": None}, False)["license"].encode()
+    dest.write_bytes(VAULT)
+    dest.chmod(mode)
+    inside = {str(dest): plain}
+    assert license_download.perform(params, check_mode, inside.__getitem__)["changed"] is False
+    pair.cloud.control("POST", "organization", {"organization": CLOUD_ORGANIZATION, "seats": 99})
+    with pytest.raises(ApiError, match=r"dest is encrypted, .*\(Seats\)") as error:
+        license_download.perform(params, check_mode, inside.__getitem__)
+    assert error.value.result()["cause"] == "encrypted"
+    with pytest.raises(ApiError, match="cannot be decrypted"):
+        license_download.perform(params, check_mode)
+    assert dest.read_bytes() == VAULT and stat.S_IMODE(dest.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 200_000, '{"x": ' + "[" * 5000 + "]" * 5000 + "}", '{"licenseKey": "\\ud800"}', "null"]
+)
+def test_an_answer_that_is_no_license(pair: Pair, task: Task, dest: Path, body: str) -> None:
+    fault = {"path": ".*/license", "status": 200, "body": body, "headers": {"Content-Type": "application/json"}}
+    pair.cloud.control("POST", "faults", fault)
+    with pytest.raises(ApiError) as error:
+        task()
+    assert error.value.layer == "network" and not dest.exists()
+
+
+def across(replace: Callable[[Any, Any], None]) -> Callable[[str, str], None]:
+    """As if each folder were a file system of its own."""
+
+    def guarded(source: str, target: str) -> None:
+        if Path(source).parent != Path(target).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        replace(source, target)
+
+    return guarded
+
+
+def test_a_link_stays_a_link(task: Task, dest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = dest.parent / "elsewhere" / "real.json"
+    target.parent.mkdir()
     dest.symlink_to(target)
+    monkeypatch.setattr(os, "replace", across(os.replace))
     task()
     assert dest.is_symlink() and json.loads(target.read_text())["licenseKey"] == LICENSE_KEY
