@@ -7,11 +7,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Union
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_upload
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import no_access
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+
+
+class _NotThere(ApiError):
+    """There is no such file."""
 
 
 class ActionModule(ApiActionModule):
@@ -40,7 +44,13 @@ class ActionModule(ApiActionModule):
                 return license_upload.NotOnHost(no_access(str(error)).reason)
             return license_upload.read_server_info(result)
 
-        content = license_upload.content_of(params, self._read)
+        try:
+            content = license_upload.content_of(params, self._read)
+        except _NotThere as missing:
+            if not check_mode:
+                raise
+            # An earlier task may bring it.
+            return license_upload.not_known(missing.message)
         return license_upload.perform(params, check_mode, content, inspect)
 
     def _read(self, src: str) -> bytes:
@@ -51,5 +61,7 @@ class ActionModule(ApiActionModule):
                 return Path(path).read_bytes()
             finally:
                 self._loader.cleanup_tmp_file(path)
+        except AnsibleFileNotFound as error:
+            raise _NotThere(REQUEST, f"src cannot be read on the controller: {error}") from error
         except (AnsibleError, OSError) as error:
             raise ApiError(REQUEST, f"src cannot be read on the controller: {error}") from error

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
+import re
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
@@ -41,8 +43,17 @@ MEMBERS: Dict[str, str] = {
 }  # fmt: skip
 _BY_LOWER = {name.lower(): name for name in MEMBERS}
 _REQUIRED = ("LicenseKey", "InstallationId", "Id", "Name")
+_IDS = ("InstallationId", "Id")
+# What a token never holds, and the id, by which the server tells whether the token is this license's.
+_NOT_BY_TOKEN = ("Version", "Hash", "Signature", "Token", "Id")
 # These differ between two issues of the same license.
 _OF_THE_ISSUE = ("Issued", "Refresh", "Hash", "Signature", "Token", "Version")
+# What a license of an older cloud lacks, is off; but for these.
+_ON_WHERE_MISSING = ("LimitCollectionCreationDeletion", "AllowAdminAccessToAllCollectionItems")
+# The cloud writes these as HTML, the server's API does not.
+_NAMES = ("Name", "BusinessName")
+_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
+_BLANKS = " \t\r\n"  # of JSON; Python knows more
 
 
 class LicenseError(Exception):
@@ -127,30 +138,25 @@ def parse_license_text(content: Union[str, bytes]) -> LicenseDocument:
     if token and not claims:
         raise LicenseError("token_invalid", "The license's token cannot be read; it was changed or cut off.", _AGAIN)
     members.update(_told_by(claims))
+    members.update({name: str(members[name]).lower() for name in _IDS if members.get(name)})
     return LicenseDocument(members, claims)
 
 
 def _told_by(claims: Mapping[str, Any]) -> Dict[str, Any]:
     """The members as the token has them: a server believes it, not the text around it. It leaves out what is null."""
     found: Dict[str, Any] = {}
-    if not claims:
-        return found
-    for name, kind in MEMBERS.items():
-        if name in ("Version", *SECRET_MEMBERS[1:]):
-            continue
+    for name, kind in MEMBERS.items() if claims else ():
         value = claims.get(name)
-        if isinstance(value, str):
-            read = _READ[kind](value)
-            if read is not None:
-                found[name] = read
-        elif value is None and kind == _NUMBER and name not in ("PlanType", "LicenseType"):
-            found[name] = None
+        read = _READ[kind](value) if isinstance(value, str) else None
+        if name in _NOT_BY_TOKEN or (read is None and name in ("LicenseKey", "Name", "PlanType", "LicenseType")):
+            continue
+        found[name] = False if read is None and kind == _FLAG else read
     return found
 
 
 def _number_of_claim(text: str) -> Optional[int]:
     named = {"user": 0, "organization": 1}.get(text.lower())
-    return named if named is not None else int(text) if text.lstrip("-").isdigit() else None
+    return named if named is not None else int(text) if _INTEGER.match(text) else None
 
 
 def _date_of_claim(text: str) -> Optional[str]:
@@ -178,13 +184,14 @@ def _json(raw: bytes) -> Any:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise LicenseError("encoding", "The license is no UTF-8 text.", _AGAIN) from None
-    if not text.strip():
+    text = text.strip(_BLANKS)
+    if not text:
         raise LicenseError("empty", "The license is empty.", _AGAIN)
     try:
-        data, end = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text.lstrip())
+        data, end = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text)
     except (ValueError, RecursionError):
         raise LicenseError("not_json", "The license is not whole: it is no JSON, or was cut off.", _AGAIN) from None
-    rest = text.lstrip()[end:].strip()
+    rest = text[end:]
     if rest:
         raise LicenseError(
             "trailing",
@@ -247,14 +254,18 @@ def token_expiry(claims: Mapping[str, Any], claim: str = "exp") -> Optional[date
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[Tuple[str, Any, Any]]:
     """The members in which two licenses differ, ``(name, before, after)``, without those that differ with each issue.
 
-    A member that one of them lacks counts as ``false`` or null: licenses of older clouds have fewer.
+    What one of them lacks counts as it does for a server: licenses of older clouds have fewer members.
     """
     found = []
     for name, kind in MEMBERS.items():
         if name in _OF_THE_ISSUE:
             continue
-        empty = False if kind == _FLAG else None
-        old, new = before.get(name, empty), after.get(name, empty)
+        missing = name in _ON_WHERE_MISSING if kind == _FLAG else None
+        old, new = (_plain(name, one.get(name, missing)) for one in (before, after))
         if old != new:
             found.append((name, old, new))
     return found
+
+
+def _plain(name: str, value: Any) -> Any:
+    return html.unescape(value) if name in _NAMES and isinstance(value, str) else value

@@ -122,6 +122,8 @@ def parse_license(content: bytes, organization_id: str, path: str = "") -> Licen
         data = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return License(organization_id, CORRUPT, "It is not UTF-8 text.", path)
+    except RecursionError:
+        return License(organization_id, CORRUPT, "It holds no license.", path)
     except ValueError as error:
         where = "Something follows the license." if str(error).startswith("Extra data") else "It is not whole JSON."
         return License(organization_id, CORRUPT, where, path)

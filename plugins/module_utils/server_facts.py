@@ -17,6 +17,7 @@ from .license_file import LicenseFolder
 from .masking import MASK, holds_credentials, looks_secret
 from .override_file import FILES
 from .regions import CLOUD_REGION, CLOUD_URLS, region_of_url
+from .setting_types import guid_text
 from .stack import Stack
 
 _ONE_QUESTION = 15.0
@@ -42,7 +43,7 @@ def server_facts(
             if show_settings
         },
         "stale_services": stack.stale(),
-        "installation_id": stack.setting("globalSettings__installation__id"),
+        "installation_id": guid_text(stack.setting("globalSettings__installation__id")),
         "region": region_facts(stack.setting),
         "licenses": [one.report() for one in found],
     }

@@ -22,6 +22,7 @@ from .health import Clock, HealthWait, NotWell
 from .hidden_settings import find_hidden
 from .masking import mask_text
 from .override_file import FILES, FilePlan, OverrideFile
+from .setting_types import guid_text
 from .settings import SettingsRequest, is_secret
 from .stack import Stack
 
@@ -275,7 +276,7 @@ class ServerState:
             "stale_services": plan.stack.stale(),
             "services": [report._asdict() for report in stack.report(self._answered)],
             "version": stack.version(),
-            "installation_id": stack.setting("globalSettings__installation__id"),
+            "installation_id": guid_text(stack.setting("globalSettings__installation__id")),
             "rolled_back": self.rolled_back,
             "rc": self.command.rc if self.command else None,
             "stdout": self.mask(self.command.stdout) if self.command else "",

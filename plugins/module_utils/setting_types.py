@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Optional
 from urllib.parse import urlsplit
 
@@ -60,6 +61,12 @@ def meaning(kind: str, text: str) -> str:
     if kind == "boolean" or kind.startswith("enum"):
         return text.strip().lower()
     return text.strip()
+
+
+def guid_text(text: Optional[str]) -> Optional[str]:
+    """A GUID as the server itself writes it, small and with dashes; the text as it is where it is none."""
+    digits = _guid((text or "").strip())
+    return text if digits is None else str(uuid.UUID(digits))
 
 
 def url_refusal(text: str) -> Optional[str]:

@@ -10,8 +10,9 @@ module: license
 short_description: Upload a license to an organization of a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
-  - Uploads the license where the server's own differs from it, is older, missing or broken. An equal one is not
-    uploaded, and neither is one that is older than the server's.
+  - Uploads the license where the server's own differs from it, is older, missing or broken, and where the server has it
+    but does not live by it, for instance because it has disabled the organization meanwhile. An equal one is not
+    uploaded otherwise, and neither is one that is older than the server's.
   - The license is checked before anything is sent. What the server would refuse is named at once. What it would take
     although it does harm is refused here, unless O(force) is set. That is the license of another organization, one of a
     Free or Families plan for an organization of a company, and one whose subscription has expired, for which the server
@@ -39,6 +40,7 @@ options:
     description:
       - A license file on the controller, as the cloud delivers it; found as M(ansible.builtin.copy) finds its sources,
         and decrypted if it is a vault.
+      - In check mode a missing file is no failure on the controller, since an earlier task may bring it.
       - One of O(src) and O(content) is needed.
     type: path
   content:
@@ -109,13 +111,15 @@ reason:
     - Why it was uploaded. V(missing), V(corrupt), V(camelCase), V(missing_or_corrupt), V(unreadable) or V(invalid) for
       the state of the server's license, V(differs), or V(token) where all is equal but the given one is good for a
       month or more longer.
-    - Why it was not. V(equal), or V(older) than the server's. V(unknown) when check mode found a server that does not
-      answer (see O(assume_ready)).
+    - Why it was not. V(equal), or V(older) than the server's. V(unknown) when check mode found no O(src), or a server
+      that does not answer (see O(assume_ready)).
   returned: success
   type: str
   sample: differs
 compared:
-  description: What it was compared with, V(file) for the file on the host, V(api) for what the API shows.
+  description:
+    - What it was compared with, V(file) for the file on the host beside what the API shows, V(api) for what the API
+      shows alone.
   returned: success
   type: str
   sample: file

@@ -71,6 +71,9 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
             found = {"failed": True, "changed": False, **error.result()}
         if not found.get("warnings"):
             found.pop("warnings", None)
+        if found.get("_ansible_no_log"):
+            # Nothing of it is shown; masked, it could not be used.
+            return found
         masked: Dict[str, Any] = mask_values(found, secret_values(self.OPTIONS, params))
         return masked
 

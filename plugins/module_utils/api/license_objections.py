@@ -92,7 +92,7 @@ def _without_token(license_: LicenseDocument, now: datetime) -> Iterator[Objecti
     if issued is not None and issued > now:
         yield Objection("not_issued", f"The license is issued for {format_date(issued)}, which is to come.", _AGAIN)
     if expires is not None and expires < now:
-        yield _expired(expires)
+        yield _expired(expires, "")
     try:
         signature = base64.b64decode(str(members.get("Signature") or ""), validate=True)
     except (ValueError, binascii.Error):
@@ -101,11 +101,13 @@ def _without_token(license_: LicenseDocument, now: datetime) -> Iterator[Objecti
         yield Objection("signature", "The license has neither token nor signature.", _AGAIN)
 
 
-def _expired(expires: datetime) -> Objection:
+_HARM = " The server would take it, and disable the organization at its next check, within twelve hours."
+
+
+def _expired(expires: datetime, harm: str = _HARM) -> Objection:
     return Objection(
         "expired",
-        f"The license's subscription expired at {format_date(expires)}. The server would take it, and disable the "
-        "organization at its next check, within twelve hours.",
+        f"The license's subscription expired at {format_date(expires)}.{harm}",
         "Renew the subscription in the cloud, and download the license again.",
     )
 

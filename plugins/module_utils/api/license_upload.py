@@ -18,10 +18,10 @@ from ..license_document import LicenseDocument, LicenseError, differences, parse
 from .connections import read_connection
 from .dates import format_date, normal_date, parse_date
 from .diagnosis import no_access
-from .errors import LICENSE, REQUEST, SERVER, ApiError
+from .errors import LICENSE, PERMISSION, REQUEST, SERVER, ApiError
 from .license_objections import Known, Objection, dangers, refusals
 from .license_rejections import rejection
-from .licenses import BROKEN, License, read_license
+from .licenses import BROKEN, UNKNOWN, UNREADABLE, License, read_license
 from .login import Account
 from .options import API_OPTIONS
 from .organizations import Organization, find_organization
@@ -38,6 +38,14 @@ OPTIONS: Dict[str, Any] = {
 }
 
 FILE, API = "file", "api"
+# These the API shows too, but as the server's own: its storage, its idea of trials, its owner's setting; or by another
+# name beside.
+_NOT_OF_THE_LICENSE = (
+    "MaxStorageGb", "Id", "Version", "Plan", "Trial", "AllowAdminAccessToAllCollectionItems",
+    "ExpirationWithoutGracePeriod",
+)  # fmt: skip
+# What of a license the server keeps beside the file, and lives by.
+_LIVED_BY = ("PlanType", "Seats")
 _FILE_BROKEN = (license_file.MISSING, license_file.CORRUPT, license_file.CAMEL_CASE)
 # A token is good for a year: one that is good for so much longer is worth an upload even if all else is equal.
 _WORTH_LONGER = timedelta(days=30)
@@ -92,12 +100,19 @@ def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect
             return _Task(account, organization, license_, params["force"]).run(content, inspect, check_mode)
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
-            return {
-                "changed": False, "uploaded": False, "reason": "unknown", "compared": None, "organization": None,
-                "changes": [], "license": {"before": None, "after": license_.facts()},
-                "warnings": [f"Whether the license would be uploaded is not known: {error}"],
-            }  # fmt: skip
+            return not_known(str(error), license_.facts())
+        if error.layer == PERMISSION and not isinstance(error, _Refused):
+            raise _Refused(Objection("not_owner", error.message, error.advice), layer=PERMISSION) from None
         raise
+
+
+def not_known(reason: str, after: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    """The result of a check mode that cannot tell. ``after``: the facts of the license, if there is one already."""
+    return {
+        "changed": False, "uploaded": False, "reason": "unknown", "compared": None, "organization": None,
+        "changes": [], "license": {"before": None, "after": after},
+        "warnings": [f"Whether the license would be uploaded is not known: {reason}"],
+    }  # fmt: skip
 
 
 def _secrets(license_: LicenseDocument) -> List[str]:
@@ -107,8 +122,15 @@ def _secrets(license_: LicenseDocument) -> List[str]:
 class _Refused(ApiError):
     """A license that is not sent, or that the server did not take."""
 
-    def __init__(self, objection: Objection, status: Optional[int] = None, text: str = "", more: str = "") -> None:
-        super().__init__(LICENSE, objection.message + more, status, objection.advice, text=text)
+    def __init__(
+        self,
+        objection: Objection,
+        status: Optional[int] = None,
+        text: str = "",
+        more: str = "",
+        layer: str = LICENSE,
+    ) -> None:
+        super().__init__(layer, objection.message + more, status, objection.advice, text=text)
         self.cause = objection.cause
 
     def result(self) -> Dict[str, Any]:
@@ -116,15 +138,19 @@ class _Refused(ApiError):
 
 
 class _Present(NamedTuple):
-    """The license that the server has. ``members``: those that can be seen; ``broken``: why it is none, else empty."""
+    """The license that the server has. ``members``: those that can be seen; ``broken``: why it is none, else empty.
+
+    ``shown``: what the API shows of it, and by it of what the server lives by.
+    """
 
     compared: str
     broken: str
     members: Mapping[str, Any]
-    issued: Optional[datetime]
-    token_expires: Optional[datetime]
-    known: Known
-    installation_id: Optional[str]
+    shown: Mapping[str, Any]
+    issued: Optional[datetime] = None
+    token_expires: Optional[datetime] = None
+    known: Known = Known()
+    installation_id: Optional[str] = None
 
 
 class _Task:
@@ -139,7 +165,8 @@ class _Task:
 
     def run(self, content: bytes, inspect: Inspect, check_mode: bool) -> Dict[str, Any]:
         now = self.account.client.server_time()
-        present = self._present(inspect(self.organization.id))
+        looked = inspect(self.organization.id)
+        present = self._present(looked)
         for objection in refusals(self.license, present.installation_id, now):
             raise _Refused(objection, more=" It was not sent.")
         for objection in dangers(self.license, self.organization, present.known, now):
@@ -148,7 +175,7 @@ class _Task:
             self.warnings.append(f"{objection.message} It was sent because of force.")
         found, reason, upload = self._decide(present)
         if upload and not check_mode:
-            self._upload(content)
+            self._upload(content, present.compared, inspect)
         return {
             "changed": upload,
             "uploaded": upload and not check_mode,
@@ -165,28 +192,40 @@ class _Task:
         }
 
     def _present(self, looked: Union[OnHost, NotOnHost]) -> _Present:
+        license_ = read_license(self.account, self.organization)
+        shown = self._shown_members(license_)
         if isinstance(looked, OnHost):
-            file = looked.file
-            state = file.get("state")
-            if state == license_file.UNREADABLE and "services" in str(file.get("problem")):
-                raise _Refused(
-                    Objection("unreadable", f"The server may not write its license file: {file.get('path')}.",
-                              "A restart of the server gives the file to its services.")
-                )  # fmt: skip
-            if state in _FILE_BROKEN:
-                return _Present(FILE, str(state), {}, None, None, self._known_by_connection(), looked.installation_id)
-            if state == license_file.OK and file.get("members"):
-                known = Known(file.get("cloud_organization_id"), file.get("license_key_digest"))
-                issued, expires = parse_date(file.get("issued")), parse_date(file.get("token_expires"))
-                return _Present(FILE, "", file["members"], issued, expires, known, looked.installation_id)
-            looked = NotOnHost(str(file.get("problem") or "The file could not be understood."))
+            present = self._by_file(looked, license_, shown)
+            if isinstance(present, _Present):
+                return present
+            looked = present
         self.warnings.append(
             "The license was compared with what the server's API shows, without installation and license key: "
             + looked.reason
         )
-        shown = read_license(self.account, self.organization)
-        broken = shown.state if shown.state in BROKEN else ""
-        return _Present(API, broken, self._shown_members(shown), None, None, self._known_by_connection(), None)
+        broken = license_.state if license_.state in BROKEN else ""
+        return _Present(API, broken, shown, shown, known=self._known_by_connection())
+
+    def _by_file(self, looked: OnHost, license_: License, shown: Mapping[str, Any]) -> Union[_Present, NotOnHost]:
+        """The license by its file. What the server itself says of it wins: it may know another file, or not like it."""
+        file = looked.file
+        state = file.get("state")
+        installation = looked.installation_id
+        if license_.state == UNREADABLE:
+            raise _Refused(
+                Objection("unreadable", f"The server may not read its license file: {file.get('path')}.",
+                          "A restart of the server gives the file to its services.")
+            )  # fmt: skip
+        if state in _FILE_BROKEN and shown and license_.state != UNKNOWN:
+            return NotOnHost(f"the server has a good license, but not in {file.get('path')} ({state}).")
+        if state in _FILE_BROKEN or license_.state in BROKEN:
+            broken = str(state) if state in _FILE_BROKEN else license_.state
+            return _Present(FILE, broken, {}, {}, known=self._known_by_connection(), installation_id=installation)
+        if not file.get("members"):
+            return NotOnHost(str(file.get("problem") or "The file could not be understood."))
+        known = Known(file.get("cloud_organization_id"), file.get("license_key_digest"))
+        issued, expires = parse_date(file.get("issued")), parse_date(file.get("token_expires"))
+        return _Present(FILE, "", file["members"], shown, issued, expires, known, installation)
 
     def _known_by_connection(self) -> Known:
         """Whose license it was, as the connection to the cloud remembers."""
@@ -197,20 +236,22 @@ class _Task:
     def _shown_members(self, shown: License) -> Dict[str, Any]:
         if shown.state in BROKEN:
             return {}
-        path = f"/organizations/{self.organization.id}/subscription"
-        answer = self.account.get(path, "read the license of the organization")
-        lowered = {key.lower(): value for key, value in answer.items()}
+        lowered = {key.lower(): value for key, value in shown.answer.items()}
         members = {
             name: lowered[name.lower()]
             for name in self.license.members
-            # The server has a storage limit of its own, and its own idea of trials.
-            if name.lower() in lowered and name not in ("MaxStorageGb", "Id", "Version", "Plan", "Trial")
+            if name.lower() in lowered and name not in _NOT_OF_THE_LICENSE
         }
         dates = {"Expires": "expiration", "ExpirationWithoutGracePeriod": "expirationwithoutgraceperiod"}
-        plan = answer.get("plan")
+        plan = shown.answer.get("plan")
         return {
             **members,
-            **{name: normal_date(lowered.get(key)) for name, key in dates.items()},
+            # For a license without this date the server reckons one.
+            **{
+                name: normal_date(lowered.get(key))
+                for name, key in dates.items()
+                if name == "Expires" or self.license.members.get(name)
+            },
             "Plan": plan.get("name") if isinstance(plan, dict) else None,
         }
 
@@ -220,13 +261,7 @@ class _Task:
         if present.broken:
             found.compare("license", present.broken, f"issued {self.license.members.get('Issued')}")
             return found, present.broken, True
-        members = self.license.members
-        seen = {name: value for name, value in members.items() if present.compared == FILE or name in present.members}
-        for name, before, after in differences(present.members, {**seen, "LicenseKey": None}):
-            found.compare(name, _text(before), _text(after))
-        key = present.known.key_digest
-        if key is not None:
-            found.compare("LicenseKey", key, self.license.key_digest, secret=True)
+        self._compare(found, present)
         longer, mine = present.token_expires, self.license.token_expires
         if not found and longer is not None and mine is not None and mine - longer > _WORTH_LONGER:
             found.compare("Token", format_date(longer), format_date(mine))
@@ -241,35 +276,69 @@ class _Task:
             return found, "older", False
         return found, "differs", True
 
+    def _compare(self, found: Difference, present: _Present) -> None:
+        """What an upload would change: of the license, and of what the server makes of it."""
+        members, key = self.license.members, present.known.key_digest
+        # Older servers leave out of the file what they do not know; in that of this very license it is no difference.
+        same_issue = present.issued is not None and present.issued == self.license.issued
+        known = present.members if same_issue or present.compared == API else members
+        seen = {name: value for name, value in members.items() if name in known}
+        for name, before, after in differences(present.members, {**seen, "LicenseKey": None}):
+            found.compare(name, _text(before), _text(after))
+        if key is not None:
+            found.compare("LicenseKey", key, self.license.key_digest, secret=True)
+        for name in _LIVED_BY:
+            if not found and name in present.shown and present.shown[name] != members.get(name):
+                found.compare(name, _text(present.shown[name]), _text(members.get(name)))
+        if not found and not self.organization.enabled:
+            found.compare("Enabled", "false", "true")
+
     def _is_older(self, present: _Present) -> bool:
         if present.issued is not None and self.license.issued is not None:
             return self.license.issued < present.issued
         before, after = parse_date(present.members.get("Expires")), self.license.date("Expires")
         return present.compared == API and before is not None and after is not None and after < before
 
-    def _upload(self, content: bytes) -> None:
+    def _upload(self, content: bytes, compared: str, inspect: Inspect) -> None:
         path = f"/organizations/licenses/self-hosted/{self.organization.id}"
         try:
             self.account.call("POST", path, "upload the license", files={"license": ("license.json", content)})
         except ApiError as error:
             if not error.unknown_outcome:
                 raise self._explained(error) from None
-            if self._is_shown():
+            if self._arrived(compared, inspect):
                 return
             error.message += " The license may have been taken all the same; the server does not show it."
             raise
-        if not self._is_shown():
+        if not self._is_shown(_LIVED_BY):
             raise ApiError(
                 SERVER,
                 "The server took the license, but does not show it.",
                 advice="The reason may be in the log of the server's api container.",
             )
 
-    def _is_shown(self) -> bool:
-        """Whether the server shows plan, seats and expiry of the license."""
+    def _arrived(self, compared: str, inspect: Inspect) -> bool:
+        """Whether a license whose upload was not answered is there. What cannot be looked at has not arrived."""
+        try:
+            if compared == API:
+                return self._is_shown()
+            looked = inspect(self.organization.id)
+        except ApiError:
+            return False
+        if not isinstance(looked, OnHost) or not looked.file.get("members"):
+            return False
+        there = looked.file["members"]
+        members = {name: value for name, value in self.license.members.items() if name in there}
+        same_key = looked.file.get("license_key_digest") == self.license.key_digest
+        same_issue = parse_date(looked.file.get("issued")) == self.license.issued
+        return same_key and same_issue and not differences(there, members)
+
+    def _is_shown(self, names: Optional[Tuple[str, ...]] = None) -> bool:
+        """Whether the server shows the license (its expiry, and these members or all)."""
         shown = self._shown_members(read_license(self.account, self.organization))
-        compared = ("PlanType", "Seats", "Expires")
-        return bool(shown) and all(shown.get(name) == self.license.members.get(name) for name in compared)
+        compared = {*(names or shown), "Expires"} & set(shown)
+        members = {name: self.license.members.get(name) for name in compared}
+        return bool(shown) and not differences({name: shown[name] for name in compared}, members)
 
     def _explained(self, error: ApiError) -> ApiError:
         objection = rejection(error)

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Dict, NamedTuple, Optional
+from types import MappingProxyType
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from .dates import format_date, parse_date
 from .errors import LICENSE, SERVER, ApiError
@@ -41,7 +42,7 @@ _RENEW = (
 class License(NamedTuple):
     """``expires`` is with, ``expires_without_grace`` without the days of grace (``None``: the license has none).
 
-    ``message`` says what is wrong in states other than ``ok``.
+    ``message`` says what is wrong in states other than ``ok``. ``answer`` is all that the server shows of it.
     """
 
     state: str
@@ -49,6 +50,7 @@ class License(NamedTuple):
     expires_without_grace: Optional[datetime] = None
     days_left: Optional[int] = None
     message: str = ""
+    answer: Mapping[str, Any] = MappingProxyType({})
 
     def facts(self) -> Dict[str, Any]:
         """The license in the form of the results."""
@@ -76,7 +78,7 @@ def read_license(account: Account, organization: Organization) -> License:
     members = answer if isinstance(answer, dict) else {}
     expires = parse_date(members.get("expiration"))
     without_grace = parse_date(members.get("expirationWithoutGracePeriod"))
-    return judge(expires, without_grace, account.client.server_time())
+    return judge(expires, without_grace, account.client.server_time())._replace(answer=members)
 
 
 def judge(expires: Optional[datetime], without_grace: Optional[datetime], now: datetime) -> License:

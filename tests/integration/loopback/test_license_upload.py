@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -20,7 +21,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.license_file import License, parse_license
 from standin import license_fields, license_signing
 
-from tests.integration.ansible_run import ENVIRONMENTS, playbook
+from tests.integration.ansible_run import ENVIRONMENTS, ROOT, playbook
 
 from .standin_pair import (
     ADMIN,
@@ -188,13 +189,17 @@ PAST, FUTURE = "2025-01-01T00:00:00Z", "2031-01-01T00:00:00Z"
     ({"Version": 17}, {"with_token": False}, "version"),
     ({"Version": 0}, {"with_token": False}, "version"),
     ({"Issued": FUTURE}, {"with_token": False}, "not_issued"),
+    ({"Id": "ac5d6e7f-9081-4c23-9e4f-000000000000", "edit": True}, {}, "token_invalid"),
     ({"Expires": PAST}, {"with_token": False}, "expired"),
 ])  # fmt: skip
 def test_what_the_server_would_refuse_is_not_sent(
     pair: Pair, task: Task, signed: Callable[..., Any], members: dict[str, Any], more: dict[str, Any], cause: str
 ) -> None:
+    edited = members.pop("edit", False) or "Version" in members
     license_ = (
-        signed(**more, **members) if "Version" not in members else {**signed(**more), "version": members["Version"]}
+        {**signed(**more), **{license_fields.camel_name(name): value for name, value in members.items()}}
+        if edited
+        else signed(**more, **members)
     )
     for force in (False, True):
         with pytest.raises(ApiError) as error:
@@ -220,6 +225,92 @@ def test_what_would_do_harm_needs_force(
     result = task(signed(**members), force=True)
     assert result["changed"] is True and uploads(pair) == 1
     assert "because of force" in result["warnings"][-1]
+
+
+def break_token(path: Path) -> None:
+    license_ = json.loads(path.read_text())
+    header, claims, signature = license_["Token"].split(".")
+    path.write_text(json.dumps({**license_, "Token": f"{header}.{claims}.{signature[::-1]}"}))
+
+
+def place_by_hand(path: Path) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), "Seats": 77}))
+
+
+@pytest.mark.parametrize("see_host", [True, False])
+@pytest.mark.parametrize("harm", ["disabled", "token"])
+def test_the_servers_word_counts_beside_the_file(
+    pair: Pair, task: Task, signed: Callable[..., Any], harm: str, see_host: bool
+) -> None:
+    """The file is the very license, yet the organization is disabled, or the server does not accept it."""
+    license_ = signed()
+    task(license_)
+    if harm == "disabled":
+        pair.server.control("POST", "organization", {"organization": ORGANIZATION, "enabled": False})
+    else:
+        break_token(pair.server.license_file)
+    for check_mode in (True, False):
+        result = task(license_, check_mode=check_mode, see_host=see_host)
+        assert (result["changed"], result["reason"]) == (True, "differs" if harm == "disabled" else "invalid")
+    assert keys(result) == {"Enabled" if harm == "disabled" else "license"}
+    assert task(license_, see_host=see_host)["changed"] is False
+
+
+def test_a_newer_license_that_was_only_put_into_the_folder(pair: Pair, task: Task, signed: Callable[..., Any]) -> None:
+    task(signed())
+    placed = signed(Seats=77)
+    pascal = license_fields.read(json.dumps(placed).encode(), ignore_case=True)
+    assert pascal is not None
+    pair.server.license_file.write_bytes(license_fields.write(pascal))
+    result = task(placed)
+    assert (result["changed"], result["changes"]) == (True, [{"key": "Seats", "action": "changed"}])
+    assert task(placed)["changed"] is False
+
+
+def test_a_file_that_is_looked_for_in_the_wrong_place(
+    pair: Pair, task: Task, signed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    license_ = signed()
+    task(license_)
+    missing = OnHost(INSTALLATION, License(ORGANIZATION, "missing", "There is none.", "/elsewhere.json").report())
+    monkeypatch.setitem(globals(), "on_disk", lambda _pair: missing)
+    result = task(license_)
+    assert (result["changed"], result["compared"]) == (False, "api")
+    assert "/elsewhere.json (missing)" in result["warnings"][0]
+
+
+@pytest.mark.parametrize("members", [
+    {"Name": "M&#252;ller &amp; S&#246;hne", "BusinessName": "O&#39;Neill"},
+    {"AllowAdminAccessToAllCollectionItems": False},
+    {"ExpirationWithoutGracePeriod": None},
+], ids=["names", "owners setting", "reckoned date"])  # fmt: skip
+@pytest.mark.parametrize("with_token", [True, False])
+@pytest.mark.parametrize("see_host", [True, False])
+def test_what_the_server_makes_of_a_license_is_no_difference(
+    pair: Pair, task: Task, signed: Callable[..., Any], members: Any, with_token: bool, see_host: bool
+) -> None:
+    license_ = signed(with_token=with_token, **members)
+    task(license_, force=True)
+    own = {"name": "M\u00fcller & S\u00f6hne", "businessName": "O'Neill"} if "Name" in members else {}
+    shown = {**own, "allowAdminAccessToAllCollectionItems": True}
+    pair.server.control("POST", "organization", {"organization": ORGANIZATION, **shown})
+    result = task(license_, see_host=see_host, organization=ORGANIZATION)
+    assert (result["changed"], result["reason"]) == (False, "equal"), result["diff"]
+
+
+def test_an_older_server_that_does_not_keep_all_of_a_license(
+    pair: Pair, task: Task, signed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One before 2025 writes no token, and no member that it does not know."""
+    license_ = signed(UsePam=True)
+    task(license_)
+    written = json.loads(pair.server.license_file.read_text())
+    kept = {name: value for name, value in written.items() if name not in ("Token", "UsePam", "UseInviteLinks")}
+    host = OnHost(INSTALLATION, parse_license(json.dumps(kept).encode(), ORGANIZATION).report())
+    monkeypatch.setitem(globals(), "on_disk", lambda _pair: host)
+    assert task(license_)["changed"] is False
+    other = task(signed(days=0.01, UsePam=True, Seats=12), check_mode=True, force=True)
+    assert keys(other) == {"Seats", "UsePam"}, "of another issue all is compared"
 
 
 def test_whose_it_is_is_known_by_the_connection_where_the_file_is_gone(
@@ -286,11 +377,21 @@ def test_in_use_by_another_organization(pair: Pair, task: Task, signed: Callable
     assert error.value.result()["cause"] == "in_use"
 
 
+@pytest.mark.parametrize("members", [{"Seats": 40}, {"UseScim": False}], ids=["seats", "a feature alone"])
+@pytest.mark.parametrize("see_host", [True, False])
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_lost_answer_is_looked_after(
-    pair: Pair, task: Task, signed: Callable[..., Any], taken: bool, monkeypatch: pytest.MonkeyPatch
+    pair: Pair,
+    task: Task,
+    signed: Callable[..., Any],
+    taken: bool,
+    see_host: bool,
+    members: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    license_ = signed(Seats=40)
+    task(signed())
+    pair.server.control("DELETE", "requests")
+    license_ = signed(**members)
     if taken:
         send = license_upload.Account.call
 
@@ -301,17 +402,35 @@ def test_a_lost_answer_is_looked_after(
             return answer
 
         monkeypatch.setattr(license_upload.Account, "call", lose)
-        assert task(license_)["changed"] is True
+        assert task(license_, see_host=see_host)["changed"] is True
     else:
         pair.server.control("POST", "faults", {"method": "POST", "path": ".*/self-hosted/.*", "close": True})
         with pytest.raises(ApiError, match="does not show it"):
-            task(license_)
+            task(license_, see_host=see_host)
     assert uploads(pair) == 1, "never sent twice"
 
 
+def test_a_lost_answer_of_a_server_that_is_down_then(pair: Pair, task: Task, signed: Callable[..., Any]) -> None:
+    license_ = signed(Seats=40)
+    pair.server.control("POST", "faults", {"method": "POST", "path": ".*/self-hosted/.*", "close": True})
+    down = {"method": "GET", "path": ".*/subscription", "times": -1, "status": 502, "body": "<html>nginx</html>"}
+    send = license_upload.Account.call
+
+    def fall(self: Any, method: str, *arguments: Any, **named: Any) -> Any:
+        if method == "POST":
+            pair.server.control("POST", "faults", down)
+        return send(self, method, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ApiError, match="may have been taken") as error:
+        patch.setattr(license_upload.Account, "call", fall)
+        task(license_, see_host=False)
+    assert "upload the license" in error.value.message
+
+
 def test_not_the_owner(pair: Pair, task: Task, fresh_license: dict[str, Any]) -> None:
-    with pytest.raises(ApiError, match="owner"):
+    with pytest.raises(ApiError, match="owner") as error:
         task(fresh_license, client_id=f"user.{ADMIN}", client_secret=ADMIN_KEY)
+    assert (error.value.result()["cause"], error.value.layer) == ("not_owner", "permission")
     assert pair.writes() == []
 
 
@@ -335,7 +454,7 @@ def test_a_server_that_is_down_in_check_mode(task: Task, fresh_license: dict[str
 @pytest.mark.parametrize("core", ENVIRONMENTS)
 @pytest.mark.parametrize("place", ["controller", "host"])
 def test_as_ansible_runs_it(pair: Pair, tmp_path: Path, fresh_license: dict[str, Any], core: str, place: str) -> None:
-    """From a file beside the playbook's, and as a text; without a deployment at hand the API is compared."""
+    """From a file, and as a text; without a deployment at hand the API is compared."""
     source = tmp_path / "license.json"
     source.write_text(json.dumps(fresh_license))
     shared = {"url": "{{ url }}", "client_id": f"user.{OWNER}", "client_secret": "{{ secret }}", "run_on": place}
@@ -358,3 +477,28 @@ def test_as_ansible_runs_it(pair: Pair, tmp_path: Path, fresh_license: dict[str,
     secrets = [*CANARIES, LICENSE_KEY, str(fresh_license["token"]), str(fresh_license["signature"])]
     texts = done.output + predicted.output + json.dumps(done.tasks)
     assert not [secret for secret in secrets if secret in texts]
+
+
+def test_src_is_found_as_copy_finds_its_own(pair: Pair, tmp_path: Path, fresh_license: dict[str, Any]) -> None:
+    """In files/ beside the playbook, and decrypted; what an earlier task will bring is not missed in check mode."""
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    (tmp_path / "files" / "licenses").mkdir(parents=True)
+    source = tmp_path / "files" / "licenses" / "vault.json"
+    source.write_text(json.dumps(fresh_license))
+    vault = ROOT / ".work" / ENVIRONMENTS["newest"] / "bin" / "ansible-vault"
+    subprocess.run([vault, "encrypt", "--vault-password-file", password, source], check=True, capture_output=True)
+    options = {"url": "{{ url }}", "client_id": f"user.{OWNER}", "client_secret": "{{ secret }}", "inspect": False}
+    tasks = [
+        {"selfhosted.bitwarden.license": {**options, "src": name}, "ignore_errors": True}
+        for name in ("licenses/vault.json", "licenses/to-come.json")
+    ]
+    play = tmp_path / "play.yml"
+    play.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    values = {"url": pair.server.url, "secret": OWNER_KEY}
+    hosts, with_password = inventory(tmp_path), ("--vault-password-file", str(password))
+    predicted = playbook(str(play), "--check", *with_password, inventory=hosts, **values)
+    done = playbook(str(play), *with_password, inventory=hosts, **values)
+    assert [one.result.get("reason") for one in predicted.of("vault", "license")] == ["differs", "unknown"]
+    assert [one.status for one in done.of("vault", "license")] == ["ok", "failed"]
+    assert "to-come.json" in predicted.output and uploads(pair) == 1

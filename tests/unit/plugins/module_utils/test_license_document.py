@@ -77,6 +77,11 @@ def test_the_token_is_believed_and_not_the_text_around_it():
     )
     assert license_.members["Expires"] == "2027-12-28T00:00:00Z"
     assert parse_license_text(changed(Seats=99, Token=None)).members["Seats"] == 99
+    # What has no claim a server sets back, too.
+    edited = parse_license_text(changed(UsePam=True, BusinessName="Edited", Refresh="2099-01-01T00:00:00Z")).members
+    assert (edited["UsePam"], edited["BusinessName"], edited["Refresh"]) == (False, None, None)
+    # By the id the server tells whether the token belongs to the license, so an edited one is left to be found.
+    assert parse_license_text(changed(Id="ac5d6e7f-0000-4c23-9e4f-b2e500f1d003")).members["Id"] != ID
 
 
 @pytest.mark.parametrize(("members", "names"), [
@@ -89,6 +94,11 @@ def test_the_token_is_believed_and_not_the_text_around_it():
     ({"Seats": None, "UseSso": False}, ["Seats", "UseSso"]),
     ({"LicenseKey": "Another"}, ["LicenseKey"]),
     ({"UsePam": True}, ["UsePam"]),
+    # A license from before there were these allows it.
+    ({"LimitCollectionCreationDeletion": True, "AllowAdminAccessToAllCollectionItems": True}, []),
+    ({"LimitCollectionCreationDeletion": False}, ["LimitCollectionCreationDeletion"]),
+    ({"InstallationId": "B4D6F8A0-1C2E-4F30-8A5B-6C7D8E9F0A1B", "Id": ID.upper()}, []),
+    ({"Name": "Example&#32;Enterprise"}, []),
 ])  # fmt: skip
 def test_differences(members, names):
     before = parse_license_text(changed(Token=None))
@@ -110,7 +120,8 @@ def broken_texts() -> Broken:
     raw = TEXT.encode()
     for length in range(0, len(raw), max(1, len(raw) // 60)):
         yield f"cut off at {length}", raw[:length], "empty" if not length else "not_json"
-    for tail in (b"x", b"}", b"]", b"\0", b'{"a": 1}', b"// comment", b", ", raw, "\u00a0x".encode()):
+    for tail in (b"x", b"}", b"]", b"\0", b'{"a": 1}', b"// comment", b", ", raw, "\u00a0x".encode(),
+                 "\u00a0".encode(), b"\x0c"):  # fmt: skip
         yield f"followed by {tail[:10]!r}", raw + tail, "trailing"
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
         yield encoding, TEXT.encode(encoding), "" if encoding.startswith("utf-16-") else "encoding"
@@ -193,7 +204,8 @@ def test_no_member_makes_it_stumble(name, value):
 
 @pytest.mark.parametrize("claims", [
     {}, {"Seats": 5}, {"Seats": "many"}, {"Expires": "soon"}, {"Enabled": "maybe"}, {"exp": "soon"}, {"exp": 2**80},
-    {"exp": True}, {"PlanType": None}, {"Id": {}}, {"LicenseType": "Robot"},
+    {"exp": True}, {"PlanType": None}, {"Id": {}}, {"LicenseType": "Robot"}, {"Seats": "--5"}, {"Seats": "\u00b2"},
+    {"Seats": "5" * 5000}, {"Seats": "\u0665"},
 ])  # fmt: skip
 def test_odd_claims_are_left_aside(claims):
     license_ = parse_license_text(changed(Token=token({"iss": "bitwarden", **claims})))

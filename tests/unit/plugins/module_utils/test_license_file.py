@@ -16,7 +16,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file impo
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils.license_file import LicenseFolder, parse_license
 
 ORGANIZATION = "7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003"
-CLAIMS = base64.urlsafe_b64encode(json.dumps({"exp": 1826928379}).encode()).decode().rstrip("=")
+TOLD = {"exp": 1826928379, "Plan": "Enterprise (Annually)"}
+CLAIMS = base64.urlsafe_b64encode(json.dumps(TOLD).encode()).decode().rstrip("=")
 LICENSE = {
     "LicenseKey": "CanaryLicenseKey",
     "InstallationId": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b",
@@ -44,6 +45,7 @@ CAMEL = json.dumps({name[0].lower() + name[1:]: value for name, value in LICENSE
         pytest.param(b"[]", "corrupt", id="no object"),
         pytest.param(b"{}", "corrupt", id="no license"),
         pytest.param(b"\xff\xfe{\0}\0", "corrupt", id="UTF-16"),
+        pytest.param(b"[" * 100_000, "corrupt", id="nested"),
         pytest.param(CAMEL, "camelCase", id="a copy of the cloud's download"),
     ],
 )
