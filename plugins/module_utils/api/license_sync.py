@@ -158,27 +158,34 @@ class _Sync:
         self.times = times
         self.wait_turn = wait_turn
         self.attempts = 0
+        self._deadline = 0.0
 
     def run(self, retry_timeout: float) -> Connection:
-        deadline = self.times.monotonic() + retry_timeout
+        self._deadline = self.times.monotonic() + retry_timeout
         wait = _FIRST_WAIT
         while True:
-            failure = self._attempt(deadline)
+            self._wait_turn()
+            failure = self._attempt()
             if isinstance(failure, Connection):
                 return failure
-            rest = deadline - self.times.monotonic()
+            rest = self._deadline - self.times.monotonic()
             if not failure.passes or rest <= 0:
                 raise self._final(failure, retry_timeout)
             # Spread, so that the hosts of a fleet that met the same limit do not meet it again together.
             self.times.sleep(min(rest, self.times.spread(wait / 2, wait)))
             wait = min(wait * 2, _LONGEST_WAIT)
-            moved = self._moved()
+            moved = self._moved_if_up()
             if moved is not None:  # somebody else's sync, or one of ours that was thought lost
                 return moved
 
-    def _attempt(self, deadline: float) -> Any:
-        """One request: the connection after a sync that worked, or the ``SyncFailure``."""
+    def _wait_turn(self) -> None:
+        """Wait for a turn. That is not time in which anything failed, so it counts for nothing."""
+        began = self.times.monotonic()
         self.wait_turn()
+        self._deadline += self.times.monotonic() - began
+
+    def _attempt(self) -> Any:
+        """One request: the connection after a sync that worked, or the ``SyncFailure``."""
         self.attempts += 1
         started = self.times.monotonic()
         path = f"/organizations/licenses/self-hosted/{self.organization.id}/sync"
@@ -187,7 +194,7 @@ class _Sync:
             self.account.call("POST", path, "sync the license", timeout=timeout)
         except ApiError as error:
             if error.unknown_outcome:
-                moved = self._await_move(started, deadline)
+                moved = self._await_move(started)
                 if moved is not None:
                     return moved
             return explain(error, self.organization, self._diagnosis(started))
@@ -223,16 +230,20 @@ class _Sync:
             return None
         return connection
 
-    def _await_move(self, started: float, deadline: float) -> Optional[Connection]:
+    def _moved_if_up(self) -> Optional[Connection]:
+        """The same, where a server that does not answer at the moment has not moved it."""
+        try:
+            return self._moved()
+        except ApiError as error:
+            if not server_is_down(error):
+                raise
+            return None
+
+    def _await_move(self, started: float) -> Optional[Connection]:
         """Look whether a sync whose answer was lost arrives at its end. It is not asked for again meanwhile."""
-        end = min(deadline, started + _PATIENCE)
+        end = min(self._deadline, started + _PATIENCE)
         while True:
-            try:
-                moved = self._moved()
-            except ApiError as error:
-                if not server_is_down(error):
-                    raise
-                moved = None
+            moved = self._moved_if_up()
             if moved is not None or self.times.monotonic() >= end:
                 return moved
             self.times.sleep(_LOOK)

@@ -61,7 +61,9 @@ def token(params: dict[str, Any]) -> Callable[..., None]:
 
 @pytest.fixture
 def task(params: dict[str, Any], clock: Clock) -> Task:
-    def run(check_mode: bool = False, log: Any = None, **changed: Any) -> dict[str, Any]:
+    def run(
+        check_mode: bool = False, log: Any = None, wait_turn: Callable[[], object] = lambda: None, **changed: Any
+    ) -> dict[str, Any]:
         given = {
             **params,
             "max_age": "7d",
@@ -72,7 +74,7 @@ def task(params: dict[str, Any], clock: Clock) -> Task:
             **changed,
         }
         try:
-            result = license_sync.perform(given, check_mode, log, clock.times())
+            result = license_sync.perform(given, check_mode, log, clock.times(), wait_turn)
         except ApiError as error:
             assert not [canary for canary in CANARIES if canary in repr(error.result())]
             raise
@@ -243,6 +245,38 @@ def test_waiting_has_an_end(pair: Pair, task: Task, token: Callable[..., None], 
     assert f"It was tried {error['attempts']} times within 300 seconds." in error["msg"]
     assert sum(clock.slept) == pytest.approx(300)
     assert max(clock.slept) <= 60
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["refused", "answer lost"])
+def test_waiting_for_a_turn_is_not_time_in_which_something_failed(
+    pair: Pair, task: Task, token: Callable[..., None], clock: Clock, lost: bool
+) -> None:
+    """Whoever is far back in the queue has as much patience as the first."""
+    token()
+    if lost:
+        fault(pair.server, SYNC, close=True)
+    else:
+        fault(pair.cloud, "/connect/token", status=429)
+    result = task(log=diagnosis("rate_limit", True), retry_timeout="300s", wait_turn=lambda: clock.sleep(400))
+    assert (result["changed"], result["attempts"]) == (True, 2)
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(
+    pair: Pair, task: Task, token: Callable[..., None], clock: Clock
+) -> None:
+    """Not the sync alone: the look at its date between two attempts may fail, too."""
+    token()
+    fault(pair.cloud, "/connect/token", status=429)
+    sleep = clock.sleep
+
+    def away(seconds: float) -> None:
+        sleep(seconds)
+        # A read is tried three times.
+        fault(pair.server, ".*/organizations/connections/.*", times=3, status=502)
+
+    clock.sleep = away  # type: ignore[method-assign]
+    result = task(log=diagnosis("rate_limit", True), retry_timeout="300s")
+    assert (result["changed"], result["attempts"]) == (True, 2)
 
 
 def test_the_log_is_read_again_when_it_lags(pair: Pair, task: Task, token: Callable[..., None]) -> None:
