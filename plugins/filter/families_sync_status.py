@@ -28,6 +28,10 @@ options:
     description: What went wrong on the host. Empty where nothing did.
     type: str
     default: ""
+  predicted:
+    description: Whether the results are those of check mode, so that C(info) is from before the changes of C(server).
+    type: bool
+    default: false
 seealso:
   - plugin: selfhosted.bitwarden.fleet_table
     plugin_type: filter
@@ -81,7 +85,9 @@ from ansible.errors import AnsibleFilterError
 STEPS = ("preflight", "server", "info", "log", "fetch", "upload", "billing", "license")
 
 
-def families_sync_status(results: Mapping[str, Mapping[str, Any]], problem: str = "") -> dict[str, Any]:
+def families_sync_status(
+    results: Mapping[str, Mapping[str, Any]], problem: str = "", predicted: bool = False
+) -> dict[str, Any]:
     """Return ``bitwarden_status`` of the steps' results."""
     if not isinstance(results, Mapping) or set(results) - set(STEPS):
         raise AnsibleFilterError(f"families_sync_status needs a dictionary of results with the keys {', '.join(STEPS)}")
@@ -89,12 +95,12 @@ def families_sync_status(results: Mapping[str, Mapping[str, Any]], problem: str 
     connection = _part(billing, "connection").get("after") or _part(info, "connection")
     status: dict[str, Any] = {
         "version": info.get("version") or server.get("version"),
-        "cloud_communication": _cloud_communication(server, info),
+        "cloud_communication": _cloud_communication(server, info, predicted),
         "token": connection.get("billing_sync_token_set", False if info.get("reachable") else None),
         "sponsorships": _sponsorships(info),
         "changed": any(bool(result.get("changed")) for result in (server, fetch, upload, billing, license_)),
         "restarted": bool(server.get("restarted")),
-        "warnings": [*(preflight.get("problems") or []), *_overdue(info, log)],
+        "warnings": [*(preflight.get("problems") or []), *_not_synced(info, log)],
         "problem": problem,
     }
     if info.get("reachable"):
@@ -114,13 +120,16 @@ def families_sync_status(results: Mapping[str, Mapping[str, Any]], problem: str 
     return status
 
 
-def _cloud_communication(server: Mapping[str, Any], info: Mapping[str, Any]) -> bool | None:
-    """What the running server says, unless the server step (in check mode) has only said that it would switch it on."""
-    for change in server.get("changes") or []:
-        if str(change.get("key", "")).lower().endswith("enablecloudcommunication"):
-            return bool(change.get("action") != "removed")
+def _cloud_communication(server: Mapping[str, Any], info: Mapping[str, Any], predicted: bool) -> bool | None:
+    """What the running server says; in check mode the opposite where the server step would change it."""
     value = info.get("cloud_communication")
-    return None if value is None else bool(value)
+    touched = [
+        change for change in server.get("changes") or []
+        if str(change.get("key", "")).lower().endswith("enablecloudcommunication")
+    ]  # fmt: skip
+    if not touched or (value is not None and not predicted):
+        return None if value is None else bool(value)
+    return touched[-1].get("action") != "removed" if value is None else not value
 
 
 def _sponsorships(info: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -128,13 +137,14 @@ def _sponsorships(info: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: found.get(name) for name in ("visible", "last_sync", "overdue")} if found else None
 
 
-def _overdue(info: Mapping[str, Any], log: Mapping[str, Any]) -> list[str]:
-    """What to say of an overdue sync of the sponsorships: the newest cause in the server's log, where it was read."""
+def _not_synced(info: Mapping[str, Any], log: Mapping[str, Any]) -> list[str]:
+    """What to say of sponsorships that are not synced: the newest cause in the server's log, where it was read."""
     found = _part(info, "sponsorships")
-    if not found.get("overdue"):
-        return []
-    text = "The sponsorships' daily sync is overdue."
+    overdue, waiting = found.get("overdue"), found.get("visible") and not found.get("last_sync")
     causes = [failure for failure in log.get("failures") or [] if failure.get("kind") == "sponsorship"]
+    if not overdue and not (waiting and causes):
+        return []
+    text = "The sponsorships' daily sync is overdue." if overdue else "The sponsorships were never synced."
     if causes:
         return [f"{text} It failed: {causes[-1].get('message')} {causes[-1].get('advice') or ''}".rstrip()]
     return [f"{text} {found.get('note') or ''}".rstrip()]

@@ -102,7 +102,8 @@ def _row(name: str, status: Mapping[str, Any] | None) -> Sequence[str]:
 def _sponsorships(found: Mapping[str, Any] | None) -> str:
     if not found:
         return UNKNOWN
-    if not found.get("visible"):
+    # Other members' own sponsorships are not visible, but they have a date.
+    if not found.get("visible") and not found.get("last_sync"):
         return "none"
     return _time(found, "last_sync", "never") + (" (overdue)" if found.get("overdue") else "")
 

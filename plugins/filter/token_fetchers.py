@@ -13,17 +13,21 @@ author:
 description:
   - Hosts of one cloud organization share its billing sync token. It is fetched once in a run, for one of them.
   - The role P(selfhosted.bitwarden.families_sync#role) uses it, on the variables that its steps register.
-  - The host that has fetched already, in an earlier batch, stays the one, also where it failed. Otherwise it is the
+  - The host that was chosen already, in an earlier batch, stays the one, also where it failed. Otherwise it is the
     first that has come so far in the role that it wants the token, and on which no step has failed.
 options:
   _input:
     description:
       - The variables of the hosts, in order.
       - C(families_sync_source) names whose token a host wants; empty where it needs none. C(families_sync_server) and
-        C(families_sync_info) are the results of the steps before, C(families_sync_token) of the fetch.
+        C(families_sync_info) are the results of the steps before.
     type: list
     elements: dict
     required: true
+  chosen:
+    description: What this filter returned for earlier batches.
+    type: dict
+    default: {}
 seealso:
   - module: selfhosted.bitwarden.billing_sync_token
 """
@@ -31,7 +35,7 @@ seealso:
 EXAMPLES = r"""
 - name: Show who would fetch
   ansible.builtin.debug:
-    msg: "{{ ansible_play_hosts_all | map('extract', hostvars) | selfhosted.bitwarden.token_fetchers }}"
+    msg: "{{ ansible_play_batch | map('extract', hostvars) | selfhosted.bitwarden.token_fetchers }}"
 """
 
 RETURN = r"""
@@ -39,7 +43,7 @@ _value:
   description: The name of the host that fetches, for each value of C(families_sync_source).
   type: dict
   sample:
-    '["us", "user.3d0c4f5e-0000-4000-8000-000000000001", "Example Enterprise"]': vault-nyc.example.com
+    'of ["us", "user.3d0c4f5e-0000-4000-8000-000000000001", "Example Enterprise"]': vault-nyc.example.com
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,21 +52,14 @@ from typing import Any
 _STEPS_BEFORE = ("families_sync_server", "families_sync_info")
 
 
-def token_fetchers(hosts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def token_fetchers(hosts: Iterable[Mapping[str, Any]], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return ``{source: host}``; ``hosts`` are the variables of each host, ``inventory_hostname`` among them."""
-    fetched: dict[str, str] = {}
-    able: dict[str, str] = {}
+    fetchers = dict(chosen or {})
     for host in hosts:
         source = host.get("families_sync_source")
-        if not source:
-            continue
-        name = str(host["inventory_hostname"])
-        token = host.get("families_sync_token") or {}
-        if token and not token.get("skipped"):
-            fetched.setdefault(source, name)
-        if not any(_failed(host.get(step)) for step in _STEPS_BEFORE):
-            able.setdefault(source, name)
-    return {**able, **fetched}
+        if source and not any(_failed(host.get(step)) for step in _STEPS_BEFORE):
+            fetchers.setdefault(source, str(host["inventory_hostname"]))
+    return fetchers
 
 
 def _failed(result: Any) -> bool:

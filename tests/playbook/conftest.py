@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Union
 
 import pytest
 import yaml
@@ -23,8 +23,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
 STEPS = (
-    "cloud_connectivity_info", "server", "organization_info", "sync_log_info", "billing_sync_token", "cloud_license",
-    "license", "billing_sync", "license_sync",
+    "cloud_connectivity_info", "server", "server_info", "organization_info", "sync_log_info", "billing_sync_token",
+    "cloud_license", "license", "billing_sync", "license_sync",
 )  # fmt: skip
 COLUMNS = 9
 PLAYBOOK = "selfhosted.bitwarden.families_sync"
@@ -99,20 +99,23 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=ENVIRONMENTS)
 def play(request: pytest.FixtureRequest, collections: Path, tmp_path: Path):
-    """Run the playbook on ``hosts`` (name to variables) with the newest and with the oldest ansible-core."""
+    """Run the playbook on ``hosts`` (name to variables, or an inventory) on the newest and the oldest ansible-core."""
     ansible_playbook = ROOT / ".work" / ENVIRONMENTS[request.param] / "bin" / "ansible-playbook"
     if not ansible_playbook.exists():
         pytest.skip(f"no {request.param} ansible-core here (make setup)")
 
-    def run(hosts: Dict[str, Dict[str, Any]], *options: str, what: Any = PLAYBOOK, **extra: Any) -> Run:
-        shared = {"bitwarden_url": "https://vault.example.com"}
-        if any("bitwarden_cloud_client_id" not in variables for variables in hosts.values()):
-            shared["bitwarden_billing_sync_token"] = "token-of-the-tests"
-        inventory = tmp_path / "hosts.yml"
-        inventory.write_text(yaml.safe_dump({"bitwarden": {"vars": shared, "hosts": hosts}}))
+    def run(hosts: Union[Path, Dict[str, Dict[str, Any]]], *options: str, what: Any = PLAYBOOK, **extra: Any) -> Run:
+        if isinstance(hosts, Path):
+            inventory = hosts
+        else:
+            shared = {"bitwarden_url": "https://vault.example.com"}
+            if any("bitwarden_cloud_client_id" not in variables for variables in hosts.values()):
+                shared["bitwarden_billing_sync_token"] = "token-of-the-tests"
+            inventory = tmp_path / "hosts.yml"
+            inventory.write_text(yaml.safe_dump({"bitwarden": {"vars": shared, "hosts": hosts}}))
         log = tmp_path / "calls"
         log.write_text("")
-        (tmp_path / "ansible.cfg").write_text("")
+        (tmp_path / "ansible.cfg").write_text(extra.pop("configuration", ""))
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from .conftest import ROOT
+
 SYNCED = "2026-11-22T14:16:19Z"
 INFO = {
     "changed": False,
@@ -98,15 +100,19 @@ def test_limit_leaves_others_out_of_the_table(play):
 def test_bad_arguments_are_a_problem_of_their_host(play):
     run = play({"bw1": {**GOOD, "bitwarden_region": "MARS"}, "bw2": GOOD})
     assert run.status != 0
-    assert "MARS" in run.row("bw1")[-1] or "one of" in run.output
+    assert run.row("bw1")[-1].startswith("Variables: ") and "MARS" in run.row("bw1")[-1]
     assert "bw1" not in run.touched()
     assert run.row("bw2")[-1] == ""
 
 
-def test_tags_run_single_steps(play):
-    run = play({"bw1": GOOD}, "--tags", "license_sync")
-    assert run.status == 0, run.output
-    assert [step for _host, step, _arguments in run.calls] == ["license_sync"]
+@pytest.mark.parametrize("configuration", [
+    "[defaults]\nany_errors_fatal = true\n", "[defaults]\nprivate_role_vars = true\n",
+])  # fmt: skip
+def test_the_table_comes_whatever_the_configuration(play, configuration):
+    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GOOD}, configuration=configuration)
+    assert run.status != 0
+    assert run.row("bw2")[-1] == "Save the billing sync token: The license file is missing."
+    assert "not touched" not in run.row("bw1")[-1] + run.row("bw3")[-1]
 
 
 def switched(*keys):
@@ -152,6 +158,44 @@ def test_license_is_synced_anew_for_another_token_region_or_installation(play, s
 def test_readiness_is_assumed_only_where_check_mode_predicted_a_change(play, check, server, assumed):
     run = play({"bw1": host(server=server)}, *(["--check"] if check else []), bitwarden_license_file="any.json")
     assert [arguments["assume_ready"] for _host, step, arguments in run.calls if step in API_STEPS] == [assumed] * 4
+
+
+@pytest.mark.parametrize(("before", "wanted", "check"), [
+    (False, "on", True), (True, "off", True), (True, "on", False), (False, "off", False),
+])  # fmt: skip
+def test_cloud_communication_in_the_table(play, before, wanted, check):
+    """The running server's word counts; in check mode that is from before the change."""
+    key = switched("globalSettings__enableCloudCommunication")
+    run = play({"bw1": host(server=key, organization_info={**INFO, "cloud_communication": before})},
+               *(["--check"] if check else []))  # fmt: skip
+    assert run.row("bw1")[2] == wanted
+
+
+def test_the_example_inventory_runs_and_shows_no_secret(play, tmp_path):
+    """With secrets encrypted in place, one by one."""
+    password = tmp_path / "password"
+    password.write_text("example\n")
+    fake = {**STEADY, "billing_sync_token": {"changed": False, "billing_sync_token": "token-from-the-cloud"}}
+    run = play(ROOT / "docs/examples/inventory", "-vvv", "--vault-password-file", str(password), fake=fake)
+    assert run.status == 0, run.output
+    secrets = {
+        str(value)
+        for _host, step, arguments in run.calls
+        for name, value in arguments.items()
+        if name in ("client_secret", "master_password", "billing_sync_token")
+    }
+    secrets |= {
+        run.arguments("vault-nyc.example.com", "server")["secret_settings"]["globalSettings__mail__smtp__password"]
+    }
+    assert len(secrets) >= 7 and not [secret for secret in secrets if secret in run.output]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"bitwarden_secret_settings": "not-a-dict-canary"}, {"bitwarden_client_secret": {"a": "canary"}}]
+)
+def test_wrong_kinds_of_secrets_are_refused_unseen(play, wrong):
+    run = play({"bw1": {**GOOD, **wrong}}, "-vvv")
+    assert "canary" not in run.output
 
 
 def test_no_secret_in_the_output(play):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -100,9 +101,102 @@ def test_hosts_of_different_clouds_do_not_share(play):
     assert run.arguments("bw2", "billing_sync_token")["cloud"] == "eu"
 
 
+COMPANY = "ac5d6e7f-9081-4c23-9e4f-b2e500f1d003"
+
+
+@pytest.mark.parametrize(("first", "second", "fetched"), [
+    # An id is the same organization, whoever asks, and however cloud and id are written.
+    ({"bitwarden_cloud_organization": COMPANY}, {"bitwarden_cloud_organization": COMPANY.upper()}, ["bw1"]),
+    ({"bitwarden_cloud_organization": COMPANY, "bitwarden_cloud": "us"},
+     {"bitwarden_cloud_organization": COMPANY, "bitwarden_cloud": "US"}, ["bw1"]),
+    # A name can be that of another organization in the hands of another account.
+    ({"bitwarden_cloud_organization": "Acme"}, {"bitwarden_cloud_organization": "Acme"}, ["bw1", "bw2"]),
+], ids=["id", "cloud", "name"])  # fmt: skip
+def test_owners_of_one_organization_share_where_its_id_is_given(play, first, second, fetched):
+    run = play({"bw1": {**member(), **first}, "bw2": {**member(), **second, "bitwarden_cloud_client_id": "user.2"}})
+    assert run.status == 0, run.output
+    assert fetchers(run) == fetched
+
+
+def test_hosts_that_name_one_organization_in_two_ways_do_not_undo_each_others_rotation(play):
+    """They fetch one after the other, and rotate only a token that is older than the run."""
+    hosts = {"bw1": member("Acme"), "bw2": member(COMPANY)}
+    run = play(hosts, bitwarden_rotate=True)
+    assert fetchers(run) == ["bw1", "bw2"]
+    began = {run.arguments(name, "billing_sync_token")["rotated_before"] for name in hosts}
+    assert len(began) == 1
+    age = datetime.now(timezone.utc) - datetime.strptime(began.pop(), "%Y-%m-%dT%H:%M:%S%z")
+    assert timedelta(0) < age < timedelta(minutes=5)
+
+
+def test_plays_of_one_run_share_the_token_too(play):
+    role = [{"ansible.builtin.import_role": {"name": "selfhosted.bitwarden.families_sync"}}]
+    plays = [{"hosts": name, "gather_facts": False, "tasks": role} for name in ("bw1", "bw2:bw3")]
+    run = play({"bw1": member(), "bw2": member(), "bw3": member("two")}, what=plays, bitwarden_rotate=True)
+    assert run.status == 0, run.output
+    assert fetchers(run) == ["bw1", "bw3"]
+    assert set(tokens(run)) == {"bw1", "bw2", "bw3"}
+
+
+def test_a_host_with_two_organizations_gives_each_its_own_token(play):
+    """Who fetched for the first organization fetched for the second since; its token is not taken for the other's."""
+    role = {"name": "selfhosted.bitwarden.families_sync"}
+    tasks = [
+        {"ansible.builtin.import_role": role, "vars": {"bitwarden_cloud_organization": "one"}},
+        {"ansible.builtin.import_role": role, "vars": {"bitwarden_cloud_organization": "two"}},
+    ]
+    play_ = {"hosts": "all", "gather_facts": False, "serial": 1, "tasks": tasks}
+    run = play({"bw1": member(), "bw2": member()}, what=[play_])
+    assert run.status == 0, run.output
+    assert fetchers(run) == ["bw1", "bw1", "bw2"], "bw1's token is the second organization's by then"
+
+
+def test_the_license_comes_before_the_token(play):
+    """A license that is refused must not leave a host without the token that was just rotated."""
+    refused = {"failed": True, "msg": "expired"}
+    run = play({"bw1": {**member(license=refused), "bitwarden_license_file": "any.json"}}, bitwarden_rotate=True)
+    assert "license" in run.steps("bw1") and "billing_sync_token" not in run.steps("bw1")
+
+
+@pytest.mark.parametrize(("options", "steps"), [
+    (("--tags", "token"), ["billing_sync_token", "billing_sync"]),
+    (("--tags", "billing_sync"), ["billing_sync_token", "billing_sync"]),
+    (("--tags", "license_sync"), ["license_sync"]),
+    (("--tags", "license"), ["organization_info", "server_info", "cloud_license", "license"]),
+    (("--tags", "preflight"), ["cloud_connectivity_info"]),
+    (("--tags", "server"), ["server"]),
+    (("--tags", "wait"), ["organization_info"]),
+    (("--skip-tags", "token"),
+     ["cloud_connectivity_info", "server", "organization_info", "cloud_license", "license", "license_sync"]),
+    (("--skip-tags", "server,preflight"),
+     ["organization_info", "server_info", "cloud_license", "license", "billing_sync_token", "billing_sync",
+      "license_sync"]),
+])  # fmt: skip
+def test_steps_by_tags(play, options, steps):
+    """No tag fetches (or rotates) a token without saving it."""
+    fake = member(server=SERVER, server_info=SERVER, organization_info=BROKEN, cloud_license={"license": "{}"})
+    run = play({"bw1": {**fake, "bitwarden_license": "cloud"}}, *options)
+    assert run.status == 0, run.output
+    assert run.steps("bw1") == steps
+
+
+@pytest.mark.parametrize("variables", [{}, {"bitwarden_license_file": ""}])
+def test_a_license_file_that_is_not_named(play, variables):
+    run = play({"bw1": {**host(), "bitwarden_license": "file", **variables}})
+    assert "bitwarden_license_file is not set" in run.row("bw1")[-1]
+    assert play({"bw1": {**host(), **variables}}).status == 0
+
+
 BROKEN = {**INFO, "license": {"state": "missing_or_corrupt", "expires": None}}
 NEVER = {**INFO, "last_license_sync": None, "license": {"state": "ok", "expires": "2027-12-28T00:00:00Z"}}
-GOOD = {**INFO, "license": {"state": "ok", "expires": "2027-12-28T00:00:00Z"}}
+
+
+def state(name):
+    """A server that has synced, with its license in a state."""
+    return {**INFO, "license": {"state": name, "expires": "2027-12-28T00:00:00Z"}}
+
+
+GOOD = state("ok")
 
 
 @pytest.mark.parametrize(("info", "variables", "steps"), [
@@ -112,6 +206,10 @@ GOOD = {**INFO, "license": {"state": "ok", "expires": "2027-12-28T00:00:00Z"}}
     (GOOD, {"bitwarden_license_file": "any.json"}, ["license"]),
     (GOOD, {"bitwarden_license": "file", "bitwarden_license_file": "any.json"}, ["license"]),
     (GOOD, {"bitwarden_license": "cloud"}, []),
+    (state("expiring"), {"bitwarden_license": "cloud"}, []),
+    (state("grace"), {"bitwarden_license": "cloud"}, []),
+    (state("expired"), {"bitwarden_license": "cloud"}, ["cloud_license", "license"]),
+    (state("unknown"), {"bitwarden_license": "cloud"}, ["cloud_license", "license"]),
     (BROKEN, {"bitwarden_license": "cloud"}, ["cloud_license", "license"]),
     (NEVER, {"bitwarden_license": "cloud"}, ["cloud_license", "license"]),
 ])  # fmt: skip
@@ -154,8 +252,10 @@ def test_a_host_that_the_preflight_cannot_reach_is_not_tried_again(play):
     assert run.row("bw2")[-1] == ""
 
 
-def test_offline_asks_nothing_of_the_cloud(play):
-    run = play({"bw1": {**member(server=SERVER), "bitwarden_offline": True, "bitwarden_license_file": "any.json"}})
+@pytest.mark.parametrize("more", [{}, {"bitwarden_license": "cloud"}, {"bitwarden_license": "none"}])
+def test_offline_asks_nothing_of_the_cloud(play, more):
+    offline = {"bitwarden_offline": True, "bitwarden_license_file": "any.json", **more}
+    run = play({"bw1": {**member(server=SERVER, organization_info=BROKEN), **offline}})
     assert run.status == 0, run.output
     assert run.steps("bw1") == ["server", "organization_info", "license"]
     server = run.arguments("bw1", "server")
@@ -185,16 +285,31 @@ OVERDUE = {
 FAILURE = {"kind": "sponsorship", "message": "Request was refused.", "advice": "Copy the token again."}
 
 
-@pytest.mark.parametrize(("log", "said"), [
-    ({"failures": [FAILURE]}, "It failed: Request was refused."),
-    ({"failures": []}, "Note."),
+NEVER_SYNCED = {**INFO, "sponsorships": {"visible": 1, "last_sync": None, "overdue": False, "note": "Note."}}
+
+
+@pytest.mark.parametrize(("info", "log", "cell", "said"), [
+    (OVERDUE, [FAILURE], "2026-11-20 02:00 (overdue)", "is overdue. It failed: Request was refused."),
+    (OVERDUE, [], "2026-11-20 02:00 (overdue)", "Note."),
+    # The first daily sync may be to come, or have failed from the first day on: only the log tells.
+    (NEVER_SYNCED, [FAILURE], "never", "were never synced. It failed: Request was refused."),
+    (NEVER_SYNCED, [], "never", ""),
 ])  # fmt: skip
-def test_overdue_sponsorships_are_explained_by_the_log(play, log, said):
-    run = play({"bw1": host(organization_info={**OVERDUE, "organization": {"id": "7f2a"}}, sync_log_info=log)})
+def test_sponsorships_that_are_not_synced_are_explained_by_the_log(play, info, log, cell, said):
+    steps = {"organization_info": {**info, "organization": {"id": "7f2a"}}, "sync_log_info": {"failures": log}}
+    run = play({"bw1": host(**steps)})
     assert run.status == 0, run.output
     assert run.arguments("bw1", "sync_log_info")["organization"] == "7f2a"
-    assert run.row("bw1")[-3] == "2026-11-20 02:00 (overdue)"
-    assert said in run.row("bw1")[-1]
+    assert run.row("bw1")[-3] == cell
+    assert said in run.row("bw1")[-1] and bool(run.row("bw1")[-1]) is bool(said)
+
+
+@pytest.mark.parametrize("log", [{"failed": True, "msg": "no engine"}, {"unreachable": True}])
+def test_a_log_that_cannot_be_read_stops_nothing(play, log):
+    run = play({"bw1": host(organization_info={**OVERDUE, "organization": {"id": "7f2a"}}, sync_log_info=log)})
+    assert run.status == 0, run.output
+    assert run.steps("bw1")[-2:] == ["billing_sync", "license_sync"]
+    assert "is overdue. Note." in run.row("bw1")[-1]
 
 
 def test_options_of_the_syncs_reach_their_steps(play):

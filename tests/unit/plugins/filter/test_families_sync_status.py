@@ -52,8 +52,7 @@ OFF = {**INFO, "cloud_communication": False}
         ({"info": INFO}, {"license_expires": EXPIRES, "changed": False}),
         ({"info": NEVER}, {"token": False, "last_sync": None, "license_expires": None}),
         ({"server": {"version": "2026.7.0", "changed": False}}, {"version": "2026.7.0", "changed": False}),
-        # Check mode: the running server still says "off".
-        ({"server": SWITCHED_ON, "info": OFF}, {"cloud_communication": True, "changed": True, "restarted": True}),
+        ({"server": SWITCHED_ON, "info": OFF}, {"cloud_communication": False, "changed": True, "restarted": True}),
         ({"info": INFO, "billing": TOKEN_SAVED}, {"token": True, "last_sync": None, "changed": True}),
         ({"info": INFO, "license": SYNCED}, {"last_sync": NEW, "license_expires": RENEWED, "changed": True}),
         ({"info": INFO, "license": PREDICTED}, {"last_sync": OLD, "license_expires": EXPIRES, "changed": True}),
@@ -65,7 +64,28 @@ def test_status(results, expected):
     assert status["problem"] == ""
 
 
+REMOVED = {"changes": [{"key": "globalSettings:EnableCloudCommunication", "action": "removed"}]}
+
+
+@pytest.mark.parametrize(
+    ("server", "info", "expected"),
+    [
+        # Check mode: the running server still says what it was before.
+        (SWITCHED_ON, OFF, True),
+        (SWITCHED_ON, INFO, False),
+        (SWITCHED_ON, {"reachable": False}, True),
+        (REMOVED, {"reachable": False}, False),
+        ({"changes": []}, OFF, False),
+        ({}, {}, None),
+    ],
+)
+def test_cloud_communication_as_predicted(server, info, expected):
+    status = families_sync_status({"server": server, "info": info}, predicted=True)
+    assert status["cloud_communication"] is expected
+
+
 SPONSORSHIPS = {"visible": 2, "last_sync": OLD, "overdue": True, "note": "Note.", "counts": {}}
+NEVER_SYNCED = {**SPONSORSHIPS, "last_sync": None, "overdue": False}
 FAILURES = [
     {"kind": "sponsorship", "message": "First.", "advice": ""},
     {"kind": "sponsorship", "message": "Refused.", "advice": "Copy the token."},
@@ -90,6 +110,12 @@ def test_sponsorships_are_summed_up():
             {"info": {**INFO, "sponsorships": SPONSORSHIPS}, "log": {"failures": FAILURES}},
             ["The sponsorships' daily sync is overdue. It failed: Refused. Copy the token."],
         ),
+        ({"info": {**INFO, "sponsorships": NEVER_SYNCED}}, []),
+        (
+            {"info": {**INFO, "sponsorships": NEVER_SYNCED}, "log": {"failures": FAILURES}},
+            ["The sponsorships were never synced. It failed: Refused. Copy the token."],
+        ),
+        ({"info": {**INFO, "sponsorships": {**NEVER_SYNCED, "visible": 0}}, "log": {"failures": FAILURES}}, []),
     ],
 )
 def test_warnings(results, warnings):

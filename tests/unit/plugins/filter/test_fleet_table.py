@@ -71,6 +71,8 @@ def test_row(status, row):
         ({"visible": 0, "last_sync": None, "overdue": False}, "none"),
         ({"visible": 1, "last_sync": None, "overdue": False}, "never"),
         ({"visible": 1, "last_sync": "2026-11-20T02:00:00Z", "overdue": True}, "2026-11-20 02:00 (overdue)"),
+        # That of another member.
+        ({"visible": 0, "last_sync": "2026-11-20T02:00:00Z", "overdue": True}, "2026-11-20 02:00 (overdue)"),
     ],
 )
 def test_sponsorships(sponsorships, cell):

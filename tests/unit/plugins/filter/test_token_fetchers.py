@@ -20,24 +20,20 @@ def host(name, source="one", **variables):
 
 FAILED = {"failed": True, "msg": "down"}
 GONE = {"unreachable": True}
-SKIPPED = {"skipped": True, "changed": False}
-FETCHED = {"changed": False, "billing_sync_token": "token"}
 
 
 @pytest.mark.parametrize(
-    ("hosts", "fetchers"),
+    ("hosts", "chosen", "fetchers"),
     [
-        ([], {}),
-        ([{"inventory_hostname": "a"}], {}),
-        ([host("a", ""), host("b")], {"one": "b"}),
-        ([host("a"), host("b"), host("c", "two")], {"one": "a", "two": "c"}),
-        ([host("a", server=FAILED), host("b", server=GONE), host("c", info=FAILED), host("d")], {"one": "d"}),
-        ([host("a", server=FAILED)], {}),
+        ([], {}, {}),
+        ([{"inventory_hostname": "a"}], None, {}),
+        ([host("a", ""), host("b")], {}, {"one": "b"}),
+        ([host("a"), host("b"), host("c", "two")], {}, {"one": "a", "two": "c"}),
+        ([host("a", server=FAILED), host("b", server=GONE), host("c", info=FAILED), host("d")], {}, {"one": "d"}),
+        ([host("a", server=FAILED)], {}, {}),
         # An earlier batch has fetched, or tried to: nobody asks again.
-        ([host("a", token=SKIPPED), host("b", token=FETCHED), host("c")], {"one": "b"}),
-        ([host("a"), host("b", token=FAILED)], {"one": "b"}),
-        ([host("a", token=FETCHED), host("b", token=FETCHED)], {"one": "a"}),
+        ([host("c"), host("d", "two")], {"one": "b"}, {"one": "b", "two": "d"}),
     ],
 )
-def test_fetchers(hosts, fetchers):
-    assert token_fetchers(hosts) == fetchers
+def test_fetchers(hosts, chosen, fetchers):
+    assert token_fetchers(hosts, chosen) == fetchers
