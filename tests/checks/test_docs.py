@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import tarfile
 
 import pytest
+import yaml
 
 from tests.tools.commands import BIN, ROOT, WORK, check
 
@@ -51,3 +53,193 @@ def test_links(page):
         elif not link.startswith(("https://", "#")):
             assert page != "README.md", f"{link} is not absolute"
             assert (ROOT / page).parent.joinpath(link.partition("#")[0]).exists(), link
+
+
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+
+
+@pytest.mark.parametrize("folder", ["plugins", "tests"])
+def test_the_map_shows_all_folders(folder):
+    drawn = re.search(rf"^{folder}/\n((?:  .*\n)+)", ARCHITECTURE.read_text(), re.MULTILINE).group(1)
+    there = {path.name for path in (ROOT / folder).iterdir() if path.is_dir() and not path.name.startswith((".", "_"))}
+    assert set(re.findall(r"^  (\w+)/", drawn, re.MULTILINE)) == there
+
+
+def test_named_places_exist():
+    part = ARCHITECTURE.read_text().split("\n## Where a behaviour lives\n")[1].split("\n## ")[0]
+    cells = [line.strip("| ").split(" | ")[1] for line in part.splitlines() if line.startswith("| ")][2:]
+    inner = part.partition("\nIn `connectivity/`")[2]
+    names = [*_in_code(" ".join(cells)), *(f"connectivity/{name}" for name in _in_code(inner))]
+    homes = (ROOT / "plugins" / "module_utils", ROOT / "plugins")
+    known = [name for name in names if any((home / f"{name}.py").is_file() or (home / name).is_dir() for home in homes)]
+    assert len(names) > 40
+    assert names == known
+
+
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+MODULES = ROOT / "plugins" / "modules"
+# Texts there that are Ansible's own.
+ANSIBLES = ("Failed to set permissions on the temporary files",)
+# Module -> where its RETURN documents what its failures are called.
+CAUSES = {
+    "billing_sync_token": ("cause",),
+    "cloud_license": ("cause",),
+    "license": ("cause",),
+    "license_sync": ("cause",),
+    "cloud_connectivity_info": ("checks", "contains", "layer"),
+    "sponsorships_info": (),
+}
+# Call -> which argument is what the user reads.
+MESSAGES = {
+    "ApiError": 1,
+    "Blocked": 1,
+    "Check": 5,
+    "LicenseError": 1,
+    "Login": 2,
+    "Objection": 1,
+    "SyncFailure": 1,
+    "made": 2,
+    "of": 2,
+    "skip": 3,
+    "_skip": 3,
+    "_wrong": 0,
+}
+
+
+class _Texts(ast.NodeVisitor):
+    """The texts of a Python file, docstrings apart; a null character stands for what is filled in."""
+
+    def __init__(self, path):
+        self.texts: list[str] = []
+        self.messages: list[str] = []
+        self.visit(ast.parse(path.read_text()))
+
+    def visit_Expr(self, node):
+        if not isinstance(node.value, ast.Constant):
+            self.generic_visit(node)
+
+    def visit_Assign(self, node):
+        target = node.targets[0]
+        if getattr(target, "id", "") in ("DOCUMENTATION", "EXAMPLES", "RETURN"):
+            return
+        several = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+        pairs = zip(target.elts, node.value.elts) if several else [(target, node.value)]
+        self.messages += [_text(value) for name, value in pairs if getattr(name, "id", "") == "message"]
+        self.generic_visit(node)
+
+    def visit_Constant(self, node):
+        if isinstance(node.value, str):
+            self.texts.append(_text(node))
+
+    def visit_JoinedStr(self, node):
+        self.texts.append(_text(node))
+        self.generic_visit(node)
+
+    def visit_Call(self, node):
+        name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
+        good = any(isinstance(argument, ast.Constant) and argument.value is True for argument in node.args)
+        if name == "append" and "warnings" in ast.unparse(node.func):
+            self.messages.append(_text(node.args[0]))
+        if name in MESSAGES and len(node.args) > MESSAGES[name] and not good:
+            self.messages.append(_text(node.args[MESSAGES[name]]))
+        self.messages += [_text(keyword.value) for keyword in node.keywords if keyword.arg == "detail"]
+        self.generic_visit(node)
+
+
+def _text(node):
+    """A text on one line, a null character in place of what is filled in."""
+    if isinstance(node, ast.Constant):
+        return " ".join(str(node.value).split())
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+    if isinstance(node, ast.BinOp):
+        return f"{_text(node.left)} {_text(node.right)}"
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("replace", "format"):
+        return _text(node.func.value)
+    return "\0"
+
+
+def _shows(quoted, texts):
+    """Whether what the page quotes is in a text, of which there is one on each line; ``…`` stands for anything."""
+    pattern = r"[^\n]*?".join(re.escape(part.strip()) for part in quoted.split("…"))
+    return re.search(pattern, texts, re.IGNORECASE) is not None
+
+
+def _rows():
+    """The rows of the page's tables: the modules that the text above last named, and the first two cells."""
+    modules: list[str] = []
+    for line in TROUBLESHOOTING.read_text().splitlines():
+        if line.startswith("| "):
+            if not line.startswith(("| you see", "| ---")):
+                _before, seen, cause, *_more = line.split("|")
+                yield modules, seen, cause
+        elif line.startswith("## "):
+            modules = []
+        else:
+            modules = [name for name in _in_code(line) if (MODULES / f"{name}.py").is_file()] or modules
+
+
+def _in_code(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_quoted_messages_exist():
+    roles = [re.sub(r"{{.*?}}", "\0", path.read_text(), flags=re.DOTALL) for path in ROOT.glob("roles/**/*.yml")]
+    plugins = [text for path in ROOT.glob("plugins/**/*.py") for text in _Texts(path).texts]
+    texts = "\n".join([*plugins, *(" ".join(role.split()) for role in roles), *ANSIBLES])
+    quoted = [text for _modules, seen, _cause in _rows() for text in _in_code(seen)]
+    assert len(quoted) > 150
+    assert [text for text in quoted if not _shows(text, texts)] == []
+
+
+@pytest.mark.parametrize("module", CAUSES)
+def test_every_cause_has_a_row(module):
+    rows = [causes for modules, _seen, causes in _rows() if module in modules]
+    assert rows
+    found = {cause for causes in rows for cause in _in_code(causes)}
+    assert _documented(module) - found == set()
+
+
+def test_causes_are_documented():
+    wrong = [
+        (seen, cause)
+        for modules, seen, causes in _rows()
+        for cause in _in_code(causes)
+        if not any(cause in _documented(module) for module in modules if module in CAUSES)
+    ]
+    assert wrong == []
+
+
+def test_every_message_has_a_row():
+    prose = [line for line in TROUBLESHOOTING.read_text().splitlines() if not line.startswith("|")]
+    quoted = [text for _modules, seen, _cause in _rows() for text in _in_code(seen)]
+    quoted += [text for line in prose for text in _in_code(line) if " " in text]
+    code = ROOT / "plugins" / "module_utils"
+    paths = [path for name in ("api", "cloud", "connectivity") for path in code.glob(f"{name}/*.py")]
+    missing = [
+        f"{path.name}: {message}"
+        for path in (*paths, code / "license_document.py")
+        for message in _Texts(path).messages
+        if _is_telling(message) and not any(_shows(text, message) for text in quoted)
+    ]
+    assert missing == []
+
+
+def _is_telling(message):
+    """Whether enough of it is fixed to look for."""
+    return max(len(part.strip(" .:,;()'\"")) for part in message.split("\0")) >= 8
+
+
+def _documented(module):
+    """The causes in the documentation of a module's return values."""
+    if not CAUSES[module]:
+        return set()
+    text = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse((MODULES / f"{module}.py").read_text()).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "RETURN"
+    )
+    returned = yaml.safe_load(text)
+    for key in CAUSES[module]:
+        returned = returned[key]
+    return set(re.findall(r"V\(([^)]+)\)", str(returned["description"])))

@@ -14,8 +14,20 @@ import yaml
 from tests.tools.commands import BIN, ROOT, check
 
 INVENTORY = ROOT / "docs" / "examples" / "inventory"
-SECRETS = {"bitwarden_client_secret", "bitwarden_billing_sync_token", "bitwarden_smtp_password"}
-SHOW = "bitwarden_region, bitwarden_url, bitwarden_client_id, bitwarden_client_secret, bitwarden_billing_sync_token"
+SECRETS = {
+    "bitwarden_client_secret",
+    "bitwarden_cloud_client_secret",
+    "bitwarden_cloud_password",
+    "bitwarden_smtp_password",
+}
+OWN = ("bitwarden_client_id", "bitwarden_client_secret")
+ACCOUNT = (
+    "bitwarden_cloud_client_id",
+    "bitwarden_cloud_client_secret",
+    "bitwarden_cloud_password",
+    "bitwarden_cloud_organization",
+)
+SHOW = ("bitwarden_region", "bitwarden_url", *OWN, *ACCOUNT)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +35,7 @@ def hosts(tmp_path_factory):
     """Host -> what the role gets there."""
     scratch = tmp_path_factory.mktemp("vault")
     (scratch / "password").write_text("example\n")
-    fields = ", ".join(f"'{name}': {name}" for name in SHOW.split(", "))
+    fields = ", ".join(f"'{name}': {name}" for name in SHOW)
     play = {
         "hosts": "bitwarden",
         "gather_facts": False,
@@ -51,9 +63,19 @@ def test_regions_and_addresses(hosts):
     assert all(host["bitwarden_url"] == f"https://{name}" for name, host in hosts.items())
 
 
-@pytest.mark.parametrize("name", ["bitwarden_client_id", "bitwarden_client_secret", "bitwarden_billing_sync_token"])
+@pytest.mark.parametrize("name", OWN)
 def test_each_host_has_its_own(hosts, name):
     assert len({host[name] for host in hosts.values()}) == len(hosts) == 3
+
+
+@pytest.mark.parametrize("name", ACCOUNT)
+def test_each_region_has_its_own_account_in_the_cloud(hosts, name):
+    pairs = {(host["bitwarden_region"], host[name]) for host in hosts.values()}
+    assert len(pairs) == len({value for _region, value in pairs}) == 2
+
+
+def test_no_token_is_pasted():
+    assert not [path for path in INVENTORY.rglob("*.yml") if "bitwarden_billing_sync_token" in path.read_text()]
 
 
 def test_secrets_are_encrypted():
@@ -66,5 +88,6 @@ def test_secrets_are_encrypted():
         for key, value in (yaml.safe_load(path.read_text()) or {}).items():
             if key in SECRETS:
                 assert isinstance(value, Vault) and value.startswith("$ANSIBLE_VAULT;1.1;AES256"), f"{path}: {key}"
-                found.add(key)
-    assert found == SECRETS
+                found.add((path.parent.name, key))
+    host_secrets = {"bitwarden_client_secret"}
+    assert found == {("host_vars" if key in host_secrets else "group_vars", key) for key in SECRETS}

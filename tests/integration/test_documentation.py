@@ -12,12 +12,14 @@ import re
 import pytest
 import yaml
 
-from .ansible_run import ROOT, playbook
+from .ansible_run import ROOT, playbook, task
 
 HOST = "bw3"
 # By a user who becomes root, as the examples do; those that do not ask for it get it from here.
 USER = {"ansible_user": "admin", "ansible_become": True, "bitwarden_billing_sync_token": "{{ fleet_token }}"}
 PLUGINS = sorted([*ROOT.glob("plugins/modules/*.py"), *ROOT.glob("plugins/filter/*.py")])
+# What the guides name and a reader has: a license file.
+GIVEN = {"license_file": "licenses/family.json"}
 PAGES = [
     page
     for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/*.md"))
@@ -33,12 +35,12 @@ def examples(path):
     raise AssertionError(f"{path} has no EXAMPLES")
 
 
-def shown(page):
-    """The YAML blocks of a page."""
-    return [
-        yaml.safe_load(block)
-        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
-    ]
+def shown(page, **given):
+    """The YAML blocks of a page; ``given``: texts in them that stand for something a reader has."""
+    text = page.read_text()
+    for name, value in given.items():
+        text = text.replace(GIVEN[name], value)
+    return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +67,35 @@ def test_examples_of_plugins_run(synced_host, plugin):
     assert any(plugin.stem in str(task) for task in tasks), "the examples do not use their plugin"
 
 
+@pytest.fixture(scope="module")
+def license_file(host, tmp_path_factory):
+    """The license of the host's organization, downloaded for it."""
+    file = tmp_path_factory.mktemp("license") / "family.json"
+    options = ("client_id", "client_secret", "organization", "ca_path")
+    account = {name: f"{{{{ bitwarden_cloud_{name} }}}}" for name in options}
+    installation = host.data.installation["id"]
+    cloud = "{{ bitwarden_cloud }}"
+    task("cloud_license", HOST, **account, cloud=cloud, installation_id=installation, dest=str(file)).ok()
+    return file
+
+
 @pytest.mark.fleet
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_plays_and_tasks_of_the_guides_run(synced_host, page):
-    for block in shown(page):
-        if isinstance(block, list) and "hosts" in block[0]:
-            playbook(block, "--limit", HOST, **USER).ok()
-        elif isinstance(block, list):
-            secrets = {"vault_smtp_password": "correct horse battery staple"}
-            playbook([{"hosts": HOST, "gather_facts": False, "tasks": block}], "--check", **USER, **secrets).ok()
+def test_plays_and_tasks_of_the_guides_run(synced_host, license_file, page):
+    """Each play; and the tasks of a page as one play, as a later one may use what an earlier one registered."""
+    lists = [block for block in shown(page, license_file=str(license_file)) if isinstance(block, list)]
+    plays = [block for block in lists if {"hosts", "ansible.builtin.import_playbook"} & set(block[0])]
+    for play in plays:
+        playbook(play, "--limit", HOST, **USER).ok()
+    tasks = [one for block in lists if block not in plays for one in block]
+    if tasks:
+        secrets = {"vault_smtp_password": "correct horse battery staple"}
+        playbook([{"hosts": HOST, "gather_facts": False, "tasks": tasks}], "--check", **USER, **secrets).ok()
+
+
+def test_all_yaml_of_the_guides_is_marked_as_such():
+    """An indented block, or one of another kind, would not be run."""
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/*.md")):
+        rest = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        assert not re.search(r"^ {4,}(- name|hosts|tasks|[a-z_.]+):", rest, re.MULTILINE), page
+        assert not re.search(r"^```(?!yaml$|$)", page.read_text(), re.MULTILINE), page
