@@ -29,7 +29,9 @@ attributes:
     details:
       - The token is masked.
   idempotent:
-    support: full
+    support: partial
+    details:
+      - Not with O(keep_last_sync=false), after each sync.
 options:
   state:
     description:
@@ -48,6 +50,13 @@ options:
   enabled:
     description:
       - Whether the connection is enabled.
+    type: bool
+    default: true
+  keep_last_sync:
+    description:
+      - Whether the date of the last license sync is kept with the same token.
+      - V(false) sets it back to never. That is for a server that has another region or installation since, for which
+        that sync proves nothing; then one is due until it has worked.
     type: bool
     default: true
 seealso:

@@ -33,6 +33,7 @@ OPTIONS: Dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "billing_sync_token": {"type": "str", "no_log": True},
     "enabled": {"type": "bool", "default": True},
+    "keep_last_sync": {"type": "bool", "default": True},
 }
 REQUIRED_IF: List[Tuple[str, str, Tuple[str, ...]]] = [("state", "present", ("billing_sync_token",))]
 
@@ -68,7 +69,7 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
             if token is None:
                 return _remove(account, organization, current, check_mode)
             account.client.secrets.add(token)
-            return _apply(account, organization, current, _wanted(token, params["enabled"], current), check_mode)
+            return _apply(account, organization, current, _wanted(token, params, current), check_mode)
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return _predict_blindly(params, error)
@@ -91,10 +92,10 @@ def _token(params: Mapping[str, Any]) -> Optional[str]:
     return token
 
 
-def _wanted(token: str, enabled: bool, current: Optional[Connection]) -> Wanted:
+def _wanted(token: str, params: Mapping[str, Any], current: Optional[Connection]) -> Wanted:
     """A token that the server has already keeps its last sync; for another one nothing is proven yet."""
-    kept = current.last_license_sync if current is not None and current.token == token else None
-    return Wanted(token, enabled, kept)
+    kept = params["keep_last_sync"] and current is not None and current.token == token
+    return Wanted(token, params["enabled"], current.last_license_sync if kept and current else None)
 
 
 def difference(current: Optional[Connection], wanted: Optional[Wanted]) -> Difference:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from datetime import timedelta
 from typing import Any, Dict, Mapping, Optional
 
@@ -17,7 +16,7 @@ from ..api.errors import LICENSE, NETWORK, REQUEST, ApiError
 from ..api.organizations import Organization
 from ..difference import Difference
 from ..license_document import SECRET_MEMBERS, LicenseDocument, LicenseError, differences, parse_license_text
-from ..setting_types import meaning, refusal
+from ..setting_types import guid_text, refusal
 from . import private_file
 from .account import CloudAccount, CloudError, cloud_account
 from .options import CLOUD_OPTIONS
@@ -83,7 +82,7 @@ def _installation_id(text: str) -> str:
             "installation_id is no installation's id, which is a GUID that is not all zeros.",
             advice="Modules server and server_info return it.",
         )
-    return str(uuid.UUID(meaning("guid", text)))
+    return str(guid_text(text))
 
 
 def _encrypted(dest: str, found: Difference) -> CloudError:

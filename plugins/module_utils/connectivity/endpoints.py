@@ -12,7 +12,7 @@ from typing import Callable, List, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from ..regions import API_URL, CLOUD_REGION, IDENTITY_URL, REGION_URLS, push_is_off, region_of_url
-from ..setting_types import refusal, url_refusal
+from ..setting_types import guid_text, refusal, url_refusal
 from ..settings import INSTALLATION_KEY
 from ..setup_tool import PUSH_URL
 
@@ -57,7 +57,7 @@ class Wanted(NamedTuple):
 
 def wanted_endpoints(setting: Setting) -> Wanted:
     """Read them from the settings in effect; ``setting`` gives the value of one, as the api service gets it."""
-    identifier = (setting(INSTALLATION_ID) or "").strip().strip("{}()").lower()
+    identifier = guid_text(setting(INSTALLATION_ID)) or ""
     if refusal("guid", identifier) is not None:
         identifier = ""
     key = (setting(INSTALLATION_KEY) or "").strip()

@@ -36,7 +36,8 @@ KEYS = ("enabled", "billing_sync_token", "last_license_sync")
 @pytest.fixture
 def task(params: dict[str, Any]) -> Task:
     def run(check_mode: bool = False, **changed: Any) -> dict[str, Any]:
-        given = {**params, "state": "present", "billing_sync_token": TOKEN, "enabled": True, **changed}
+        own = {"state": "present", "enabled": True, "keep_last_sync": True}
+        given = {**params, **own, "billing_sync_token": TOKEN, **changed}
         try:
             result = billing_sync.perform(given, check_mode)
         except ApiError as error:
@@ -104,6 +105,19 @@ def test_the_last_sync_is_kept_by_the_same_token_and_by_enabling_it_again(pair: 
         result = task(enabled=enabled)
         assert actions(result) == {"enabled": "changed"}
         assert result["connection"]["after"]["last_license_sync"] == kept
+
+
+def test_a_last_sync_that_proves_nothing_any_more_is_set_back(pair: Pair, task: Task) -> None:
+    task()
+    assert task(keep_last_sync=False)["changed"] is False, "there is none"
+    pair.server.control("POST", "last-sync", {"organization": ORGANIZATION, "days_ago": 1})
+    for check_mode in (True, False):
+        result = task(check_mode=check_mode, keep_last_sync=False)
+        assert actions(result) == {"last_license_sync": "changed"}
+        assert result["connection"]["after"]["last_license_sync"] is None
+    (connection,) = connections(pair)
+    assert connection["config"]["LastLicenseSync"] is None and connection["config"]["BillingSyncKey"] == TOKEN
+    assert task()["changed"] is task(keep_last_sync=False)["changed"] is False
 
 
 def test_another_token_sets_the_last_sync_back_to_never(pair: Pair, task: Task) -> None:

@@ -53,7 +53,8 @@ def token(params: dict[str, Any]) -> Callable[..., None]:
     """Applies a token."""
 
     def apply(token: str = TOKEN, **changed: Any) -> None:
-        given = {**params, "state": "present", "billing_sync_token": token, "enabled": True, **changed}
+        own = {"state": "present", "enabled": True, "keep_last_sync": True}
+        given = {**params, **own, "billing_sync_token": token, **changed}
         billing_sync.perform(given, False)
 
     return apply

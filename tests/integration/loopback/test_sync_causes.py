@@ -131,7 +131,8 @@ def options(params: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def synced_long_ago(pair: Pair, params: dict[str, Any]) -> Callable[[], Any]:
     """Apply the token, say that the last sync was eight days ago; return a way to read its date."""
-    given = {**params, "state": "present", "billing_sync_token": TOKEN, "enabled": True}
+    own = {"state": "present", "enabled": True, "keep_last_sync": True}
+    given = {**params, **own, "billing_sync_token": TOKEN}
     billing_sync.perform(given, False)
     pair.server.control("POST", "last-sync", {"organization": ORGANIZATION, "days_ago": 8})
 
