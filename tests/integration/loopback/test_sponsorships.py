@@ -106,7 +106,7 @@ def test_what_an_account_sees(pair: Pair, given: Any, task: Task) -> None:
 @pytest.mark.parametrize(("members", "max_age", "overdue", "said"), [
     ([], "26h", False, "No sponsorship is visible"),
     ([{}], "26h", False, "never synced"),
-    ([{"last_sync": at(-25)}], "26h", False, ""),
+    ([{"last_sync": at(-20)}], "26h", False, ""),
     ([{"last_sync": at(-27)}], "26h", True, "only in the server's log"),
     ([{"last_sync": at(-27)}, {"last_sync": at(-2), "user": ADMIN}], "26h", False, ""),
     ([{"last_sync": at(-27)}, {"last_sync": at(-2)}], "26h", False, "more than one sponsorship"),

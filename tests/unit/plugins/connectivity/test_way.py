@@ -178,16 +178,18 @@ def test_answers_that_nobody_should_give(serve, authority, view, answer, words):
     ("headers", "skew"),
     [
         ([], 0),
-        ([dated(0)], 0),
-        ([dated(900)], 900),
-        ([dated(-900)], -900),
+        ([0], 0),
+        ([900], 900),
+        ([-900], -900),
         # What a cache has kept is as old as it says.
-        ([dated(-900), "Age: 900"], 0),
+        ([-900, "Age: 900"], 0),
         (["Date: yesterday"], 0),
         (["Date: Mon, 01 Jan 9999999 00:00:00 GMT"], 0),
     ],
 )
 def test_the_clock_of_the_answer(serve, authority, view, headers, skew):
+    # A number of seconds is a date that far from now, which is not when tests are collected.
+    headers = [dated(one) if isinstance(one, int) else one for one in headers]
     found = probe(endpoint(serve(page("200 OK", KNOWN, *headers), authority.context()).url()), view, 5)
     assert found.ok and abs(found.skew - skew) < 60
 
