@@ -178,13 +178,14 @@ def test_a_cloud_that_is_down_is_waited_for(host: api.Host) -> None:
 
 
 def test_the_limit_of_the_cloud_is_waited_out(host: api.Host) -> None:
-    """Eleven syncs in a minute from one address (it has 24 seconds here): one too many, and yet done."""
+    """Eleven syncs in a minute from one address: one too many, and yet done. (A shorter minute would let a slow machine
+    keep to the limit.)"""
     run(host, APPLY).ok()
-    host.cloud.control("limiter", {"on": True, "scale": 0.4})
-    many = [{"license_sync": {"force": True, "retry_timeout": "120s"}}] * 14
+    host.cloud.control("limiter", {"on": True, "scale": 1})
+    many = [{"license_sync": {"force": True, "retry_timeout": "180s"}}] * 11
     done = run(host, *many).ok()
     attempts = [one.result["attempts"] for one in done.of(HOST, "license_sync")]
-    assert len(attempts) == 14
+    assert len(attempts) == 11
     assert max(attempts) > 1
 
 
