@@ -267,5 +267,10 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[Tup
     return found
 
 
+def member_text(value: Any) -> Optional[str]:
+    """A member's value as a difference shows it."""
+    return None if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
+
+
 def _plain(name: str, value: Any) -> Any:
     return html.unescape(value) if name in _NAMES and isinstance(value, str) else value

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 from .. import license_file
 from ..difference import Difference
-from ..license_document import LicenseDocument, LicenseError, differences, parse_license_text
+from ..license_document import LicenseDocument, LicenseError, differences, member_text, parse_license_text
 from .connections import read_connection
 from .dates import format_date, normal_date, parse_date
 from .diagnosis import no_access
@@ -284,12 +284,12 @@ class _Task:
         known = present.members if same_issue or present.compared == API else members
         seen = {name: value for name, value in members.items() if name in known}
         for name, before, after in differences(present.members, {**seen, "LicenseKey": None}):
-            found.compare(name, _text(before), _text(after))
+            found.compare(name, member_text(before), member_text(after))
         if key is not None:
             found.compare("LicenseKey", key, self.license.key_digest, secret=True)
         for name in _LIVED_BY:
             if not found and name in present.shown and present.shown[name] != members.get(name):
-                found.compare(name, _text(present.shown[name]), _text(members.get(name)))
+                found.compare(name, member_text(present.shown[name]), member_text(members.get(name)))
         if not found and not self.organization.enabled:
             found.compare("Enabled", "false", "true")
 
@@ -347,10 +347,6 @@ class _Task:
 
 def _facts(members: Mapping[str, Any]) -> Dict[str, Any]:
     return LicenseDocument(dict(members), {}).facts()
-
-
-def _text(value: Any) -> Optional[str]:
-    return None if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _is_zero(identifier: str) -> bool:

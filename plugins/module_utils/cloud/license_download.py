@@ -15,7 +15,14 @@ from typing import Any, Dict, Mapping, Optional
 from ..api.errors import LICENSE, NETWORK, REQUEST, ApiError
 from ..api.organizations import Organization
 from ..difference import Difference
-from ..license_document import SECRET_MEMBERS, LicenseDocument, LicenseError, differences, parse_license_text
+from ..license_document import (
+    SECRET_MEMBERS,
+    LicenseDocument,
+    LicenseError,
+    differences,
+    member_text,
+    parse_license_text,
+)
 from ..setting_types import guid_text, refusal
 from . import private_file
 from .account import CloudAccount, CloudError, cloud_account
@@ -121,11 +128,7 @@ def file_difference(content: Optional[bytes], license_: LicenseDocument) -> Diff
         found.compare("file", error.message, "license")
         return found
     for name, before, after in differences(present.members, license_.members):
-        found.compare(name, _shown(before), _shown(after), secret=name in SECRET_MEMBERS)
+        found.compare(name, member_text(before), member_text(after), secret=name in SECRET_MEMBERS)
     if not found and present.issued and license_.issued and license_.issued - present.issued > NEW_ISSUE_AFTER:
         found.compare("Issued", present.members["Issued"], license_.members["Issued"])
     return found
-
-
-def _shown(value: Any) -> Optional[str]:
-    return None if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
