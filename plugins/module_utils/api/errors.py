@@ -169,7 +169,12 @@ def server_words(answer: Answer) -> str:
                 said = [_words(problem) for problem in listed]
                 details.extend(f"{name}: {problem}" if name else problem for problem in said if problem)
         return f"{message} {'; '.join(details)}".strip()
-    title = _TITLE.search(answer.text) if not answer.is_json else None
+    return "" if answer.is_json else page_title(answer.text)
+
+
+def page_title(text: str) -> str:
+    """The title of a web page, shortened; empty where there is none."""
+    title = _TITLE.search(text)
     return " ".join(title.group(1).split())[:80] if title else ""
 
 

@@ -9,18 +9,16 @@
 from __future__ import annotations
 
 import email.utils
-import re
 import time
 from typing import Any, Dict
 from urllib.parse import urlsplit
 
-from ..api.errors import parse_answer
+from ..api.errors import page_title, parse_answer
 from . import layers
 from .endpoints import API, PUSH, Endpoint
 from .layers import Blocked, Outcome
 from .way import Answer, Question, View, ask
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _BETWEEN = (
     "A firewall, a proxy or the login page of a network answers instead of Bitwarden: let these addresses through "
     "without inspection."
@@ -48,9 +46,9 @@ def judge(endpoint: Endpoint, answer: Answer) -> Outcome:
         return failed._replace(detail=f"{detail} and points to {target or 'another address'}")
     if answer.status in (502, 503, 504):
         return failed._replace(advice="The cloud, or a proxy in front of it, has a disturbance: try again later.")
-    title = _TITLE.search(answer.body)
+    title = page_title(answer.body)
     if title:
-        return failed._replace(detail=f'{detail} with a page: "{" ".join(title.group(1).split())[:80]}"')
+        return failed._replace(detail=f'{detail} with a page: "{title}"')
     if answer.status == 200 or content is None:
         return failed._replace(detail=f"{detail} with something that is not Bitwarden's")
     return failed._replace(advice=f"Check {endpoint.setting}: Bitwarden's {endpoint.name} does not answer there.")
