@@ -212,8 +212,13 @@ class Cloud:
     def reset(self) -> None:
         """Everything back to the state after set-up."""
         self.control("reset", {"seed": seeds(data.load())[self.container]})
-        self.control("limiter", {"on": True, "scale": 0.1})
+        self.limiter()
         self.control("requests", method="DELETE")
+
+    def limiter(self, scale: float = 0.1) -> None:
+        """Begin to count anew, in periods of ``scale`` times the real ones."""
+        for service in ("api", "identity"):
+            self.control("limiter", {"on": True, "scale": scale}, service=service)
 
     def forget(self, one: Host) -> None:
         """What tests did to a host's organization and installation is undone; faults and the limiter are cleared."""
@@ -226,7 +231,7 @@ class Cloud:
         self.control("installation", body)
         self.control("faults", method="DELETE")
         self.control("clock", {"shift": 0})
-        self.control("limiter", {"on": True, "scale": 0.1})
+        self.limiter()
 
 
 class Registry:

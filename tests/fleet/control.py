@@ -23,13 +23,16 @@ class Control:
     def __init__(self, address: str) -> None:
         self._url = f"https://{address}"
 
-    def __call__(self, path: str, body: object | None = None, method: str | None = None) -> object:
-        """Ask ``/_standin/<path>`` of the Api (POST when there is a body, or GET); returns the JSON answer."""
+    def __call__(
+        self, path: str, body: object | None = None, method: str | None = None, service: str = "api"
+    ) -> object:
+        """Ask ``/_standin/<path>`` of the Api (or ``identity``: what each has for itself, as the limiter); returns the
+        JSON answer. POST when there is a body, or GET."""
         path = path.lstrip("/")
         if not path.startswith("_standin/"):
             path = f"_standin/{path}"
         data = None if body is None else json.dumps(body).encode()
-        answer = self._ask(f"/api/{path}", data, method or ("GET" if body is None else "POST"))
+        answer = self._ask(f"/{service}/{path}", data, method or ("GET" if body is None else "POST"))
         return json.loads(answer) if answer.strip() else None
 
     def answers(self) -> bool:
