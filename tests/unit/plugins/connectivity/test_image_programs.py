@@ -149,6 +149,11 @@ def test_wget_gets_the_options_that_it_knows(tmp_path, help_, options):
     assert shell.log.count(f"wget {options} -O".replace("  ", " ")) == 3
 
 
+def test_what_a_program_says_is_no_pattern_of_files(tmp_path):
+    found = ask(Shell(tmp_path, "wget", said="echo 'wget: got /etc/host*'; exit 1"), endpoints=[WANTED.endpoint(API)])
+    assert "/etc/host*" in found[API].detail
+
+
 def test_a_program_without_a_time_limit_for_names_is_ended(tmp_path):
     begin = time.monotonic()
     found = ask(Shell(tmp_path, "wget", said="exec sleep 30"), timeout=1)
