@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import subprocess
@@ -13,7 +14,19 @@ import sys
 
 import pytest
 
+from tests.fleet import locks
 from tests.tools.commands import ROOT, WORK
+
+# Given back when the process ends.
+_FLEET = contextlib.ExitStack()
+
+
+@functools.lru_cache
+def take_fleet(config: pytest.Config) -> None:
+    """Wait until no other run uses the fleet; said past pytest's capture, as it can take long."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        _FLEET.enter_context(locks.using(lambda waiting: print(waiting, file=sys.stderr, flush=True)))
 
 
 @functools.lru_cache
@@ -46,6 +59,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("fleet"):
+        take_fleet(item.config)
         problem = bring_up()
         if problem:
             pytest.fail(problem, pytrace=False)

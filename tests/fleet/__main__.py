@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import contextlib
-import fcntl
 import sys
-from typing import Iterator
 
-from . import api, base_image, containers, data, inventory, keys, machine, names
+from . import api, base_image, containers, data, inventory, keys, locks, machine, names
 from .progress import say, step
 from .shell import FleetError
 
@@ -43,10 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "up":
-        with _alone():
+        with locks.setting_up(say):
             _up()
     elif options.command == "down":
-        with _alone():
+        with locks.setting_up(say):
             _down(options.all)
     elif options.command == "status":
         return _status()
@@ -57,19 +54,6 @@ def _run(options: argparse.Namespace) -> int:
     elif options.command == "cloud":
         getattr(api.cloud(options.region), options.what)()
     return 0
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One process at a time sets up or takes down; another waits."""
-    names.CACHE.mkdir(parents=True, exist_ok=True)
-    with (names.CACHE.parent / f"{names.PREFIX}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another process that sets the fleet up or takes it down")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _up() -> None:

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+from tests.fleet import locks
+from tests.fleet.progress import say
 from tests.tools.commands import BIN, ROOT, WORK, environment
 
 INVENTORY = WORK / "fleet" / "inventory" / "hosts.yml"
@@ -50,12 +52,21 @@ def changes(output: str) -> list[int]:
 
 
 def main() -> int:
-    play = [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), PLAYBOOK]
     print(
         "A fleet of self-hosted Bitwarden servers, one container each with an engine of its own, reached over SSH.\n"
         "What stands in for Bitwarden and its cloud answers as the real servers were recorded to.\n"
-        "Nothing leaves this machine."
+        "Nothing leaves this machine.",
+        flush=True,
     )
+    with locks.using(say):
+        take_through()
+    print("\nThe fleet is still up. Its inventory: .work/fleet/inventory/hosts.yml. Remove it with: make demo-down")
+    return 0
+
+
+def take_through() -> None:
+    """The four steps; the demo ends where one fails."""
+    play = [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), PLAYBOOK]
     announce(
         1,
         "Bring the fleet up (minutes the first time) and set it back: cloud communication off, no token, never synced",
@@ -70,8 +81,6 @@ def main() -> int:
     again = changes(run(*play))
     if not again or any(again):
         sys.exit(f"demo: the second run should have changed nothing, but changed {again}")
-    print("\nThe fleet is still up. Its inventory: .work/fleet/inventory/hosts.yml. Remove it with: make demo-down")
-    return 0
 
 
 if __name__ == "__main__":

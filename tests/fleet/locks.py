@@ -1,0 +1,35 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One at a time: there is one fleet on a machine, whichever clone of the project it was set up from."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from typing import Callable, ContextManager, Iterator
+
+from . import names
+
+
+def setting_up(tell: Callable[[str], object]) -> ContextManager[None]:
+    """Held while the fleet is set up or taken down. ``tell`` is called where that must wait for another process."""
+    return _held(".lock", "waiting for another process that sets the fleet up or takes it down", tell)
+
+
+def using(tell: Callable[[str], object]) -> ContextManager[None]:
+    """Held by tests, demo and benchmark for as long as they need hosts as they left them."""
+    return _held("-in-use.lock", "waiting for another run that uses the fleet", tell)
+
+
+@contextlib.contextmanager
+def _held(suffix: str, waiting: str, tell: Callable[[str], object]) -> Iterator[None]:
+    names.CACHE.mkdir(parents=True, exist_ok=True)
+    with (names.CACHE.parent / f"{names.PREFIX}{suffix}").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell(waiting)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
