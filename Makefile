@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/tests:$(CURDIR)/.work/collections
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.work/collections
 export ANSIBLE_HOME := $(CURDIR)/.work/ansible
 
-.PHONY: help setup demo demo-down test test-unit lint sanity docs-lint replay playbook integration molecule fleet fleet-down
+.PHONY: help setup demo demo-down test test-unit lint sanity docs-lint replay playbook integration molecule benchmark fleet fleet-down
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,3 +53,6 @@ integration: setup ## tests on the fleet
 
 molecule: setup ## the molecule scenario on the fleet
 	@$(PYTEST) tests/molecule
+
+benchmark: setup ## what the collection costs, as ratios of figures taken in one run
+	@$(PYTHON) -m tests.benchmark

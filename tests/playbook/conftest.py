@@ -2,17 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The real role and playbook with steps that only say what their host's variables tell them to: no host is needed.
-
-A host's variable ``fake`` maps a step to its result; ``{"unreachable": true}`` and ``{"failed": true, "msg": …}``
-as usual.
-"""
+"""The playbook, run on hosts whose steps pretend (`pretend`)."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Union
@@ -20,35 +14,9 @@ from typing import Any, Dict, List, NamedTuple, Union
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
-STEPS = (
-    "cloud_connectivity_info", "server", "server_info", "organization_info", "sync_log_info", "billing_sync_token",
-    "cloud_license", "license", "billing_sync", "license_sync",
-)  # fmt: skip
+from .pretend import ENVIRONMENTS, PLAYBOOK, ROOT, environment, make_collection
+
 COLUMNS = 9
-PLAYBOOK = "selfhosted.bitwarden.families_sync"
-
-FAKE = """
-import json
-import os
-from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
-
-
-class ActionModule(ActionBase):
-    def run(self, tmp=None, task_vars=None):
-        step = self._task.action.rpartition(".")[2]
-        arguments = {key: value for key, value in self._task.args.items()}
-        with open(os.environ["FAKE_LOG"], "a") as log:
-            log.write(json.dumps([task_vars["inventory_hostname"], step, arguments], default=str) + "\\n")
-        fake = task_vars.get("fake", {}).get(step, {})
-        if fake.get("unreachable"):
-            raise AnsibleConnectionFailure("no route to host")
-        if step == "billing_sync_token" and not fake.get("failed"):
-            return {"_ansible_no_log": True, **fake}
-        return dict(fake)
-"""
 
 
 class Run(NamedTuple):
@@ -87,14 +55,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("collections")
-    collection = base / "ansible_collections" / "selfhosted" / "bitwarden"
-    for part in ("roles", "playbooks", "meta", "plugins/filter"):
-        shutil.copytree(ROOT / part, collection / part)
-    (collection / "plugins" / "action").mkdir()
-    for step in STEPS:
-        (collection / "plugins" / "action" / f"{step}.py").write_text(FAKE)
-    return base
+    return make_collection(tmp_path_factory.mktemp("collections"))
 
 
 @pytest.fixture(params=ENVIRONMENTS)
@@ -116,21 +77,13 @@ def play(request: pytest.FixtureRequest, collections: Path, tmp_path: Path):
         log = tmp_path / "calls"
         log.write_text("")
         (tmp_path / "ansible.cfg").write_text(extra.pop("configuration", ""))
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "LC_ALL": "C.UTF-8",
-            "FAKE_LOG": str(log),
-            "ANSIBLE_COLLECTIONS_PATH": str(collections),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-        }
         if not isinstance(what, str):
             (tmp_path / "play.yml").write_text(yaml.safe_dump(what))
             what = str(tmp_path / "play.yml")
         done = subprocess.run(
             [str(ansible_playbook), "-i", str(inventory), what, "-e", json.dumps(extra), *options],
-            capture_output=True, text=True, env=environment, timeout=120, check=False, cwd=tmp_path,
+            capture_output=True, text=True, env=environment(collections, tmp_path), timeout=120, check=False,
+            cwd=tmp_path,
         )  # fmt: skip
         return Run(
             done.returncode, done.stdout + done.stderr, [json.loads(line) for line in log.read_text().splitlines()]

@@ -8,24 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import ROOT
+from .pretend import INFO, ROOT, STEADY
 
-SYNCED = "2026-11-22T14:16:19Z"
-INFO = {
-    "changed": False,
-    "reachable": True,
-    "version": "2026.8.0",
-    "cloud_communication": True,
-    "connection": {"billing_sync_token_set": True, "last_license_sync": SYNCED},
-    "last_license_sync": SYNCED,
-    "license": {"expires": "2027-12-28T00:00:00Z"},
-}
-STEADY = {
-    "server": {"changed": False, "changes": [], "stale_services": {}, "version": "2026.8.0"},
-    "organization_info": INFO,
-    "billing_sync": {"changed": False, "changes": []},
-    "license_sync": {"changed": False},
-}
 API_STEPS = ("organization_info", "license", "billing_sync", "license_sync")
 
 

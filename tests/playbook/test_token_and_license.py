@@ -11,7 +11,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from .test_families_sync import GONE, INFO, STEADY, host
+from .pretend import INFO, STEADY
+from .test_families_sync import GONE, host
 
 TOKEN = "token-from-the-cloud"
 FETCHED = {"changed": False, "billing_sync_token": TOKEN}

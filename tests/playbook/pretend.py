@@ -1,0 +1,87 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A collection whose playbook, role and filters are the project's, and whose steps only pretend.
+
+A host's variable ``fake`` maps a step to its result; ``{"unreachable": true}`` and ``{"failed": true, "msg": …}``
+as usual. Every call is a line of JSON in the file that ``FAKE_LOG`` names: host, step, arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Dict
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
+STEPS = (
+    "cloud_connectivity_info", "server", "server_info", "organization_info", "sync_log_info", "billing_sync_token",
+    "cloud_license", "license", "billing_sync", "license_sync",
+)  # fmt: skip
+PLAYBOOK = "selfhosted.bitwarden.families_sync"
+
+FAKE = """
+import json
+import os
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        step = self._task.action.rpartition(".")[2]
+        arguments = {key: value for key, value in self._task.args.items()}
+        with open(os.environ["FAKE_LOG"], "a") as log:
+            log.write(json.dumps([task_vars["inventory_hostname"], step, arguments], default=str) + "\\n")
+        fake = task_vars.get("fake", {}).get(step, {})
+        if fake.get("unreachable"):
+            raise AnsibleConnectionFailure("no route to host")
+        if step == "billing_sync_token" and not fake.get("failed"):
+            return {"_ansible_no_log": True, **fake}
+        return dict(fake)
+"""
+
+SYNCED = "2026-11-22T14:16:19Z"
+INFO: Dict[str, Any] = {
+    "changed": False,
+    "reachable": True,
+    "version": "2026.8.0",
+    "cloud_communication": True,
+    "connection": {"billing_sync_token_set": True, "last_license_sync": SYNCED},
+    "last_license_sync": SYNCED,
+    "license": {"expires": "2027-12-28T00:00:00Z"},
+}
+#: The results of a host on which nothing is to be done.
+STEADY: Dict[str, Any] = {
+    "server": {"changed": False, "changes": [], "stale_services": {}, "version": "2026.8.0"},
+    "organization_info": INFO,
+    "billing_sync": {"changed": False, "changes": []},
+    "license_sync": {"changed": False},
+}
+
+
+def make_collection(base: Path) -> Path:
+    """Make the collection below ``base``, which is returned: what ``ANSIBLE_COLLECTIONS_PATH`` is to name."""
+    collection = base / "ansible_collections" / "selfhosted" / "bitwarden"
+    for part in ("roles", "playbooks", "meta", "plugins/filter"):
+        shutil.copytree(ROOT / part, collection / part)
+    (collection / "plugins" / "action").mkdir()
+    for step in STEPS:
+        (collection / "plugins" / "action" / f"{step}.py").write_text(FAKE)
+    return base
+
+
+def environment(collections: Path, home: Path) -> Dict[str, str]:
+    """Variables of a run in ``home``, which holds an ``ansible.cfg`` and gets the log ``calls``."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "FAKE_LOG": str(home / "calls"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
+    }
