@@ -48,6 +48,7 @@ _TASKS: Dict[str, Dict[str, Any]] = {
 def by_place(host: str) -> List[Figure]:
     """What one more task costs on one host: the difference of runs with one and with more, so without the start."""
     api.host(host).write(_CA_ON_HOST, keys.CA.read_bytes())
+    api.host(host).execute("chmod", "a+r", _CA_ON_HOST)
     figures = [Figure(name, _one_more(host, task), "task") for name, task in _TASKS.items()]
     api.host(host).execute("rm", _CA_ON_HOST)
     return figures
