@@ -14,14 +14,13 @@ import sys
 
 import pytest
 
-from tests.fleet import locks
+from tests.fleet import FleetError, locks
 from tests.tools.commands import ROOT, WORK
 
 # Given back when the process ends.
 _FLEET = contextlib.ExitStack()
 
 
-@functools.lru_cache
 def take_fleet(config: pytest.Config) -> None:
     """Wait until no other run uses the fleet; said past pytest's capture, as it can take long."""
     capture = config.pluginmanager.getplugin("capturemanager")
@@ -30,8 +29,12 @@ def take_fleet(config: pytest.Config) -> None:
 
 
 @functools.lru_cache
-def bring_up() -> str:
-    """Bring the fleet up (quick when it is); return what went wrong."""
+def bring_up(config: pytest.Config) -> str:
+    """Take the fleet and bring it up (quick when it is); return what went wrong."""
+    try:
+        take_fleet(config)
+    except FleetError as error:
+        return str(error)
     log = WORK / "logs" / f"fleet-{os.environ.get('PYTEST_XDIST_WORKER', 'here')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -59,7 +62,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("fleet"):
-        take_fleet(item.config)
-        problem = bring_up()
+        problem = bring_up(item.config)
         if problem:
             pytest.fail(problem, pytrace=False)

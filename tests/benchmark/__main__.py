@@ -10,7 +10,7 @@ import argparse
 import subprocess
 import sys
 
-from tests.fleet import api, locks
+from tests.fleet import FleetError, api, locks
 from tests.fleet.progress import say
 
 from . import fleet, fleet_size
@@ -25,12 +25,19 @@ def main() -> int:
     options = parser.parse_args()
     show("The playbook's own work, steps pretended", fleet_size.by_fleet_size(options.sizes, options.forks))
     if not options.without_fleet:
-        with locks.using(say):
-            subprocess.run([sys.executable, "-m", "tests.fleet", "up"], check=True)
-            hosts = [host.name for host in api.hosts()]
-            show("The playbook on the fleet", fleet.by_need(hosts))
-            show(f"One more task on {hosts[0]}", fleet.by_place(hosts[0]))
+        try:
+            _on_the_fleet()
+        except FleetError as error:
+            sys.exit(f"benchmark: {error}")
     return 0
+
+
+def _on_the_fleet() -> None:
+    with locks.using(say):
+        subprocess.run([sys.executable, "-m", "tests.fleet", "up"], check=True)
+        hosts = [host.name for host in api.hosts()]
+        show("The playbook on the fleet", fleet.by_need(hosts))
+        show(f"One more task on {hosts[0]}", fleet.by_place(hosts[0]))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import fcntl
 from typing import Callable, ContextManager, Iterator
 
 from . import names
+from .shell import FleetError
 
 
 def setting_up(tell: Callable[[str], object]) -> ContextManager[None]:
@@ -25,8 +26,13 @@ def using(tell: Callable[[str], object]) -> ContextManager[None]:
 
 @contextlib.contextmanager
 def _held(suffix: str, waiting: str, tell: Callable[[str], object]) -> Iterator[None]:
-    names.CACHE.mkdir(parents=True, exist_ok=True)
-    with (names.CACHE.parent / f"{names.PREFIX}{suffix}").open("w") as lock:
+    path = names.CACHE.parent / f"{names.PREFIX}{suffix}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        raise FleetError(f"{path} cannot be written ({error.strerror}); the fleet needs root") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

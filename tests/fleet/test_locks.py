@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import locks, names
+from tests.fleet import FleetError, locks, names
 
 
 def test_the_second_waits_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +33,10 @@ def test_the_second_waits_and_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     assert had.wait(10)
     thread.join()
     assert told == ["waiting for another run that uses the fleet"]
+
+
+def test_who_may_not_use_it_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(names, "CACHE", tmp_path / "file" / "cache")
+    with pytest.raises(FleetError, match=r"file/\w+-in-use\.lock cannot be written .* needs root"), locks.using(print):
+        pass

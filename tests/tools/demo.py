@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from tests.fleet import locks
+from tests.fleet import FleetError, locks
 from tests.fleet.progress import say
 from tests.tools.commands import BIN, ROOT, WORK, environment
 
@@ -58,8 +58,11 @@ def main() -> int:
         "Nothing leaves this machine.",
         flush=True,
     )
-    with locks.using(say):
-        take_through()
+    try:
+        with locks.using(say):
+            take_through()
+    except FleetError as error:
+        sys.exit(f"demo: {error}")
     print("\nThe fleet is still up. Its inventory: .work/fleet/inventory/hosts.yml. Remove it with: make demo-down")
     return 0
 
