@@ -23,6 +23,8 @@ def main() -> int:
     parser.add_argument("--forks", type=int, default=10)
     parser.add_argument("--without-fleet", action="store_true", help="leave out what needs the fleet")
     options = parser.parse_args()
+    if len(options.sizes) < 2 or options.sizes != sorted(set(options.sizes)):
+        parser.error("--sizes needs two sizes or more, the smaller ones first")
     show("The playbook's own work, steps pretended", fleet_size.by_fleet_size(options.sizes, options.forks))
     if not options.without_fleet:
         try:
