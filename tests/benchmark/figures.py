@@ -6,11 +6,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import List, NamedTuple
 
 
 class Figure(NamedTuple):
@@ -19,18 +15,6 @@ class Figure(NamedTuple):
     name: str
     seconds: float
     unit: str
-
-
-def timed(command: List[str], variables: Dict[str, str], cwd: Path) -> float:
-    """How long a command takes (seconds). One that fails ends the benchmark: its time would mean nothing."""
-    started = time.perf_counter()
-    done = subprocess.run(
-        command, env=variables, cwd=cwd, capture_output=True, text=True, errors="replace", timeout=3600, check=False
-    )
-    if done.returncode:
-        output = (done.stdout + done.stderr)[-4000:]
-        sys.exit(f"benchmark: {' '.join(command)} ended with status {done.returncode}:\n{output}")
-    return time.perf_counter() - started
 
 
 def show(title: str, figures: List[Figure]) -> None:
