@@ -184,7 +184,7 @@ for count in range(1, 100):
     try:
         urllib.request.urlopen(sys.argv[1] + "/connect/token", data=b"", timeout=10, context=insecure)
     except urllib.error.HTTPError as answer:
-        if answer.code == 429 and int(answer.headers["Retry-After"]) > 1:  # not the limit of a single second
+        if answer.code == 429 and int(answer.headers["Retry-After"]) > 10:  # the real minute's, not a second's
             sys.exit(print(count))
     time.sleep(0.3)
 """
