@@ -3,8 +3,8 @@
 SHELL := /bin/sh
 PYTHON := .work/venv/bin/python
 PYTEST := $(PYTHON) -m pytest
-RECORDINGS ?= tests/recordings
-export PYTHONPATH := $(CURDIR):$(CURDIR)/tests:$(CURDIR)/.work/collections
+RECORDINGS ?= tests/support/recordings
+export PYTHONPATH := $(CURDIR):$(CURDIR)/tests/support:$(CURDIR)/.work/collections
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.work/collections
 export ANSIBLE_HOME := $(CURDIR)/.work/ansible
 
@@ -14,13 +14,13 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make the environments in .work/ (quick when they are there)
-	@python3 tests/tools/environments.py
+	@python3 tests/support/tools/environments.py
 
 demo: setup ## bring up a fleet and take it through the Families sync flow
-	@$(PYTHON) -m tests.tools.demo
+	@$(PYTHON) -m tests.support.tools.demo
 
 demo-down: setup ## remove that fleet
-	@$(PYTHON) -m tests.fleet down
+	@$(PYTHON) -m tests.support.fleet down
 
 test: setup ## run every test
 	@$(PYTEST) -n 2 --dist loadgroup --durations 15 tests
@@ -44,7 +44,7 @@ playbook: setup ## the playbook's logic on the newest and the oldest ansible-cor
 	@$(PYTEST) -q -n 2 tests/playbook
 
 fleet: setup ## bring the test fleet up (what is up stays)
-	@$(PYTHON) -m tests.fleet up
+	@$(PYTHON) -m tests.support.fleet up
 
 fleet-down: demo-down ## remove it
 
@@ -52,7 +52,7 @@ integration: setup ## tests on the fleet
 	@$(PYTEST) tests/integration
 
 molecule: setup ## the molecule scenario on the fleet
-	@$(PYTEST) tests/molecule
+	@$(PYTEST) tests/integration/test_molecule.py
 
 benchmark: setup ## what the collection costs, as ratios of figures taken in one run
-	@$(PYTHON) -m tests.benchmark
+	@$(PYTHON) -m tests.support.benchmark

@@ -14,8 +14,8 @@ import sys
 
 import pytest
 
-from tests.fleet import FleetError, locks
-from tests.tools.commands import ROOT, WORK
+from tests.support.fleet import FleetError, locks
+from tests.support.tools.commands import ROOT, WORK
 
 # Given back when the process ends.
 _FLEET = contextlib.ExitStack()
@@ -39,7 +39,7 @@ def bring_up(config: pytest.Config) -> str:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.fleet", "up"],
+            [sys.executable, "-m", "tests.support.fleet", "up"],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,

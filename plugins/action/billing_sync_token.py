@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import billing_sync_key
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.options import CLOUD_ENVIRONMENT
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
+    billing_sync_token as billing_sync_key,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import CLOUD_ENVIRONMENT
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 
 
 class ActionModule(ApiActionModule):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Dict
 
 from ansible.errors import AnsibleError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import REQUEST, ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import license_download
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.options import CLOUD_ENVIRONMENT
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import CLOUD_ENVIRONMENT
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 
 
 class ActionModule(ApiActionModule):

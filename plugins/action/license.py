@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Dict, Union
 
 from ansible.errors import AnsibleError, AnsibleFileNotFound
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_upload
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import no_access
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import REQUEST, ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import no_access
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 
 
 class _NotThere(ApiError):

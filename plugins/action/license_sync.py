@@ -7,17 +7,17 @@ from __future__ import annotations
 from typing import Any, Dict, Union
 
 from ansible.errors import AnsibleError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license_sync
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import (
     Diagnosis,
     NoDiagnosis,
     log_options,
     no_access,
     read_log_result,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import REQUEST, ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.pacer import Pacer, PacerError
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import Pacer, PacerError
 
 
 class ActionModule(ApiActionModule):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.host_action import HostActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 
 
 class ActionModule(HostActionModule):

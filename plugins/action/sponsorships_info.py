@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import sponsorships
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import sponsorships_info as sponsorships
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 
 
 class ActionModule(ApiActionModule):

@@ -159,8 +159,12 @@ advice:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.billing_sync import OPTIONS, REQUIRED_IF, perform
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.billing_sync import (
+    OPTIONS,
+    REQUIRED_IF,
+    perform,
+)
 
 
 def main() -> None:

@@ -205,9 +205,9 @@ advice:
 from typing import Any, Dict, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_upload
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.host_log import inspect_here
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import inspect_here
 
 
 def read(path: str) -> bytes:

@@ -197,9 +197,9 @@ advice:
 from typing import Any, Dict, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.host_log import diagnose_here
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license_sync
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import diagnose_here
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:

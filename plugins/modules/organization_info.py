@@ -244,8 +244,8 @@ license:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.organization_info import OPTIONS, perform
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.organization_info import OPTIONS, perform
 
 
 def main() -> None:

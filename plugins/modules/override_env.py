@@ -107,17 +107,20 @@ backup_file:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
+    DurationError,
+    parse_duration,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import LockError, server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     HOST_OPTIONS,
     SETTINGS_OPTIONS,
     request_from,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration import DurationError, parse_duration
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.lock import LockError, server_lock
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.masking import maskable
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.override_file import OverrideFile
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.settings import SettingsError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsError
 
 
 def main():

@@ -207,26 +207,35 @@ import os
 from typing import Any, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import (
-    HOST_OPTIONS,
-    SETTINGS_OPTIONS,
-    request_from,
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
+    DurationError,
+    parse_duration,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.command import CommandError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.deployment import Deployment, DeploymentError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration import DurationError, parse_duration
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.engine import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.lock import LockError, server_lock
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.masking import maskable
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.override_file import OverrideFile
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.server_state import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
+    Deployment,
+    DeploymentError,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import LockError, server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import CommandError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
     Options,
     Plan,
     ServerState,
     StateError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.settings import SettingsError, SettingsRequest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
+    HOST_OPTIONS,
+    SETTINGS_OPTIONS,
+    request_from,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import (
+    SettingsError,
+    SettingsRequest,
+)
 
 # What the user can mend, each with a message that says how. Anything else is a defect and shows its traceback.
 EXPECTED = (CommandError, DeploymentError, DurationError, EngineError, EnvFileError, LockError, SettingsError)

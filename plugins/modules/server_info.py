@@ -207,12 +207,15 @@ licenses:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import HOST_OPTIONS
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.command import CommandError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.deployment import Deployment, DeploymentError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.engine import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.server_facts import server_facts
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
+    Deployment,
+    DeploymentError,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.facts import server_facts
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import CommandError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_OPTIONS
 
 
 def main() -> None:

@@ -169,8 +169,8 @@ advice:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import sponsorships
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import sponsorships_info as sponsorships
 
 
 def main() -> None:

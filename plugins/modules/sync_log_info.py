@@ -123,13 +123,19 @@ state:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.argument_specs import HOST_OPTIONS
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.command import CommandError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.deployment import Deployment, DeploymentError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.duration import DurationError, parse_duration
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.engine import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.env_file import EnvFileError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.sync_failures import sync_failures
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
+    DurationError,
+    parse_duration,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
+    Deployment,
+    DeploymentError,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import CommandError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_OPTIONS
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.reader import sync_failures
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import tarfile
 
 import pytest
 
-from tests.tools.commands import BIN, ROOT, check
+from tests.support.tools.commands import BIN, ROOT, check
 
 ALLOWED = [
     r"(README|CHANGELOG|CONTRIBUTING)\.(md|rst)",

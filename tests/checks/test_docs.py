@@ -14,7 +14,7 @@ import tarfile
 import pytest
 import yaml
 
-from tests.tools.commands import BIN, ROOT, WORK, check
+from tests.support.tools.commands import BIN, ROOT, WORK, check
 
 
 def test_collection_docs():
@@ -65,15 +65,10 @@ def test_the_map_shows_all_folders(folder):
     assert set(re.findall(r"^  (\w+)/", drawn, re.MULTILINE)) == there
 
 
-def test_named_places_exist():
-    part = ARCHITECTURE.read_text().split("\n## Where a behaviour lives\n")[1].split("\n## ")[0]
-    cells = [line.strip("| ").split(" | ")[1] for line in part.splitlines() if line.startswith("| ")][2:]
-    inner = part.partition("\nIn `connectivity/`")[2]
-    names = [*_in_code(" ".join(cells)), *(f"connectivity/{name}" for name in _in_code(inner))]
-    homes = (ROOT / "plugins" / "module_utils", ROOT / "plugins")
-    known = [name for name in names if any((home / f"{name}.py").is_file() or (home / name).is_dir() for home in homes)]
-    assert len(names) > 40
-    assert names == known
+def test_the_table_names_every_package():
+    part = ARCHITECTURE.read_text().split("\n## Packages of `plugins/module_utils`\n")[1].split("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+    assert sorted(named) == sorted(path.parent.name for path in (ROOT / "plugins/module_utils").glob("*/__init__.py"))
 
 
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
@@ -215,10 +210,12 @@ def test_every_message_has_a_row():
     quoted = [text for _modules, seen, _cause in _rows() for text in _in_code(seen)]
     quoted += [text for line in prose for text in _in_code(line) if " " in text]
     code = ROOT / "plugins" / "module_utils"
-    paths = [path for name in ("api", "cloud", "connectivity") for path in code.glob(f"{name}/*.py")]
+    paths = [path for name in ("_api", "_backends", "_cloud", "_connectivity") for path in code.glob(f"{name}/*.py")]
+    more = [code / f"_licenses/{name}.py" for name in ("document", "objections", "rejections")]
+    more += [code / f"_sync_log/{name}.py" for name in ("diagnosis", "explanation")]
     missing = [
         f"{path.name}: {message}"
-        for path in (*paths, code / "license_document.py")
+        for path in (*paths, *more)
         for message in _Texts(path).messages
         if _is_telling(message) and not any(_shows(text, message) for text in quoted)
     ]

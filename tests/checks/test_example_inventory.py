@@ -11,7 +11,7 @@ import json
 import pytest
 import yaml
 
-from tests.tools.commands import BIN, ROOT, check
+from tests.support.tools.commands import BIN, ROOT, check
 
 INVENTORY = ROOT / "docs" / "examples" / "inventory"
 SECRETS = {

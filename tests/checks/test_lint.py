@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tools.commands import BIN, ROOT, check
+from tests.support.tools.commands import BIN, ROOT, check
 
 TOOLS = {
     "ruff": ["ruff", "check", "--quiet", "."],

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from tests.tools.commands import check
+from tests.support.tools.commands import check
 
 
 @pytest.mark.parametrize("core", ["newest", "oldest"])
 def test_sanity(core):
-    check(f"sanity-{core}", [sys.executable, "tests/tools/sanity.py", core])
+    check(f"sanity-{core}", [sys.executable, "tests/support/tools/sanity.py", core])

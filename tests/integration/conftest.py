@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from tests.fleet import api
+from tests.support.fleet import api
 
 
 @pytest.fixture(scope="session")

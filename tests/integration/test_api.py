@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from tests.fleet import api
+from tests.support.fleet import api
 
 from .ansible_run import ENVIRONMENTS, Run, playbook, task
 

@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from tests.fleet import api, names
+from tests.support.fleet import api, names
 
 from .ansible_run import Run, playbook
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from tests.fleet import api, inventory
+from tests.support.fleet import api, inventory
 
 from .ansible_run import playbook
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.fleet import api, names
+from tests.support.fleet import api, names
 
 from .ansible_run import Run, playbook, task
 

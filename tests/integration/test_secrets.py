@@ -16,12 +16,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.master_password import (
-    Kdf,
-    master_password_hash,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.kdf import Kdf, master_password_hash
 
-from tests.fleet import api, names
+from tests.support.fleet import api, names
 
 from .ansible_run import INVENTORY, ROOT, Run, playbook
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.fleet import api
+from tests.support.fleet import api
 
 from .ansible_run import playbook, task
 

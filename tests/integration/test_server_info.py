@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from tests.fleet import api
+from tests.support.fleet import api
 
 from .ansible_run import task
 

@@ -11,7 +11,7 @@ from typing import Callable, Dict
 
 import pytest
 
-from tests.fleet import api
+from tests.support.fleet import api
 
 from .ansible_run import Unsafe, task
 

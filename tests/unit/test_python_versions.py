@@ -14,8 +14,8 @@ import subprocess
 
 import pytest
 
-from tests.tools.commands import ROOT, WORK
-from tests.tools.pythons import WANTED
+from tests.support.tools.commands import ROOT, WORK
+from tests.support.tools.pythons import WANTED
 
 # Run by each Python without site-packages: whatever is not of the standard library cannot be imported.
 PROGRAM = """

@@ -12,7 +12,7 @@ from typing import Any, Dict
 import pytest
 import yaml
 
-from tests.tools.commands import ROOT
+from tests.support.tools.commands import ROOT
 
 OPTIONS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").read_text())["argument_specs"]["main"][
     "options"

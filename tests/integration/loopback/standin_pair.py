@@ -17,7 +17,7 @@ from typing import Any, Union
 
 import requests
 
-TESTS = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[2] / "support"
 
 OWNER = "3d0c1b2a-4f5e-4d6c-8b7a-b2e500f1c001"
 ADMIN = "3d0c1b2a-4f5e-4d6c-8b7a-b2e500f1c101"

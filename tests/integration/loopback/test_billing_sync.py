@@ -9,25 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import billing_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import (
     LICENSE,
     PERMISSION,
     REQUEST,
     ApiError,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync
 
-from .standin_pair import (
-    ADMIN,
-    ADMIN_KEY,
-    CANARIES,
-    CLOUD_ORGANIZATION,
-    NAME,
-    ORGANIZATION,
-    TOKEN,
-    WRONG_TOKEN,
-    Pair,
-)
+from .standin_pair import ADMIN, ADMIN_KEY, CANARIES, CLOUD_ORGANIZATION, NAME, ORGANIZATION, TOKEN, WRONG_TOKEN, Pair
 
 Task = Callable[..., dict[str, Any]]
 KEYS = ("enabled", "billing_sync_token", "last_license_sync")

@@ -12,10 +12,12 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import client, organizations
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import billing_sync_key
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud.account import CloudAccount, cloud_account
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api import client, organizations
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
+    billing_sync_token as billing_sync_key,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.account import CloudAccount, cloud_account
 
 from .standin_pair import (
     CANARIES,

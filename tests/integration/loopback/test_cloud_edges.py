@@ -13,9 +13,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.dates import format_date
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import billing_sync_key
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
+    billing_sync_token as billing_sync_key,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.dates import format_date
 
 from .standin_pair import CANARIES, CLOUD_ADMIN, CLOUD_ADMIN_KEY, CLOUD_ORGANIZATION, PASSWORD, TOKEN, Pair
 

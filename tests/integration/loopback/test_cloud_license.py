@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import license_download
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
 
 from .standin_pair import CANARIES, CLOUD_ORGANIZATION, INSTALLATION, LICENSE_KEY, Pair
 

@@ -8,15 +8,15 @@ import json
 from typing import Any, Callable, Union
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import billing_sync, license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import Diagnosis, NoDiagnosis
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import (
     CLOUD,
     LICENSE,
     REQUEST,
     SERVER,
     ApiError,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync, license_sync
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import Diagnosis, NoDiagnosis
 
 from .standin_pair import CANARIES, CLOUD_ORGANIZATION, ORGANIZATION, TOKEN, WRONG_TOKEN, Pair
 

@@ -14,26 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_upload
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.license_upload import NotOnHost, OnHost
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.cloud import license_download
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.license_file import License, parse_license
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.license import NotOnHost, OnHost
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import License, parse_license
 from standin import license_fields, license_signing
 
 from tests.integration.ansible_run import ENVIRONMENTS, ROOT, playbook
 
-from .standin_pair import (
-    ADMIN,
-    ADMIN_KEY,
-    CANARIES,
-    INSTALLATION,
-    LICENSE_KEY,
-    ORGANIZATION,
-    OWNER,
-    OWNER_KEY,
-    Pair,
-)
+from .standin_pair import ADMIN, ADMIN_KEY, CANARIES, INSTALLATION, LICENSE_KEY, ORGANIZATION, OWNER, OWNER_KEY, Pair
 from .test_action_plugins import inventory
 
 Task = Callable[..., dict[str, Any]]

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import read_log_result
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.license_sync import Times
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.sync_log import find_failures
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.pacer import Pacer
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license_sync
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.license_sync import Times
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import read_log_result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import find_failures
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import Pacer
 
 from tests.integration.ansible_run import playbook
 

@@ -12,9 +12,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import organization_info, sponsorships
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.sync_log import Failure, find_failures
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
+    organization_info,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
+    sponsorships_info as sponsorships,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import Failure, find_failures
 
 from .standin_pair import ADMIN, ADMIN_KEY, NAME, ORGANIZATION, OWNER, OWNER_KEY, TOKEN, Pair
 

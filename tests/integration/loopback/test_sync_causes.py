@@ -12,14 +12,14 @@ from typing import Any, Callable, Union
 
 import pytest
 import requests
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api import billing_sync, license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.connections import read_connection
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.diagnosis import Diagnosis, read_log_result
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.errors import CLOUD, LICENSE
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.organizations import find_organization
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.session import connected
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.api.sync_failure import SyncFailure
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils.sync_log import find_failures
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.connections import read_connection
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import CLOUD, LICENSE
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.organizations import find_organization
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import connected
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync, license_sync
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import Diagnosis, read_log_result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.explanation import SyncFailure
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import find_failures
 
 from .standin_pair import CANARIES, CLOUD_ORGANIZATION, NAME, ORGANIZATION, TOKEN, WRONG_TOKEN, Pair
 

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, NamedTuple
 
 import pytest
 
-from tests.tools.commands import WORK, environment
+from tests.support.tools.commands import WORK, environment
 
 PLACES = [WORK / name / "bin" / "ansible-playbook" for name in ("venv", "venv-oldest")]
 CONTROLLERS = [path for path in PLACES if path.exists()]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Dict
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.host_action import (
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import (
     ArgumentError,
     mask_arguments,
     with_secrets_apart,

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils.pacer import (
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import (
     SPACING,
     WINDOW,
     Pacer,

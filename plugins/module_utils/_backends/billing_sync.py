@@ -1,0 +1,247 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring the organization's billing sync token to a state (module billing_sync)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from .._api.argspec import API_OPTIONS
+from .._api.auth import Account
+from .._api.connections import (
+    Connection,
+    create_connection,
+    delete_connection,
+    delete_connections,
+    read_connection,
+    update_connection,
+)
+from .._api.errors import REQUEST, SERVER, ApiError
+from .._api.organizations import Organization, find_organization, require_version
+from .._api.session import ASSUME_READY, connected, server_is_down
+from .._api.subscription import BROKEN, read_license
+from .._common.dates import format_date, parse_date
+from .._common.diff import Difference
+
+OPTIONS: Dict[str, Any] = {
+    **API_OPTIONS,
+    **ASSUME_READY,
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "billing_sync_token": {"type": "str", "no_log": True},
+    "enabled": {"type": "bool", "default": True},
+    "keep_last_sync": {"type": "bool", "default": True},
+}
+REQUIRED_IF: List[Tuple[str, str, Tuple[str, ...]]] = [("state", "present", ("billing_sync_token",))]
+
+
+_TRIES = 4  # writes until it is clear that something else keeps changing the connection
+
+
+class Wanted(NamedTuple):
+    """The connection as it is to be. ``last_license_sync``: the server's text to keep, ``None`` for never."""
+
+    token: str
+    enabled: bool
+    last_license_sync: Optional[str]
+
+    def is_met_by(self, connection: Optional[Connection]) -> bool:
+        """Whether the server has just that."""
+        return (
+            connection is not None
+            and connection.token == self.token
+            and connection.enabled == self.enabled
+            and connection.synced_at == parse_date(self.last_license_sync)
+        )
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Read, compare, write on a difference only, read back. Raises ``ApiError``."""
+    token = _token(params)
+    try:
+        with connected(params) as account:
+            require_version(account)
+            organization = find_organization(account, params["organization"])
+            current = read_connection(account, organization)
+            if token is None:
+                return _remove(account, organization, current, check_mode)
+            account.client.secrets.add(token)
+            return _apply(account, organization, current, _wanted(token, params, current), check_mode)
+    except ApiError as error:
+        if check_mode and params["assume_ready"] and server_is_down(error):
+            return _predict_blindly(params, error)
+        raise
+
+
+def _token(params: Mapping[str, Any]) -> Optional[str]:
+    """The token that is wanted, ``None`` for no connection."""
+    if params["state"] == "absent":
+        return None
+    token = str(params["billing_sync_token"] or "")
+    if not token.strip():
+        raise ApiError(REQUEST, "billing_sync_token is empty.", advice="Copy it from the organization in the cloud.")
+    if token != token.strip() or any(mark in token for mark in "\r\n\t"):
+        raise ApiError(
+            REQUEST,
+            "billing_sync_token has blanks or line ends in it; the server would store it so, and no sync would work.",
+            advice="Check how it was copied (a file read by a lookup ends in a line end).",
+        )
+    return token
+
+
+def _wanted(token: str, params: Mapping[str, Any], current: Optional[Connection]) -> Wanted:
+    """A token that the server has already keeps its last sync; for another one nothing is proven yet."""
+    kept = params["keep_last_sync"] and current is not None and current.token == token
+    return Wanted(token, params["enabled"], current.last_license_sync if kept and current else None)
+
+
+def difference(current: Optional[Connection], wanted: Optional[Wanted]) -> Difference:
+    """What separates the connection from the wanted one, ``None`` standing for no connection."""
+    found = Difference()
+    before = _members(current.enabled, current.token, current.synced_at) if current else {}
+    after = _members(wanted.enabled, wanted.token, parse_date(wanted.last_license_sync)) if wanted else {}
+    for key in ("enabled", "billing_sync_token", "last_license_sync"):
+        found.compare(key, before.get(key), after.get(key), secret=key == "billing_sync_token")
+    return found
+
+
+def _members(enabled: bool, token: Optional[str], synced: Any) -> Dict[str, Optional[str]]:
+    return {
+        "enabled": "true" if enabled else "false",
+        "billing_sync_token": token,
+        "last_license_sync": format_date(synced) or "never",
+    }
+
+
+def _apply(
+    account: Account, organization: Organization, current: Optional[Connection], wanted: Wanted, check_mode: bool
+) -> Dict[str, Any]:
+    found = difference(current, wanted)
+    if not found:
+        return _result(organization, current, _facts(current), found)
+    if check_mode:
+        predicted = _predicted(current, wanted)
+        return {
+            **_result(organization, current, predicted, found),
+            "warnings": _license_warnings(account, organization),
+        }
+    writer = _Writer(account, organization, wanted)
+    after = writer.write(current)
+    return {**_result(organization, current, after.facts(), found), "warnings": _several(writer.found)}
+
+
+class _Writer:
+    """Writes the connection and sees that the server has it, and only that one. ``found`` counts what was there."""
+
+    def __init__(self, account: Account, organization: Organization, wanted: Wanted) -> None:
+        self.account = account
+        self.organization = organization
+        self.wanted = wanted
+        self.found = 1
+
+    def write(self, current: Optional[Connection]) -> Connection:
+        """Return the connection as the server shows it afterwards. Raises ``ApiError``."""
+        token_changed = current is not None and current.token != self.wanted.token
+        for _count in range(_TRIES):
+            try:
+                written = self._save(current)
+            except ApiError as error:
+                if not _somebody_else(error):
+                    raise
+                current = read_connection(self.account, self.organization)
+                if current is not None and self.wanted.is_met_by(current):
+                    return current
+                continue
+            if token_changed:
+                # Of several connections the server shows but one, the others would keep the old token; only deleting
+                # brings them up. The update came first, as it tells whether the server will save this one at all.
+                token_changed = False
+                self._clear()
+                current = None
+                continue
+            seen = read_connection(self.account, self.organization)
+            if seen is not None and self.wanted.is_met_by(seen):
+                if seen.id != written.id:  # another client wrote the same at the same time: ours is one too many
+                    delete_connection(self.account, written)
+                return seen
+            self._clear()
+            current = None
+        raise ApiError(
+            SERVER,
+            "The connection does not stay as it was written.",
+            advice="Something else changes it at the same time; run the task again when that is done.",
+        )
+
+    def _save(self, current: Optional[Connection]) -> Connection:
+        if current is None:
+            return create_connection(self.account, self.organization, *self.wanted)
+        return update_connection(self.account, self.organization, current, *self.wanted)
+
+    def _clear(self) -> None:
+        self.found = max(self.found, delete_connections(self.account, self.organization))
+
+
+def _somebody_else(error: ApiError) -> bool:
+    """Whether a write failed in a way after which what is there counts: answer lost, deleted or created by another."""
+    return error.unknown_outcome or error.status == 404 or "already has a connection" in error.text
+
+
+def _remove(
+    account: Account, organization: Organization, current: Optional[Connection], check_mode: bool
+) -> Dict[str, Any]:
+    found = difference(current, None)
+    count = delete_connections(account, organization) if found and not check_mode else 0
+    return {**_result(organization, current, None, found), "warnings": _several(count)}
+
+
+def _several(count: int) -> List[str]:
+    text = f"The organization had {count} connections, left by clients that wrote at the same time; all were removed."
+    return [text] if count > 1 else []
+
+
+def _facts(connection: Optional[Connection]) -> Optional[Dict[str, Any]]:
+    return connection.facts() if connection else None
+
+
+def _predicted(current: Optional[Connection], wanted: Wanted) -> Dict[str, Any]:
+    """The facts of the connection as a run would leave it; a new one's ids are not known yet."""
+    return {
+        "id": current.id if current else None,
+        "enabled": wanted.enabled,
+        "billing_sync_token_set": True,
+        "cloud_organization_id": current.cloud_organization_id if current else None,
+        "last_license_sync": format_date(parse_date(wanted.last_license_sync)),
+    }
+
+
+def _license_warnings(account: Account, organization: Organization) -> List[str]:
+    """The server saves no connection without a good license file: say in check mode that the run would fail."""
+    state = read_license(account, organization)
+    return [f"The run would fail: {state.message}"] if state.state in BROKEN else []
+
+
+def _result(
+    organization: Organization, before: Optional[Connection], after: Optional[Dict[str, Any]], found: Difference
+) -> Dict[str, Any]:
+    return {
+        "changed": bool(found),
+        "changes": found.summary(),
+        "organization": organization.named(),
+        "connection": {"before": _facts(before), "after": after},
+        "diff": found.diff(f"connection of {organization.name}"),
+    }
+
+
+def _predict_blindly(params: Mapping[str, Any], error: ApiError) -> Dict[str, Any]:
+    """The server does not run, but would by now in a real run. What it has cannot be known."""
+    wanted = params["state"] == "present"
+    return {
+        "changed": wanted,
+        "changes": [],
+        "organization": None,
+        "connection": {"before": None, "after": None},
+        "warnings": [
+            f"The connection could not be read, so that it is {'' if wanted else 'not '}predicted to change: {error}"
+        ],
+    }

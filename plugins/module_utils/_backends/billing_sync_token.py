@@ -1,0 +1,187 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The billing sync token of an organization in the cloud: read, made, rotated (module billing_sync_token)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any, Dict, Mapping, NamedTuple, Optional
+
+from .._api.argspec import duration_option
+from .._api.errors import LOGIN, NETWORK, PERMISSION, REQUEST, ApiError
+from .._api.organizations import Organization
+from .._cloud.account import CloudAccount, CloudError, cloud_account
+from .._cloud.argspec import CLOUD_OPTIONS
+from .._common.dates import format_date, parse_date
+from .._common.diff import Difference
+
+OPTIONS: Dict[str, Any] = {
+    **CLOUD_OPTIONS,
+    "state": {"type": "str", "choices": ["present", "rotated"], "default": "present"},
+    "max_age": {"type": "str"},
+    "rotated_before": {"type": "str"},
+    "otp": {"type": "str", "no_log": True},
+}
+
+NONE, CREATED, ROTATED = "none", "created", "rotated"
+
+# The types of an organization's keys: 0 is its public API key, which must never be touched from here.
+_BILLING_SYNC = 1
+_WITH_BILLING_SYNC = ("Teams", "Enterprise")
+_TOLERANCE = timedelta(minutes=1)  # of clocks
+
+
+class Key(NamedTuple):
+    """The token itself, and since when it is what it is."""
+
+    token: str
+    revised: Optional[datetime]
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Read, decide, make or rotate. Raises ``ApiError``."""
+    _check(params, datetime.now(timezone.utc))
+    with cloud_account(params) as account:
+        organization = account.organization(params["organization"])
+        if organization.plan not in (None, *_WITH_BILLING_SYNC):  # one that is not known here is left to the cloud
+            raise _no_billing_sync(organization)
+        revised = _revision(account, organization)
+        action = decide(params, revised, datetime.now(timezone.utc))
+        found = Difference()
+        if action != NONE:
+            found.compare(
+                "billing_sync_token", format_date(revised), "made now" if action == CREATED else "rotated now"
+            )
+        key = None
+        if action == NONE or not check_mode:
+            key = _key(account, organization, _proof(account, params), action)
+        return {
+            "changed": bool(found),
+            "action": action,
+            "organization": organization.named(),
+            "billing_sync_token": key.token if key else None,
+            "revision_date": format_date(key.revised if key else revised),
+            "diff": found.diff(f"billing sync token of {organization.name}"),
+            # What else would be shown is the token. Errors carry none and stay readable.
+            "_ansible_no_log": True,
+        }
+
+
+def _check(params: Mapping[str, Any], now: datetime) -> None:
+    if params["state"] == "present" and (params["max_age"] or params["rotated_before"]):
+        raise ApiError(REQUEST, "max_age and rotated_before need state=rotated.")
+    if params["max_age"] and params["rotated_before"]:
+        raise ApiError(REQUEST, "max_age and rotated_before cannot be given both.")
+    for name in ("max_age", "rotated_before"):
+        if params["state"] == "rotated" and params[name] == "":
+            raise ApiError(REQUEST, f"{name} is empty.", advice="Leave it out (omit) where each run shall rotate.")
+    if params["rotated_before"]:
+        limit = parse_date(params["rotated_before"])
+        if limit is None:
+            raise ApiError(REQUEST, "rotated_before is no time.", advice="Write it as 2026-11-22T10:00:00Z.")
+        if limit > now + _TOLERANCE:
+            raise ApiError(
+                REQUEST,
+                "rotated_before is in the future, by the controller's clock: each run until then would rotate.",
+                advice="Give a moment that has passed: older tokens are rotated, newer ones are kept.",
+            )
+    if params["max_age"]:
+        duration_option(params, "max_age")
+
+
+def decide(params: Mapping[str, Any], revised: Optional[datetime], now: datetime) -> str:
+    """``none``, ``created`` or ``rotated``; ``revised`` is the date of the present key, ``None`` if there is none."""
+    if revised is None:
+        return CREATED
+    if params["state"] == "present":
+        return NONE
+    limit = parse_date(params["rotated_before"])
+    if params["max_age"]:
+        limit = now - timedelta(seconds=duration_option(params, "max_age"))
+    return ROTATED if limit is None or revised < limit else NONE
+
+
+def _revision(account: CloudAccount, organization: Organization) -> Optional[datetime]:
+    """Since when there is a key of this type; asked without any secret."""
+    path = f"/organizations/{organization.id}/api-key-information/{_BILLING_SYNC}"
+    answer = account.get(path, "read when the billing sync token was made")
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list):
+        raise ApiError(
+            NETWORK, "The cloud's answer about the organization's keys is not in the form of Bitwarden's API."
+        )
+    keys = [one for one in data if isinstance(one, dict)]
+    dates = [parse_date(one.get("revisionDate")) for one in keys if one.get("keyType") == _BILLING_SYNC]
+    return max((date for date in dates if date), default=None)
+
+
+def _proof(account: CloudAccount, params: Mapping[str, Any]) -> Dict[str, str]:
+    """What shows the cloud that it is the account's owner who asks."""
+    if params["otp"]:
+        return {"otp": str(params["otp"])}
+    if not params["master_password"]:
+        raise ApiError(
+            REQUEST,
+            "master_password is missing.",
+            advice="Set it, or BW_CLOUD_PASSWORD in the environment of the controller, to the master password of the "
+            "account; or otp to a one-time password.",
+        )
+    return {"masterPasswordHash": account.password_hash(str(params["master_password"]))}
+
+
+def _key(account: CloudAccount, organization: Organization, proof: Dict[str, str], action: str) -> Key:
+    call = "rotate-api-key" if action == ROTATED else "api-key"
+    path = f"/organizations/{organization.id}/{call}"
+    what = "rotate the billing sync token" if action == ROTATED else "get the billing sync token"
+    try:
+        answer = account.call("POST", path, what, {"type": _BILLING_SYNC, **proof}).json
+    except ApiError as error:
+        raise _explained(error, organization, "otp" in proof, action) from None
+    token = answer.get("apiKey") if isinstance(answer, dict) else None
+    if not isinstance(token, str) or not token:
+        raise ApiError(NETWORK, f"Could not {what}: the answer is not in the form of Bitwarden's API.")
+    account.client.secrets.add(token)
+    return Key(token, parse_date(answer.get("revisionDate")))
+
+
+def _explained(error: ApiError, organization: Organization, by_otp: bool, action: str) -> ApiError:
+    if isinstance(error, CloudError):
+        return error
+    if error.status == 404:
+        return _no_billing_sync(organization)
+    if error.status == 400 and "MasterPasswordHash" in error.text:
+        secret = "one-time password (otp)" if by_otp else "master password"
+        advice = (
+            "Each holds for one call and a few minutes: have a new one mailed."
+            if by_otp
+            else "It is the password of the account in the cloud, which may differ from that on the server. An account "
+            "without one needs otp."
+        )
+        refused = CloudError.of(
+            error,
+            "wrong_otp" if by_otp else "wrong_password",
+            f"The cloud refused the account's {secret}.",
+            advice,
+        )
+        refused.layer = LOGIN
+        return refused
+    if error.unknown_outcome and action == ROTATED:
+        return CloudError.of(
+            error,
+            "unknown_outcome",
+            f"{error.message} The token may have been rotated all the same.",
+            "Run it again with state=present: it returns the token that holds now. Servers that have another one "
+            "cannot sync until they get it.",
+        )
+    return error
+
+
+def _no_billing_sync(organization: Organization) -> CloudError:
+    return CloudError.made(
+        "plan_without_billing_sync",
+        PERMISSION,
+        f"The organization {organization.name!r} has no billing sync: its plan is {organization.plan or 'not known'}.",
+        "Billing sync comes with Teams and Enterprise. Upload a license file instead (module license).",
+    )

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that all cloud plugins share, and what they come to."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Tuple
+
+from .._api.argspec import API_OPTIONS, ApiOptions, read_options
+from .._api.errors import REQUEST, ApiError, Peer
+
+_SHARED = ("client_id", "client_secret", "organization", "validate_certs", "ca_path", "client_cert", "client_key")
+
+CLOUD_OPTIONS: Dict[str, Any] = {
+    "cloud": {"type": "raw", "default": "us"},
+    **{name: API_OPTIONS[name] for name in _SHARED},
+    "master_password": {"type": "str", "no_log": True},
+    "timeout": API_OPTIONS["timeout"],
+    "retry_timeout": {"type": "str", "default": "300s"},
+}
+
+CLOUD_ENVIRONMENT = {
+    "client_id": "BW_CLOUD_CLIENTID",
+    "client_secret": "BW_CLOUD_CLIENTSECRET",
+    "master_password": "BW_CLOUD_PASSWORD",
+}
+
+# Api and Identity of each region.
+CLOUDS: Dict[str, Tuple[str, str]] = {
+    "us": ("https://api.bitwarden.com", "https://identity.bitwarden.com"),
+    "eu": ("https://api.bitwarden.eu", "https://identity.bitwarden.eu"),
+}
+_URLS = ("api_url", "identity_url")
+_LATER = (
+    "The cloud, or a proxy in between, fails at the moment: try again later. https://status.bitwarden.com tells of the "
+    "cloud's disturbances."
+)
+
+CLOUD_PEER = Peer(
+    name="cloud",
+    options="option cloud",
+    down=_LATER,
+    failed=_LATER,
+    login_failed=_LATER,
+    no_address="Check option cloud. Where it is right, a newer version of this collection may know the address.",
+    refused="Check option cloud, and the firewalls in between.",
+    untrusted="Something in between may look into connections: set ca_path to the certificate of its authority. Else "
+    "check option cloud.",
+    wrong_key="Check client_id and client_secret: they must be the personal API key of an account in this cloud, not "
+    "that of the self-hosted server or of the other region (option cloud), and not rotated since.",
+)
+
+
+def cloud_urls(cloud: Any) -> Tuple[str, str]:
+    """The URLs of Api and Identity that option ``cloud`` means. Raises ``ApiError``."""
+    if isinstance(cloud, str) and cloud.strip().lower() in CLOUDS:
+        return CLOUDS[cloud.strip().lower()]
+    if isinstance(cloud, Mapping):
+        unknown = sorted(str(name) for name in cloud if name not in _URLS)
+        missing = [name for name in _URLS if not cloud.get(name)]
+        if unknown or missing:
+            raise ApiError(
+                REQUEST,
+                "cloud is a mapping, but "
+                + (f"has {', '.join(unknown)} in it." if unknown else f"{' and '.join(missing)} is missing."),
+                advice="A mapping needs api_url and identity_url, and nothing else.",
+            )
+        return str(cloud["api_url"]), str(cloud["identity_url"])
+    raise ApiError(
+        REQUEST, "cloud is neither us nor eu nor a mapping.", advice="A mapping needs api_url and identity_url."
+    )
+
+
+def read_cloud_options(params: Mapping[str, Any]) -> ApiOptions:
+    """Check the shared options. Raises ``ApiError``."""
+    api_url, identity_url = cloud_urls(params["cloud"])
+    return read_options({**params, "api_url": api_url, "identity_url": identity_url}, CLOUD_ENVIRONMENT, CLOUD_PEER)

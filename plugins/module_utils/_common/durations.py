@@ -1,0 +1,37 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Durations as options give them: ``90``, ``30s``, ``10m``, ``26h``, ``7d``, ``2w``."""
+
+from __future__ import annotations
+
+import re
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_FORM = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhdw]?)\s*\Z")
+
+
+class DurationError(ValueError):
+    """The text is no duration; the message says what one looks like."""
+
+
+def parse_duration(text: object) -> float:
+    """Turn ``<n>[s|m|h|d|w]`` into seconds.
+
+    A bare number counts seconds. Raises ``DurationError`` on anything else, a negative number included.
+    """
+    found = _FORM.match(str(text))
+    if found is None:
+        raise DurationError(f"{str(text)!r} is not a duration. Write a number and a unit: 30s, 10m, 26h, 7d or 2w.")
+    return float(found.group(1)) * _SECONDS[found.group(2)]
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds in the largest unit that divides them: 604800 becomes ``1w``, 90 becomes ``90s``."""
+    whole = int(seconds)
+    if whole:
+        for unit in ("w", "d", "h", "m"):
+            if whole % _SECONDS[unit] == 0:
+                return f"{whole // _SECONDS[unit]}{unit}"
+    return f"{whole}s"

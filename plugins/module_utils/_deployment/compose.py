@@ -1,0 +1,200 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compose on the deployment's project: what it would give the containers, and bringing them up with images at hand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+from .runner import Commands, Result
+
+_QUICK = 60.0
+_FILES = ("docker-compose.yml", "docker-compose.override.yml")
+
+# Compose doubles "$" in what it prints; older ones did not always. The value tells which this one does.
+_MARK = "bitwarden_reads_the_file_"
+_MARK_VALUE = "a$b"
+
+
+class ComposeError(Exception):
+    """Compose is missing, too old or refuses the project. ``details`` is its own text: mask before showing."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class PlannedFile(NamedTuple):
+    """An env file as it would be: ``path`` on the host, ``content`` to take instead of what stands there."""
+
+    path: str
+    content: bytes
+
+
+class Service(NamedTuple):
+    """A service as Compose would make it now. ``reads_file``: the planned env file is one of its sources."""
+
+    name: str
+    image: str
+    environment: Dict[str, str]
+    reads_file: bool
+
+
+class Project:
+    """The Compose project in ``bwdata/docker``, found as bitwarden.sh finds it."""
+
+    def __init__(self, commands: Commands, docker: str, bwdata: str, directory: str) -> None:
+        """``directory`` is where bitwarden.sh stands and runs (Compose also reads a ``.env`` there)."""
+        self.commands = commands
+        self.docker = docker
+        self.bwdata = bwdata
+        self.directory = directory
+        self._command = [docker, "compose"]
+        self._found = False
+
+    @property
+    def folder(self) -> str:
+        """The project's folder, whose name is the project's name."""
+        return os.path.join(self.bwdata, "docker")
+
+    def files(self) -> List[str]:
+        """The Compose files that exist. Raises ``ComposeError`` when there is none."""
+        found = [os.path.join(self.folder, name) for name in _FILES]
+        if not os.path.isfile(found[0]):
+            raise ComposeError(f"{found[0]} does not exist: is Bitwarden installed in {self.bwdata}?")
+        return [path for path in found if os.path.isfile(path)]
+
+    def services(self, planned: Optional[PlannedFile] = None) -> Dict[str, Service]:
+        """What Compose would make of the project now, or with ``planned`` in place of the file on disk."""
+        if planned is None:
+            return self._config(self.files(), None)
+        mark = _MARK + secrets.token_hex(8)
+        content = planned.content
+        if content and not content.endswith(b"\n"):
+            content += b"\n"
+        content += f"{mark}='{_MARK_VALUE}'\n".encode()
+        with self._copy(planned.path, content) as folder:
+            return self._config([os.path.join(folder, os.path.basename(path)) for path in self.files()], mark)
+
+    def up(self, timeout: float, everything: bool = False) -> Result:
+        """Bring up what is missing or was made from other settings, with the images at hand.
+
+        ``everything`` re-creates all containers.
+        """
+        arguments = ["up", "--detach", "--remove-orphans", *(["--force-recreate"] if everything else [])]
+        result = self._run([*arguments, "--pull", "never"], self.files(), timeout)
+        if result.rc != 0 and "unknown flag: --pull" in result.stderr:
+            # The first releases of Compose 2 have no such option; they pull only what is not there.
+            result = self._run(arguments, self.files(), timeout)
+        return result
+
+    def down(self, timeout: float) -> Result:
+        """Stop and remove all containers of the project."""
+        return self._run(["down"], self.files(), timeout)
+
+    def _config(self, files: List[str], mark: Optional[str]) -> Dict[str, Service]:
+        result = self._run(["config", "--format", "json"], files, _QUICK)
+        if result.rc != 0:
+            raise ComposeError("Compose cannot read the project: nothing would start.", result.stderr)
+        return parse_config(result.stdout, mark)
+
+    @contextlib.contextmanager
+    def _copy(self, path: str, content: bytes) -> Iterator[str]:
+        """A private tree of links that looks like bwdata, with ``content`` as the file at ``path``; its project folder.
+
+        So Compose itself says what a planned file would do, and the real one is not touched.
+        """
+        tree = tempfile.mkdtemp(prefix="bitwarden-")
+        try:
+            replaced = os.path.dirname(path)
+            for name in os.listdir(self.bwdata):
+                source = os.path.join(self.bwdata, name)
+                if source in (self.folder, replaced):
+                    os.mkdir(os.path.join(tree, name), 0o700)
+                    for inner in os.listdir(source):
+                        if os.path.join(source, inner) != path:
+                            os.symlink(os.path.join(source, inner), os.path.join(tree, name, inner))
+                else:
+                    os.symlink(source, os.path.join(tree, name))
+            copy = os.path.join(tree, os.path.relpath(path, self.bwdata))
+            with open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                stream.write(content)
+            if not self.commands.account.is_current():
+                account = self.commands.account
+                for owned in (copy, os.path.dirname(copy), os.path.join(tree, "docker"), tree):
+                    os.chown(owned, account.uid, account.gid)
+            yield os.path.join(tree, "docker")
+        finally:
+            shutil.rmtree(tree)
+
+    def _run(self, arguments: List[str], files: List[str], timeout: float) -> Result:
+        result = self._call(arguments, files, timeout)
+        # Was it Compose that failed, or is there none?
+        if result.rc != 0 and not self._found and self._call(["version", "--short"], [], _QUICK).rc != 0:
+            self._command = self._alone()
+            result = self._call(arguments, files, timeout)
+        self._found = True
+        return result
+
+    def _call(self, arguments: List[str], files: List[str], timeout: float) -> Result:
+        return self.commands.run(
+            [*self._command, *arguments],
+            timeout,
+            cwd=self.directory,
+            environment={"COMPOSE_FILE": os.pathsep.join(files), "COMPOSE_HTTP_TIMEOUT": "300"},
+        )
+
+    def _alone(self) -> List[str]:
+        """A ``docker-compose`` that is no plugin and no version 1."""
+        alone = self.commands.find("docker-compose")
+        if alone is None:
+            raise ComposeError("Compose is not installed here (Docker knows no command compose): version 2 is needed.")
+        version = self.commands.run([alone, "version", "--short"], _QUICK).stdout.strip().lstrip("v")
+        if not version or version.startswith("1."):
+            raise ComposeError(
+                f"Compose {version or 'of an unknown version'} is too old: version 2 or newer is needed "
+                "(the package docker-compose-plugin or docker-compose-v2)."
+            )
+        return [alone]
+
+
+def parse_config(text: str, mark: Optional[str] = None) -> Dict[str, Service]:
+    """Read the output of ``compose config --format json``.
+
+    ``mark`` is the name of the variable that tells which services read the planned file; it is taken out again.
+    Raises ``ComposeError`` when the text is no such output.
+    """
+    try:
+        data: Dict[str, Any] = json.loads(text)["services"]
+    except (ValueError, KeyError, TypeError):
+        raise ComposeError("Compose's description of the project cannot be read.") from None
+    data = {name: service for name, service in data.items() if _wanted_number(service) > 0}
+    given = {name: _given(service.get("environment")) for name, service in data.items()}
+    doubled = mark is None or not any(variables.get(mark) == _MARK_VALUE for variables in given.values())
+    services = {}
+    for name, service in data.items():
+        variables = given[name]
+        reads_file = mark is not None and variables.pop(mark, None) is not None
+        if doubled:
+            variables = {key: value.replace("$$", "$") for key, value in variables.items()}
+        services[name] = Service(name, service.get("image") or "", variables, reads_file)
+    return services
+
+
+def _given(environment: Optional[Dict[str, Optional[str]]]) -> Dict[str, str]:
+    """The variables with a value; one without is passed on from the shell, where it is not set."""
+    return {name: str(value) for name, value in (environment or {}).items() if value is not None}
+
+
+def _wanted_number(service: Dict[str, Any]) -> int:
+    """How many containers the service is to have: 0 is how an override turns a service off."""
+    replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
+    return 1 if replicas is None else int(replicas)

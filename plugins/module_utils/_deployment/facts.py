@@ -1,0 +1,82 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Facts of a deployment for whoever only wants to look: services, settings, region, licenses."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from .._common.masking import MASK, holds_credentials, looks_secret
+from .._env_files.document import EnvFile
+from .._licenses.file import LicenseFolder
+from .._settings.override_file import FILES
+from .._settings.regions import CLOUD_REGION, CLOUD_URLS, region_of_url
+from .._settings.types import guid_text
+from .deployment import Deployment
+from .drift import Stack
+
+_ONE_QUESTION = 15.0
+
+
+def server_facts(
+    deployment: Deployment, organization: Optional[str] = None, show_settings: bool = True
+) -> Dict[str, Any]:
+    """Everything that ``server_info`` returns; with ``organization`` its license alone. Changes nothing.
+
+    Raises what looking at the deployment raises: ``DeploymentError``, ``EngineError``, ``EnvFileError``.
+    """
+    stack = deployment.look()
+    settings = override_settings(deployment)
+    licenses = license_folder(deployment)
+    found = [licenses.one(organization)] if organization else licenses.all()
+    return {
+        "services": [report._asdict() for report in stack.report(_answering(deployment, stack))],
+        "version": stack.version(),
+        "settings": {
+            name: MASK if looks_secret(name) or holds_credentials(value) else value
+            for name, value in settings.values().items()
+            if show_settings
+        },
+        "stale_services": stack.stale(),
+        "installation_id": guid_text(stack.setting("globalSettings__installation__id")),
+        "region": region_facts(stack.setting),
+        "licenses": [one.report() for one in found],
+    }
+
+
+def region_facts(setting: Callable[[str], Optional[str]]) -> Dict[str, Any]:
+    """Whether the region and the cloud's URLs belong together. ``setting`` gives a setting's effective value.
+
+    Without a URL the server talks to the US. A URL of neither cloud, a proxy's, fits both.
+    """
+    configured = setting(CLOUD_REGION)
+    region = (configured or "US").strip().upper()
+    mismatches: List[str] = []
+    for name in CLOUD_URLS:
+        value = setting(name) or ""
+        actual = region_of_url(name, value) if value.strip() else "US"
+        if actual is not None and actual != region:
+            mismatches.append(name)
+    return {"configured": configured, "settings_fit": not mismatches, "mismatches": mismatches}
+
+
+def override_settings(deployment: Deployment) -> EnvFile:
+    """The deployment's ``global.override.env``; an empty one where there is none."""
+    path = os.path.join(deployment.bwdata, "env", FILES["global"])
+    return deployment.env_files().get(path) or EnvFile.parse(b"", path)
+
+
+def license_folder(deployment: Deployment) -> LicenseFolder:
+    """Where the organizations' license files of the deployment are."""
+    users = deployment.env_files().get(os.path.join(deployment.bwdata, "env", "uid.env"))
+    return LicenseFolder.of(deployment.bwdata, override_settings(deployment), users)
+
+
+def _answering(deployment: Deployment, stack: Stack) -> Tuple[str, ...]:
+    """Docker's word lags by half a minute after a start: the services in question are asked themselves."""
+    asked = [one for one in stack.containers if one.state == "running" and one.health == "starting"]
+    answers = deployment.engine.ask(asked, _ONE_QUESTION)
+    return tuple(one.service for one in asked if answers.get(one.id))

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: shared code of this collection. It can change without notice.
+"""Options that the host modules share, and what they come to."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, MutableMapping
+
+from .._common.masking import MASK
+from .override_file import FILES
+from .resolve import SettingsRequest, is_secret_setting
+
+HOST_OPTIONS: Dict[str, Dict[str, Any]] = {
+    "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
+}
+
+SETTINGS_OPTIONS: Dict[str, Dict[str, Any]] = {
+    "file": {"type": "str", "choices": list(FILES), "default": "global"},
+    "settings": {"type": "dict", "default": {}},
+    "secret_settings": {"type": "dict", "default": {}, "no_log": True},
+    "cloud_communication": {"type": "bool"},
+    "region": {"type": "str", "choices": ["EU", "US"]},
+    "unknown_settings": {"type": "str", "choices": ["warn", "fail", "ignore"], "default": "warn"},
+    "backup": {"type": "bool", "default": False},
+    "lock_timeout": {"type": "str", "default": "15m"},
+}
+
+
+def request_from(params: MutableMapping[str, Any]) -> SettingsRequest:
+    """Take the request out of a module's parameters and leave masked values behind.
+
+    What remains in ``params`` can be shown (Ansible returns it as ``invocation``).
+    """
+    request = SettingsRequest(
+        file=params["file"],
+        settings=dict(params["settings"] or {}),
+        secret_settings=dict(params["secret_settings"] or {}),
+        cloud_communication=params["cloud_communication"],
+        region=params["region"],
+        unknown_settings=params["unknown_settings"],
+    )
+    params["secret_settings"] = dict.fromkeys(request.secret_settings, MASK)
+    params["settings"] = {
+        key: MASK if is_secret_setting(key, value) else value for key, value in request.settings.items()
+    }
+    return request

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action plugins of the groups api and cloud: their code, run on the controller (or the module, on the host)."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from ansible.module_utils.basic import env_fallback
+from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import ENVIRONMENT
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_text
+
+
+class ApiActionModule(ActionBase):  # type: ignore[misc]
+    """Reads options, runs ``perform`` or the module, masks what comes out."""
+
+    TRANSFERS_FILES = False
+    MODULE = ""
+    OPTIONS: Mapping[str, Any] = {}
+    REQUIRED_IF: Sequence[Tuple[str, str, Tuple[str, ...]]] = ()
+    ENVIRONMENT: Mapping[str, str] = ENVIRONMENT
+
+    def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """Do it from here. Raises ``ApiError``."""
+        raise NotImplementedError
+
+    def for_host(self, params: Dict[str, Any]) -> Dict[str, Any]:
+        """The options for the module on the host. What was found in the controller's environment is in them.
+
+        Raises ``ApiError``.
+        """
+        return params
+
+    def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+        task_vars = task_vars or {}
+        result: Dict[str, Any] = super().run(tmp, task_vars)
+        _rest, params = self.validate_argument_spec(
+            argument_spec=_with_environment(self.OPTIONS, self.ENVIRONMENT), required_if=list(self.REQUIRED_IF)
+        )
+        if params.get("run_on") == "host":
+            try:
+                arguments = self.for_host(params)
+            except ApiError as error:
+                return {**result, "failed": True, "changed": False, **error.result()}
+            result.update(self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars))
+            return result
+        result.update(self._from_here(params, task_vars))
+        if result.get("_ansible_no_log"):
+            # Hides the one result; of a loop also the whole, which ansible-core before 2.19 would show to callbacks.
+            self._task.no_log = True
+        if not self._task.diff:
+            result.pop("diff", None)
+        return result
+
+    def _from_here(self, params: Dict[str, Any], task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        if IMPORT_ERROR is not None:
+            message = f"The Python library requests is missing on the controller, for its Python {sys.executable}."
+            return {"failed": True, "msg": f"{message} Install it there (python3-requests, or pip install requests)."}
+        try:
+            found = self.perform(params, bool(self._task.check_mode), task_vars)
+        except ApiError as error:
+            found = {"failed": True, "changed": False, **error.result()}
+        if not found.get("warnings"):
+            found.pop("warnings", None)
+        if found.get("_ansible_no_log"):
+            # Nothing of it is shown; masked, it could not be used.
+            return found
+        masked: Dict[str, Any] = mask_values(found, secret_values(self.OPTIONS, params))
+        return masked
+
+
+def _with_environment(options: Mapping[str, Any], environment: Mapping[str, str]) -> Dict[str, Any]:
+    """The argument specification with the fallback to the controller's environment, which modules have not."""
+    spec: Dict[str, Any] = copy.deepcopy(dict(options))
+    for name, variable in environment.items():
+        spec[name]["fallback"] = (env_fallback, [variable])
+    return spec
+
+
+def secret_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List[str]:
+    """The values of the options that are ``no_log``."""
+    return [str(params[name]) for name, spec in options.items() if spec.get("no_log") and params.get(name)]
+
+
+def mask_values(value: Any, secrets: Iterable[str]) -> Any:
+    """``value`` with every secret in its texts hidden, at any depth."""
+    secrets = list(secrets)
+    if isinstance(value, str):
+        return mask_text(value, secrets)
+    if isinstance(value, dict):
+        return {key: mask_values(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask_values(item, secrets) for item in value]
+    return value

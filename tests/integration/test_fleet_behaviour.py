@@ -1,0 +1,170 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet behaves as a real server was measured to, or every test on top of it proves nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Iterator
+
+import pytest
+
+from tests.support import fleet
+from tests.support.fleet import names
+
+pytestmark = pytest.mark.fleet
+OVERRIDE = "env/global.override.env"
+CLOUD = "globalSettings__enableCloudCommunication"
+READERS = {"api", "identity", "sso", "admin", "notifications", "events"}
+
+
+@pytest.fixture
+def host() -> Iterator[fleet.Host]:
+    """A host as after set-up, and so again afterwards."""
+    one = fleet.host("bw4")
+    one.reset()
+    yield one
+    one.reset()
+
+
+def restart(host: fleet.Host) -> None:
+    done = host.script("restart")
+    assert done.returncode == 0, done.stderr
+
+
+def running(host: fleet.Host) -> set[str]:
+    return {service for service, container in host.containers().items() if container["status"] == "running"}
+
+
+@pytest.mark.parametrize(("user", "groups"), [("root", "root"), ("admin", "admin"), ("bitwarden", "bitwarden docker")])
+def test_users_come_in_by_key(host: fleet.Host, user: str, groups: str) -> None:
+    assert host.ssh("id -nG", user=user).stdout.split() == groups.split()
+
+
+def test_root_is_asked_and_nothing_happens_without_an_answer(host: fleet.Host) -> None:
+    before = host.containers()
+    assert host.script("restart", user="root").returncode == 1
+    assert host.containers() == before
+
+
+def test_unknown_command_is_no_error(host: fleet.Host) -> None:
+    assert host.script("frobnicate").returncode == 0
+
+
+def test_restart_answered_by_root_makes_all_containers_anew(host: fleet.Host) -> None:
+    before = {container["id"] for container in host.containers().values()}
+    assert host.script("restart", user="root", stdin="y\n").returncode == 0
+    after = host.containers()
+    assert set(after) == set(names.SERVICES)
+    assert before.isdisjoint(container["id"] for container in after.values())
+    host.wait()
+
+
+def test_failed_pull_is_status_18_with_everything_down(host: fleet.Host) -> None:
+    fleet.registry().stop()
+    try:
+        assert [host.script("restart").returncode for _count in range(2)] == [18, 18]
+        assert not host.containers()
+        host.ssh(f"cd {names.BWDATA}/docker && docker compose up -d", user="bitwarden")
+        assert running(host) == set(names.SERVICES)
+    finally:
+        fleet.registry().start()
+
+
+def test_no_engine_is_status_1(host: fleet.Host) -> None:
+    host.engine("stop")
+    try:
+        assert host.script("restart").returncode == 1
+    finally:
+        host.engine("start")
+
+
+def test_settings_reach_their_readers_only_when_containers_are_made(host: fleet.Host) -> None:
+    host.write(OVERRIDE, host.read(OVERRIDE) + f"{CLOUD}=true\n")
+    host.docker("restart", "--time", "2", "bitwarden-api")
+    assert CLOUD not in host.container_env("api")
+    restart(host)
+    assert {service for service in names.SERVICES if host.container_env(service).get(CLOUD) == "true"} == READERS
+
+
+def test_rebuild_rewrites_and_leaves_the_stack_down(host: fleet.Host) -> None:
+    host.write(OVERRIDE, "# a note\n" + host.read(OVERRIDE).replace("cloudRegion=US\n", "cloudRegion=US\n\nodd=1\n"))
+    assert host.script("rebuild").returncode == 0
+    assert not host.containers()
+    lines = host.read(OVERRIDE).splitlines()
+    assert lines[-1] == "odd=1"
+    assert "# a note" not in lines
+    assert host.execute("stat", "-c", "%a %U", f"{names.BWDATA}/{OVERRIDE}").split() == ["600", "bitwarden"]
+
+
+def test_override_compose_file_and_other_data_folder_are_used(host: fleet.Host) -> None:
+    other = f"{names.BITWARDEN}/other"
+    host.ssh(f"cp -a {names.BWDATA} {other}", user="bitwarden")
+    environment = 'services:\n  api:\n    environment:\n      odd: "1"\n'
+    host.write(f"{other}/docker/docker-compose.override.yml", environment)
+    assert host.script("stop").returncode == 0
+    assert host.script("start", other).returncode == 0
+    assert host.container_env("api")["odd"] == "1"
+
+
+def test_a_value_that_kills_the_real_server_kills_api_and_identity(host: fleet.Host) -> None:
+    host.write(OVERRIDE, host.read(OVERRIDE) + f"{CLOUD}=yes\n")
+    assert host.script("restart").returncode == 0
+    containers = host.containers()
+    for _count in range(50):
+        containers = host.containers()
+        if all(containers[service]["restarts"] for service in ("api", "identity")):
+            break
+    assert all(containers[service]["restarts"] for service in ("api", "identity"))
+    assert not host.control.answers()
+
+
+def test_older_installation_can_be_updated(host: fleet.Host) -> None:
+    compose = "docker/docker-compose.yml"
+    host.write(compose, host.read(compose).replace(names.VERSION, names.OLDER_VERSIONS[0]))
+    done = host.script("update")
+    assert done.returncode == 0, done.stderr
+    assert host.containers()["api"]["image"] == f"{names.REGISTRY}/bitwarden/api:{names.VERSION}"
+    assert "not needed" in host.script("update").stdout
+
+
+def test_containers_reach_the_cloud_and_nothing_else(host: fleet.Host) -> None:
+    def ask(name: str) -> str:
+        probe = f"docker exec bitwarden-api wget -q -T 5 -O /dev/null --no-check-certificate https://{name}/alive"
+        done = host.ssh(probe, check=False)
+        return done.stderr if done.returncode else "fine"
+
+    could_not_resolve, could_not_connect = "bad address", "Connection refused"
+    assert ask("api.bitwarden.com") == "fine"
+    assert could_not_resolve in ask("vault.bitwarden.com")
+    host.containers_network("refuse")
+    assert could_not_connect in ask("api.bitwarden.com")
+    assert host.ssh("curl -sS --insecure https://api.bitwarden.com/alive").returncode == 0
+    host.containers_network("open")
+    host.cloud.stop("unknown")
+    assert could_not_resolve in ask("api.bitwarden.com")
+    host.cloud.start()
+
+
+def test_the_image_of_the_api_is_as_poor_as_the_real_one(host: fleet.Host) -> None:
+    """What looks from inside it has to do with the shell and busybox's wget."""
+    named = "for name in curl openssl python python3 perl sh wget; do command -v $name; done; true"
+    found = host.execute("docker", "exec", "bitwarden-api", "sh", "-c", named)
+    assert found.split() == ["/usr/bin/sh", "/usr/bin/wget"]
+
+
+def test_host_keys_are_checked() -> None:
+    options = fleet.host("bw1").variables["ansible_ssh_common_args"]
+    assert "StrictHostKeyChecking=yes" in options
+    known = subprocess.run(["ssh-keygen", "-lf", options.split("UserKnownHostsFile=")[1].split()[0]], check=True)
+    assert known.returncode == 0
+
+
+def test_no_secret_is_that_of_two_companies() -> None:
+    owners: dict[str, set[str]] = {}
+    for name, value in fleet.secrets().items():
+        owners.setdefault(value, set()).add(names.HOSTS[name.partition(".")[0]].company)
+    assert all(len(companies) == 1 for companies in owners.values())
+    assert len(owners) > len(names.HOSTS) * 10

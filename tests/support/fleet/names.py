@@ -1,0 +1,110 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names, addresses and versions of the fleet: everything that two files have to agree on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+FILES = Path(__file__).resolve().parent / "files"
+STANDIN = REPOSITORY / "tests" / "support" / "standin"
+# What is generated per fleet (keys, inventory, secrets) lies in the work tree ...
+STATE = Path(os.environ.get("BWFLEET_STATE", REPOSITORY / ".work" / "fleet"))
+# ... and what only depends on the recipe is kept for the next clone on the same machine.
+CACHE = Path(os.environ.get("BWFLEET_CACHE", "/var/cache/bwfleet"))
+
+# A second fleet can stand beside the first under another prefix, network and state folder.
+PREFIX = os.environ.get("BWFLEET_PREFIX", "bwfleet")
+_NETWORK = os.environ.get("BWFLEET_NETWORK", "10.213.87")
+LABEL = PREFIX
+NETWORK = PREFIX
+SUBNET = f"{_NETWORK}.0/24"
+BASE_IMAGE = f"{PREFIX}/trixie"
+SUITE = "trixie"
+
+REGISTRY_CONTAINER = f"{PREFIX}-registry"
+REGISTRY_NAME = "registry.fleet.test"
+# The registry's container also answers for names that do not exist.
+REGISTRY_ADDRESS = f"{_NETWORK}.3"
+REGISTRY = f"{REGISTRY_NAME}:5000"
+
+# How the master password of each company's owner in the cloud is hashed.
+KDFS: dict[str, dict[str, int | None]] = {
+    "bw1": {"type": 1, "iterations": 3, "memory": 64, "parallelism": 4},
+    "bw3": {"type": 0, "iterations": 600000, "memory": None, "parallelism": None},
+    "bw4": {"type": 0, "iterations": 100000, "memory": None, "parallelism": None},
+}
+
+VERSION = "2026.8.0"
+# Older tags hold the same programs: an older patch level, the oldest supported release, and one before it.
+OLDER_VERSIONS = ("2026.7.0", "2023.2.0", "2023.1.0")
+SERVICES = (
+    "mssql",
+    "web",
+    "attachments",
+    "api",
+    "identity",
+    "sso",
+    "admin",
+    "icons",
+    "notifications",
+    "events",
+    "nginx",
+)
+
+
+class CloudName(NamedTuple):
+    """A region's cloud: its container, fixed address and the real names that it answers to."""
+
+    region: str
+    container: str
+    address: str
+    names: list[str]
+
+
+class HostName(NamedTuple):
+    """A host of the fleet: short name, container, fixed address, region (``us`` or ``eu``).
+
+    ``company`` is the host whose organization in the cloud it shares, commonly itself.
+    """
+
+    name: str
+    container: str
+    address: str
+    region: str
+    company: str
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.address}"
+
+
+CLOUDS: dict[str, CloudName] = {
+    region: CloudName(
+        region,
+        f"{PREFIX}-cloud-{region}",
+        address,
+        [f"{service}.bitwarden.{domain}" for service in ("identity", "api", "push")],
+    )
+    for region, domain, address in (("us", "com", f"{_NETWORK}.4"), ("eu", "eu", f"{_NETWORK}.5"))
+}
+HOSTS: dict[str, HostName] = {
+    name: HostName(
+        name,
+        f"{PREFIX}-{name}",
+        f"{_NETWORK}.{10 + number}",
+        "eu" if name == "bw3" else "us",
+        "bw1" if name == "bw2" else name,
+    )
+    for number, name in enumerate(("bw1", "bw2", "bw3", "bw4"), 1)
+}
+
+BITWARDEN = "/opt/bitwarden"
+BWDATA = BITWARDEN + "/bwdata"
+# User and group ids inside the hosts; files are laid there before the host's own user database can be asked.
+USERS = {"root": 0, "admin": 1000, "bitwarden": 1001}

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run ``ansible-test sanity`` without any ignore file, on the newest or the oldest ansible-core.
+
+ansible-test wants a collection in a folder named after it, tests every Python that it finds on PATH, and fetches a pip
+installer from a host that a closed network does not reach: this gives it a copy of the files that belong to the
+project, the Pythons of the set-up, and an installer of our own. Its caches stay in the work folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+ROOT = Path(__file__).resolve().parents[3]
+WORK = ROOT / ".work"
+# Not the caller's PATH: a version manager's place-holders on it are found but do not run.
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
+
+
+def project_files() -> List[str]:
+    """Every file that belongs to the project: what git knows, and what it would take in."""
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted({name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()})
+
+
+def copy_project(target: Path) -> None:
+    """Make ``target`` hold exactly the project's files."""
+    shutil.rmtree(target, ignore_errors=True)
+    for name in project_files():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
+    # Without a repository of its own ansible-test would take the outer one, in which the work folder is ignored.
+    subprocess.run(["git", "init", "-q", str(target)], check=True)
+
+
+def provide_pip(environment: Path, home: Path) -> None:
+    """Put our installer where this ansible-test looks for the one it would download."""
+    source = next(environment.glob("lib/python3*/site-packages/ansible_test/_internal/python_requirements.py"))
+    for version in sorted(set(re.findall(r"\bpip='([\d.]+)'", source.read_text()))):
+        wheels = WORK / "wheels"
+        wheel = wheels / f"pip-{version}-py3-none-any.whl"
+        if not wheel.exists():
+            subprocess.run(
+                [
+                    str(WORK / "tools" / "bin" / "python"),
+                    "-m",
+                    "pip",
+                    "download",
+                    "-qq",
+                    "--no-deps",
+                    "-d",
+                    str(wheels),
+                    f"pip=={version}",
+                ],
+                check=True,
+            )
+        script = home / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text((Path(__file__).parent / "get_pip.py").read_text().replace("@WHEEL@", str(wheel)))
+
+
+def run_sanity(core: str, options: List[str]) -> int:
+    environment, home = WORK / ENVIRONMENTS[core], WORK / "home"
+    collection = WORK / "sanity" / core / "ansible_collections" / "selfhosted" / "bitwarden"
+    copy_project(collection)
+    provide_pip(environment, home)
+    variables = {
+        **os.environ,
+        "HOME": str(home),
+        "PATH": os.pathsep.join([str(environment / "bin"), str(WORK / "bin"), SYSTEM_PATH]),
+        "LC_ALL": "C.UTF-8",
+    }
+    variables.pop("PYTHONPATH", None)
+    variables.pop("ANSIBLE_COLLECTIONS_PATH", None)
+    command = [str(environment / "bin" / "ansible-test"), "sanity", "--color", "no", "--truncate", "0", *options]
+    return subprocess.run(command, cwd=collection, env=variables, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("core", choices=ENVIRONMENTS)
+    parser.add_argument("options", nargs="*", help="more for ansible-test (after --), such as --test validate-modules")
+    arguments = parser.parse_args()
+    return run_sanity(arguments.core, arguments.options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

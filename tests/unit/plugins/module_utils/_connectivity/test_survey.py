@@ -1,0 +1,347 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The whole look at the way to the cloud, on a host in memory: what is asked from where, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import survey as survey_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.layers import Outcome
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.login import Login
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.places import NotEntered
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.survey import Options, Survey
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import StateError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+
+from .._deployment.fake_host import FakeHost
+
+KEY = "CanaryInstallationKey"
+CLOUD = "globalSettings__enableCloudCommunication"
+PUSH = "globalSettings__pushRelayBaseUri=https://push.bitwarden.com\n"
+INSTALLATION = json.dumps({"object": "installation", "enabled": True})
+FINE = Outcome(True, "", "answered 200", "", 200, INSTALLATION)
+REFUSED = Outcome(False, "tcp", "connection refused", "Open the firewall.")
+ON = SettingsRequest(cloud_communication=True)
+
+
+class Place:
+    """Stands in for this host or for the copy in the container's network."""
+
+    def __init__(self, name, world, wanted):
+        self.name, self.world, self.wanted = name, world, wanted
+
+    def ensure_entered(self):
+        if isinstance(self.world[self.name], NotEntered):
+            raise self.world[self.name]
+
+    def outcomes(self):
+        time.sleep(self.world["pause"])
+        if isinstance(self.world[self.name], Exception):
+            raise self.world[self.name]
+        questions = [one for one in self.wanted.endpoints if not one.unusable]
+        self.world["asked"] += [(self.name, one.question) for one in questions]
+        return {one.name: self.world[self.name].get(one.name, FINE) for one in questions}
+
+    def probe(self, endpoint):
+        self.world["asked"].append((self.name, endpoint.question))
+        return FINE
+
+    def login(self):
+        self.world["asked"].append((self.name, "login"))
+        return Login(True, "", f"accepted, {KEY}", "")
+
+    def close(self):
+        self.world["closed"] += 1
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    class WithProcess(FakeHost):
+        def run(self, arguments, timeout, **keywords):
+            if arguments[1:3] == ["inspect", "--format"]:
+                return Result(0, f"{os.getpid()}\n", "")
+            return super().run(arguments, timeout, **keywords)
+
+    fake = WithProcess(tmp_path / "bitwarden" / "bwdata")
+    (fake.bwdata / "docker" / "global.env").write_text(PUSH)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(deployment_module, "Commands", lambda account, environ: fake)
+    return fake
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """``host`` and ``container`` are what these places say (by endpoint); ``asked`` is what they were asked."""
+    found = {"host": {}, "container": {}, "image": {}, "asked": [], "closed": 0, "changes": None, "here": True,
+             "pause": 0.0}  # fmt: skip
+
+    def enter(init, changes, wanted, timeout):
+        found["changes"] = changes
+        return Place("container", found, wanted)
+
+    monkeypatch.setattr(survey_module, "host_place", lambda wanted, *_rest: Place("host", found, wanted))
+    monkeypatch.setattr(survey_module, "InContainer", enter)
+
+    def ask_within(commands, image, endpoints, timeout):
+        time.sleep(found["pause"])
+        found["changes"] = image.changes
+        return found["image"]
+
+    monkeypatch.setattr(survey_module, "ask_within", ask_within)
+    monkeypatch.setattr(survey_module, "_is_root", lambda: True)
+    monkeypatch.setattr(survey_module, "belongs_to", lambda process, container: found["here"])
+    return found
+
+
+@pytest.fixture
+def look(host, tmp_path):
+    def run(request=None, login=True, unless_current=False, environ=None):
+        override = OverrideFile(str(host.bwdata), "global", os.replace, str(tmp_path / "tmp")) if request else None
+        survey = Survey(Deployment(str(host.bwdata), None, {}), override, request, environ or {})
+        before = {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()}
+        found = survey.report(Options(5, login, unless_current)).result(survey.state.mask)
+        assert {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()} == before
+        assert host.done == [] and KEY not in str(found)
+        return found
+
+    return run
+
+
+def checks(found):
+    return {(one["name"], one["from"]): one for one in found["checks"]}
+
+
+def test_all_is_well(host, world, look):
+    host.start()
+    found = look()
+    assert found["ok"] and found["problems"] == [] and found["current"] is False and found["region"] == "US"
+    assert found["installation"] == {
+        "id": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b", "known_in": "US", "enabled": True, "credentials_ok": True,
+    }  # fmt: skip
+    ways = [(name, where) for name in ("api", "identity", "push") for where in ("host", "container")]
+    assert list(checks(found)) == [*ways, ("installation", "host"), ("credentials", "host"), ("settings", "host")]
+    assert [what for _where, what in world["asked"]].count("login") == 1
+    assert world["closed"] == 1
+
+
+def test_the_wanted_region_is_asked_and_not_the_one_that_is_left(host, world, look):
+    host.start()
+    look(SettingsRequest(region="EU"))
+    assert world["asked"] and not [what for _where, what in world["asked"] if "bitwarden.com" in what]
+
+
+def test_wanted_and_removed_settings_reach_the_container(host, world, look):
+    (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\nNO_PROXY=x\n")
+    host.start()
+    look(SettingsRequest(settings={"HTTPS_PROXY": "http://new.test", "NO_PROXY": None}))
+    assert (world["changes"]["HTTPS_PROXY"], world["changes"]["NO_PROXY"]) == ("http://new.test", None)
+
+
+def test_blocked_for_the_container_alone(host, world, look):
+    host.start()
+    world["container"] = dict.fromkeys(("api", "identity", "push"), REFUSED)
+    found = look()
+    assert not found["ok"] and len(found["problems"]) == 3
+    assert (
+        "api from the container (https://api.bitwarden.com): connection refused. This host itself"
+        in found["problems"][0]
+    )
+    assert "DOCKER-USER" in checks(found)["api", "container"]["advice"]
+    assert checks(found)["credentials", "host"]["ok"]
+
+
+def test_blocked_for_the_host_alone_is_no_problem(host, world, look):
+    host.start()
+    world["host"] = dict.fromkeys(("api", "identity", "push"), REFUSED)
+    found = look()
+    assert found["ok"] and found["problems"] == []
+    assert not checks(found)["api", "host"]["ok"] and "containers get through" in checks(found)["api", "host"]["advice"]
+    assert ("container", "login") in world["asked"]
+
+
+def test_blocked_for_both(host, world, look):
+    host.start()
+    world["host"] = world["container"] = dict.fromkeys(("api", "identity", "push"), REFUSED)
+    found = look()
+    assert len(found["problems"]) == 6 and found["installation"]["known_in"] is None
+    assert "DOCKER-USER" not in str(found["problems"])
+    assert not [what for _where, what in world["asked"] if what == "login"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda host: None, "the stack is down"),
+        (lambda host: host.start().containers.pop("api"), "the api container does not run"),
+        (lambda host: host.start().containers["api"].update(state="exited"), "the api container does not run"),
+    ],
+)
+def test_no_container_to_ask_from(host, world, look, prepare, words):
+    prepare(host)
+    found = look()
+    skipped = checks(found)["api", "container"]
+    assert (skipped["skipped"], skipped["ok"]) == (True, True) and words in skipped["detail"]
+    assert found["ok"] and found["installation"]["credentials_ok"]
+    world["host"] = {"api": REFUSED}
+    assert len(look()["problems"]) == 1
+
+
+PROXY = SettingsRequest(settings={"HTTPS_PROXY": "http://me:word@proxy.test:3128"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "environ", "counts"),
+    [
+        (None, {}, True),
+        (PROXY, {}, False),
+        (PROXY, {"https_proxy": "http://me:word@proxy.test:3128"}, True),
+        # The host's own proxy fails, and the server has none.
+        (None, {"HTTPS_PROXY": "http://proxy.test"}, False),
+    ],
+)
+@pytest.mark.parametrize("up", [True, False])
+def test_a_failing_host_counts_where_the_server_goes_the_same_way(
+    host, world, look, monkeypatch, request_, environ, counts, up
+):
+    """And nothing could be asked from the container: a server that needs its proxy could never be started."""
+    if up:
+        host.start()
+        monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+    world["host"] = {"api": REFUSED}
+    found = look(request_, environ=environ)
+    check = checks(found)["api", "host"]
+    assert (check["ok"], found["ok"], len(found["problems"])) == (False, not counts, int(counts))
+    if not counts:
+        goes = "through its proxy proxy.test port 3128" if request_ else "without a proxy"
+        assert goes in check["advice"] and "once the stack is up" in check["advice"]
+    assert "word" not in str(found)
+
+
+def test_the_engine_of_another_machine(host, world, look):
+    """Its number of a process means another one here, whose network is nobody's business."""
+    host.start()
+    world["here"] = False
+    world["image"] = {"api": REFUSED}
+    found = checks(look(PROXY))
+    assert not found["api", "container"]["ok"] and found["identity", "container"]["skipped"]
+    assert "its processes are not on this machine" in found["identity", "container"]["detail"]
+    assert world["closed"] == 0 and world["changes"]["HTTPS_PROXY"] == PROXY.settings["HTTPS_PROXY"]
+
+
+def test_a_network_that_root_cannot_enter(host, world, look):
+    host.start()
+    world["container"] = NotEntered("Operation not permitted")
+    world["image"] = {"api": REFUSED}
+    found = checks(look())
+    assert not found["api", "container"]["ok"] and world["closed"] == 1
+    skipped = found["identity", "container"]
+    assert "the container's network could not be entered: Operation not permitted" in skipped["detail"]
+    assert skipped["skipped"] and "rootless" in skipped["advice"] and "become" not in skipped["advice"]
+
+
+def test_another_user_is_told_to_become_root(host, world, look, monkeypatch):
+    host.start()
+    monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+    world["image"] = {"api": REFUSED}
+    found = checks(look())
+    assert not found["api", "container"]["ok"]
+    assert found["identity", "container"]["skipped"] and "become" in found["identity", "container"]["advice"]
+
+
+def test_a_copy_that_dies_on_the_way_is_told(host, world, look, monkeypatch):
+    host.start()
+    monkeypatch.setattr(Place, "ensure_entered", lambda place: None)
+    world["container"] = NotEntered("the process in the container's network ended")
+    skipped = checks(look())["api", "container"]
+    assert skipped["skipped"] and "ended" in skipped["detail"] and "again" in skipped["advice"]
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_host_and_container_are_asked_side_by_side(host, world, look, monkeypatch, root):
+    host.start()
+    monkeypatch.setattr(survey_module, "_is_root", lambda: root)
+    if root:
+        world["container"] = NotEntered("Operation not permitted")
+    world["pause"] = 1.0
+    begin = time.monotonic()
+    look(login=False)
+    assert time.monotonic() - begin < 1.8
+
+
+def test_removed_proxies_reach_the_image(host, world, look, monkeypatch):
+    (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\n")
+    host.start()
+    monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+    look(SettingsRequest(settings={"HTTPS_PROXY": None}))
+    assert world["changes"]["HTTPS_PROXY"] is None
+
+
+@pytest.mark.parametrize(
+    ("file", "start", "request_", "current"),
+    [
+        (f"{CLOUD}=true\n", True, ON, True),
+        (f"{CLOUD}=true\n", True, None, True),
+        (f"{CLOUD}=true\n", False, ON, False),
+        (f"{CLOUD}=false\n", True, ON, False),
+        # Cloud communication has never been on: nothing is proved, whatever else is current.
+        (f"{CLOUD}=false\n", True, None, False),
+        (f"{CLOUD}=true\n", True, SettingsRequest(region="EU"), False),
+    ],
+)
+def test_unless_current(host, world, look, file, start, request_, current):
+    (host.bwdata / "env" / "global.override.env").write_text(
+        f"globalSettings__installation__key={KEY}\nglobalSettings__baseServiceUri__cloudRegion=US\n{file}"
+    )
+    if start:
+        host.start()
+    found = look(request_, unless_current=True)
+    assert found["current"] == current
+    assert (found["checks"] == []) == current and (world["asked"] == []) == current
+    assert found["ok"] or not current
+
+
+def test_a_file_that_was_changed_by_hand_is_not_current(host, world, look):
+    path = host.bwdata / "env" / "global.override.env"
+    path.write_text(f"{CLOUD}=true\n")
+    host.start()
+    path.write_text(f"{CLOUD}=true\nHTTPS_PROXY=http://proxy.test\n")
+    assert look(unless_current=True)["current"] is False
+
+
+def test_push_off_is_skipped(host, world, look):
+    host.start()
+    found = look(SettingsRequest(settings={"globalSettings__pushRelayBaseUri": "REPLACE"}))
+    assert [found_["skipped"] for key, found_ in checks(found).items() if key[0] == "push"] == [True, True]
+    assert found["ok"]
+
+
+def test_settings_that_cannot_be_used_are_a_finding_not_a_crash(host, world, look):
+    with (host.bwdata / "env" / "global.override.env").open("a") as stream:
+        stream.write("globalSettings__installation__apiUri=nonsense\n")
+    host.start()
+    found = look()
+    assert checks(found)["api", "container"]["skipped"] and checks(found)["installation", "host"]["skipped"]
+    assert "apiUri" in found["problems"][0]
+
+
+def test_a_setting_that_would_not_take_effect_is_refused_as_by_the_server_module(host, world, look):
+    host.compose_environment["api"] = {CLOUD: "false"}
+    host.start()
+    with pytest.raises(StateError, match="would not take effect"):
+        look(ON)
+
+
+def test_login_false(host, world, look):
+    host.start()
+    found = look(login=False)
+    assert checks(found)["credentials", "host"]["skipped"] and ("host", "login") not in world["asked"]

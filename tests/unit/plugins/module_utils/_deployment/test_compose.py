@@ -1,0 +1,167 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compose's description of the project, and the look at a file that is only planned."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import (
+    ComposeError,
+    PlannedFile,
+    Project,
+    parse_config,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
+
+
+def described(**services):
+    return json.dumps({"name": "docker", "services": services})
+
+
+@pytest.mark.parametrize(
+    ("printed", "mark", "value"),
+    [
+        ("a$$b", "a$$b", "a$b"),  # Compose as it is
+        ("a$b", "a$b", "a$b"),  # one that does not double
+        ("a$$$$b", "a$$b", "a$$b"),
+    ],
+)
+def test_dollars_arrive_as_in_the_container(printed, mark, value):
+    text = described(api={"image": "i", "environment": {"X": printed, "MARK": mark}})
+    service = parse_config(text, "MARK")["api"]
+    assert service.environment == {"X": value}
+    assert service.reads_file
+
+
+def test_services_are_told_apart():
+    text = described(
+        api={"image": "i:1", "environment": {"X": "1", "MARK": "a$$b", "PASSED_ON": None}},
+        web={"image": "w:1", "environment": None},
+        off={"image": "o:1", "deploy": {"replicas": 0}},
+        scaled_off={"image": "o:1", "scale": 0},
+    )
+    services = parse_config(text, "MARK")
+    assert sorted(services) == ["api", "web"]
+    assert (services["api"].environment, services["api"].reads_file) == ({"X": "1"}, True)
+    assert (services["web"].environment, services["web"].reads_file, services["web"].image) == ({}, False, "w:1")
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}"])
+def test_what_is_no_description_is_an_error(text):
+    with pytest.raises(ComposeError):
+        parse_config(text)
+
+
+class Recorder:
+    """Stands for Commands: answers with what is queued, and looks at the planned tree while it is there."""
+
+    def __init__(self, answers):
+        self.account = Account("me", os.geteuid(), os.getegid(), (os.getegid(),), "/")
+        self.answers = answers
+        self.calls = []
+        self.seen = None
+
+    def find(self, name):
+        return "/usr/bin/docker-compose" if "docker-compose" in self.answers else None
+
+    def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
+        self.calls.append((list(arguments), cwd))
+        if "config" in arguments:
+            files = [Path(one) for one in environment["COMPOSE_FILE"].split(":")]
+            tree = files[0].parents[1]
+            env = {
+                one.name: (one.read_text(), one.is_symlink(), stat.S_IMODE(one.stat().st_mode))
+                for one in (tree / "env").iterdir()
+            }
+            mode = stat.S_IMODE(tree.stat().st_mode)
+            self.seen = {"tree": tree, "env": env, "mode": mode, "files": [one.name for one in files]}
+        for words, result in self.answers.items():
+            if words in " ".join(arguments):
+                return result
+        return Result(0, described(), "")
+
+
+@pytest.fixture
+def bwdata(tmp_path):
+    for name in ("docker/docker-compose.yml", "docker/.env", "env/uid.env", "env/global.override.env"):
+        path = tmp_path / "bwdata" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("REAL=1\n")
+    return tmp_path / "bwdata"
+
+
+def test_compose_sees_the_planned_file_in_a_private_copy_that_is_gone_afterwards(bwdata):
+    commands = Recorder({})
+    project = Project(commands, "/usr/bin/docker", str(bwdata), "/somewhere")
+    path = str(bwdata / "env" / "global.override.env")
+    project.services(PlannedFile(path, b"PLANNED=1"))
+    content, is_link, mode = commands.seen["env"]["global.override.env"]
+    assert content.startswith("PLANNED=1\nbitwarden_reads_the_file_") and not is_link and mode == 0o600
+    assert commands.seen["env"]["uid.env"][:2] == ("REAL=1\n", True)
+    assert commands.seen["mode"] == 0o700
+    assert not commands.seen["tree"].exists()
+    assert (bwdata / "env" / "global.override.env").read_text() == "REAL=1\n"
+    assert [cwd for arguments, cwd in commands.calls if "config" in arguments] == ["/somewhere"]
+
+
+def test_the_override_of_compose_takes_part_where_it_is(bwdata):
+    commands = Recorder({})
+    project = Project(commands, "/usr/bin/docker", str(bwdata), "/")
+    project.services()
+    assert commands.seen["files"] == ["docker-compose.yml"]
+    (bwdata / "docker" / "docker-compose.override.yml").write_text("")
+    project.services()
+    assert commands.seen["files"] == ["docker-compose.yml", "docker-compose.override.yml"]
+    assert commands.seen["tree"] == bwdata
+
+
+def test_what_compose_prints_when_it_fails_is_kept_apart(bwdata):
+    project = Project(Recorder({"config": Result(1, "", "line 3: SECRET")}), "/usr/bin/docker", str(bwdata), "/")
+    with pytest.raises(ComposeError) as caught:
+        project.services()
+    assert "SECRET" not in str(caught.value) and "SECRET" in caught.value.details
+
+
+@pytest.mark.parametrize(
+    ("alone", "words"),
+    [
+        (None, "Compose is not installed"),
+        ("1.29.2", r"Compose 1\.29\.2 is too old"),
+        ("", "unknown version is too old"),
+    ],
+)
+def test_a_compose_that_cannot_be_used_is_told(bwdata, alone, words):
+    answers = {"docker compose": Result(1, "", "docker: 'compose' is not a docker command.")}
+    if alone is not None:
+        answers["docker-compose"] = Result(0, f"{alone}\n", "")
+    with pytest.raises(ComposeError, match=words):
+        Project(Recorder(answers), "/usr/bin/docker", str(bwdata), "/").services()
+
+
+def test_a_compose_2_that_is_no_plugin_will_do(bwdata):
+    answers = {"docker compose": Result(1, "", ""), "version --short": Result(0, "v2.26.1\n", "")}
+    commands = Recorder({**answers, "docker-compose": Result(0, described(), "")})
+    assert Project(commands, "/usr/bin/docker", str(bwdata), "/").services() == {}
+    assert commands.calls[-1][0][0] == "/usr/bin/docker-compose"
+
+
+@pytest.mark.parametrize(("stderr", "calls"), [("unknown flag: --pull", 2), ("No such image", 1)])
+def test_an_early_compose_2_brings_up_without_the_option_it_lacks(bwdata, stderr, calls):
+    commands = Recorder({"--pull never": Result(1, "", stderr)})
+    result = Project(commands, "/usr/bin/docker", str(bwdata), "/").up(10, everything=True)
+    ups = [arguments for arguments, _cwd in commands.calls if "up" in arguments]
+    assert (len(ups), result.rc == 0) == (calls, calls == 2)
+    assert all("--force-recreate" in arguments for arguments in ups)
+
+
+def test_no_compose_file_no_deployment(bwdata):
+    (bwdata / "docker" / "docker-compose.yml").unlink()
+    with pytest.raises(ComposeError, match=r"docker-compose\.yml does not exist"):
+        Project(Recorder({}), "/usr/bin/docker", str(bwdata), "/").services()

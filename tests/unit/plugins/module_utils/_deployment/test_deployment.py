@@ -1,0 +1,236 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Commands on a host, and opening a deployment, with real processes and files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.bitwarden_sh import Script
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
+    Deployment,
+    DeploymentError,
+    secret_values,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.facts import region_facts
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import (
+    Account,
+    CommandError,
+    Commands,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import LicenseFolder
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import Failure
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.reader import select
+
+SHOW = "import json,os; print(json.dumps([dict(os.environ), os.getuid(), os.getgid(), os.getgroups(), os.getcwd()]))"
+
+
+@pytest.fixture
+def commands(tmp_path):
+    return Commands(Account.owner_of(str(tmp_path)), {"PATH": "/usr/bin:/bin"})
+
+
+def test_the_environment_is_clean(tmp_path, monkeypatch):
+    monkeypatch.setenv("CANARY", "1")
+    environ = {"PATH": "/usr/bin", "LANG": "de_DE", "DOCKER_HOST": "unix:///x", "CANARY": "1"}
+    account = Account.owner_of(str(tmp_path))
+    commands = Commands(account, environ)
+    result = commands.run([sys.executable, "-c", SHOW], 10, environment={"MORE": "2"}, cwd=str(tmp_path))
+    environment, *_ids, cwd = json.loads(result.stdout)
+    assert environment.pop("PATH").startswith("/usr/bin:/usr/local/sbin")
+    for name in ("LC_CTYPE", "__CF_USER_TEXT_ENCODING"):
+        environment.pop(name, None)
+    assert environment == {"LC_ALL": "C.UTF-8", "HOME": account.home, "USER": account.name, "LOGNAME": account.name,
+                           "DOCKER_HOST": "unix:///x", "MORE": "2"}  # fmt: skip
+    assert cwd == str(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_root_acts_as_the_owner_with_his_groups():
+    account = Account("somebody", 12345, 12346, (12346, 12347), "/nowhere")
+    result = Commands(account, {}).run([_python(), "-c", SHOW], 10)
+    _environment, uid, gid, groups, _cwd = json.loads(result.stdout)
+    assert (uid, gid, sorted(groups)) == (12345, 12346, [12346, 12347])
+
+
+def _python():
+    return next(path for path in ("/usr/bin/python3", sys.executable) if os.access(path, os.X_OK))
+
+
+def test_a_command_ends_in_time_with_its_children_and_its_output_is_kept(commands):
+    begun = time.monotonic()
+    result = commands.run(["sh", "-c", "sleep 60 & echo $!; echo oops >&2; sleep 60"], 0.5)
+    assert time.monotonic() - begun < 5
+    assert (result.timed_out, result.stderr, result.last_words) == (True, "oops\n", "oops")
+    child = Path(f"/proc/{int(result.stdout)}/stat")
+    while child.exists() and " Z " not in child.read_text():
+        assert time.monotonic() - begun < 5, "the child lives on"
+        time.sleep(0.05)
+
+
+def test_a_child_in_the_background_is_not_waited_for(commands):
+    begun = time.monotonic()
+    assert commands.run(["sh", "-c", "sleep 20 & echo $!"], 10).rc == 0
+    assert time.monotonic() - begun < 5
+
+
+def test_commands_run_side_by_side_and_keep_their_order(commands):
+    begun = time.monotonic()
+    results = commands.run_all([["sh", "-c", f"sleep 0.5; echo {n}"] for n in range(5)], 10)
+    assert [result.stdout for result in results] == [f"{n}\n" for n in range(5)]
+    assert time.monotonic() - begun < 2.4
+
+
+def test_input_is_given_and_then_ends(commands):
+    assert commands.run(["cat"], 10, stdin="y\n").stdout == "y\n"
+    assert commands.run(["cat"], 10).stdout == ""
+
+
+def test_long_output_keeps_its_end(commands):
+    result = commands.run(["sh", "-c", "head -c 400000 /dev/zero | tr '\\0' x; echo END"], 10)
+    assert len(result.stdout) == 256 * 1024
+    assert result.stdout.endswith("END\n")
+
+
+def test_what_cannot_be_run_is_an_error_that_says_so(commands):
+    with pytest.raises(CommandError, match="/nowhere/docker cannot be run as"):
+        commands.run(["/nowhere/docker"], 1)
+
+
+@pytest.mark.parametrize(
+    ("uid", "bwdata", "arguments", "answer"),
+    [
+        (0, "bitwarden/bwdata", ["restart"], "y\n"),
+        (1000, "bitwarden/bwdata", ["restart"], ""),
+        (1000, "elsewhere/data", ["restart", "elsewhere/data"], ""),
+    ],
+)
+def test_how_the_script_is_called(tmp_path, uid, bwdata, arguments, answer):
+    class Recorder:
+        account = Account("x", uid, uid, (uid,), "/")
+
+        def find(self, name):
+            return f"/bin/{name}"
+
+        def run(self, given, timeout, *, stdin, cwd):
+            self.given = (given, stdin, cwd)
+
+    path = tmp_path / "bitwarden" / "bitwarden.sh"
+    data = tmp_path / bwdata
+    data.mkdir(parents=True)
+    recorder = Recorder()
+    Script(recorder, str(path), str(data)).run("restart")
+    expected = ["/bin/bash", str(path), *(str(data) if one == bwdata else one for one in arguments)]
+    assert recorder.given == (expected, answer, str(path.parent))
+
+
+def test_folders_that_are_no_deployment_are_told(tmp_path):
+    with pytest.raises(DeploymentError, match="cannot be used: No such file"):
+        Deployment(str(tmp_path / "nowhere"), None, {})
+    with pytest.raises(DeploymentError, match="is no folder with a deployment"):
+        Deployment(str(tmp_path), None, {})
+
+
+def test_without_docker_it_says_so(tmp_path, monkeypatch):
+    (tmp_path / "env").mkdir()
+    monkeypatch.setattr(Commands, "find", lambda self, name: None)
+    with pytest.raises(EngineError, match="Docker is not installed here"):
+        Deployment(str(tmp_path), None, {})
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        ("permission denied while trying to connect to the Docker daemon socket", "may not talk to the Docker engine"),
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?", "engine does not run"),
+        ("something else", "Docker failed: something else"),
+    ],
+)
+def test_an_engine_that_refuses_has_its_own_message(tmp_path, stderr, words):
+    (tmp_path / "env").mkdir()
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh\necho '{stderr}' >&2\nexit 1\n")
+    docker.chmod(0o755)
+    deployment = Deployment(str(tmp_path), None, {"PATH": str(docker.parent)})
+    with pytest.raises(EngineError, match=words):
+        deployment.containers()
+
+
+def test_which_values_are_secret():
+    source = {
+        "globalSettings__sqlServer__connectionString": 'Data Source=tcp:mssql,1433;User ID=sa;Password="geheim;";',
+        "globalSettings__installation__key": "abc",
+        "globalSettings__mail__smtp__host": "mail.example.com",
+        "SA_PASSWORD": "",
+    }
+    found = secret_values([source])
+    assert {"abc", "geheim", source["globalSettings__sqlServer__connectionString"]} == found
+
+
+EU = {
+    "globalSettings__baseServiceUri__cloudRegion": "EU",
+    "globalSettings__installation__identityUri": "https://identity.bitwarden.eu",
+    "globalSettings__installation__apiUri": "https://api.bitwarden.eu/",
+    "globalSettings__pushRelayBaseUri": "https://push.bitwarden.eu",
+}
+API = "globalSettings__installation__apiUri"
+
+
+@pytest.mark.parametrize(
+    ("settings", "configured", "mismatches"),
+    [
+        ({}, None, []),
+        (EU, "EU", []),
+        ({**EU, "globalSettings__baseServiceUri__cloudRegion": "eu"}, "eu", []),
+        ({**EU, "globalSettings__pushRelayBaseUri": "REPLACE"}, "EU", []),
+        ({**EU, API: "https://proxy.example.com/api/"}, "EU", []),
+        ({**EU, API: ""}, "EU", [API]),
+        ({name: value for name, value in EU.items() if name != API}, "EU", [API]),
+        ({API: "https://api.bitwarden.eu"}, None, [API]),
+    ],
+)
+def test_whether_the_settings_of_a_region_fit(settings, configured, mismatches):
+    assert region_facts(settings.get) == {
+        "configured": configured,
+        "settings_fit": not mismatches,
+        "mismatches": mismatches,
+    }
+
+
+def failure(kind, organization):
+    return Failure("2026-11-22T10:00:00Z", kind, organization, "unknown", "m", "a", False)
+
+
+FAILURES = [
+    failure("license", "aaaa"),
+    failure("license", "bbbb"),
+    failure("license", None),
+    failure("sponsorship", "Known A"),
+    failure("sponsorship", "Stranger"),
+]
+
+
+@pytest.mark.parametrize(
+    ("organization", "kind", "found"),
+    [
+        (None, None, ["aaaa", "bbbb", None, "aaaa", "Stranger"]),
+        ("AAAA", None, ["aaaa", None, "aaaa", "Stranger"]),
+        ("aaaa", "license", ["aaaa", None]),
+        ("bbbb", "sponsorship", ["Stranger"]),
+    ],
+)
+def test_failures_that_were_asked_for(organization, kind, found):
+    assert [one.organization for one in select(FAILURES, {"Known A": "aaaa"}, organization, kind)] == found
+
+
+def test_license_folder_is_where_the_server_looks():
+    assert LicenseFolder("/b").path == "/b/core/licenses/organization"

@@ -1,0 +1,292 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From wanted settings, files and stack to what is done, on a host in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
+    Deployment,
+    DeploymentError,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
+    Options,
+    ServerState,
+    StateError,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+
+from .fake_host import READ, FakeHost
+
+CLOUD = "globalSettings__enableCloudCommunication"
+ON = SettingsRequest(cloud_communication=True)
+RUNNING = "running on the settings in the files"
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    fake = FakeHost(tmp_path / "bitwarden" / "bwdata")
+    monkeypatch.setattr(deployment_module, "Commands", lambda account, environ: fake)
+    (tmp_path / "tmp").mkdir()
+    return fake
+
+
+@pytest.fixture
+def run(host, tmp_path):
+    """Make a run: ``run(request, **options)``."""
+
+    def make(request=None, **options):
+        override = None
+        if request:
+            override = OverrideFile(str(host.bwdata), request.file, os.replace, str(tmp_path / "tmp"))
+        return ServerState(Deployment(str(host.bwdata), None, {}), Options(**options), override, request, host.clock)
+
+    return make
+
+
+def settings(host):
+    return (host.bwdata / "env" / "global.override.env").read_text()
+
+
+def carry_out(state):
+    """Plan and apply; the outcome and the error, if any."""
+    plan = state.plan()
+    try:
+        state.apply(plan)
+    except StateError as error:
+        return state.outcome(plan, True), str(error)
+    return state.outcome(plan, True), ""
+
+
+def shown(plan):
+    return [(one["before"].strip(), one["after"].strip()) for one in plan.diff()]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options", "action", "before"),
+    [
+        (lambda host: None, {}, "up", "stopped"),
+        (lambda host: host.start(), {}, "", RUNNING),
+        (lambda host: host.start(), {"state": "restarted"}, "up", RUNNING),
+        (lambda host: host.start(), {"state": "stopped"}, "down", RUNNING),
+        (lambda host: None, {"state": "stopped"}, "", "stopped"),
+        (lambda host: host.start().containers.pop("mssql"), {}, "up", "without mssql"),
+        (lambda host: host.start().containers["api"].update(state="exited"), {}, "up", "without api"),
+        (lambda host: host.start().containers["api"].update(state="restarting"), {}, "", RUNNING),
+        (lambda host: host.start().compose_environment.update(api={"X": "1"}), {}, "up", "on other settings (api)"),
+        (lambda host: host.start().containers["api"]["environment"].update(O="1"), {}, "up", "on other settings (api)"),
+        (
+            lambda host: host.start().containers["api"].update(created=2e3),
+            {},
+            "follow",
+            "nginx older than its neighbours",
+        ),
+    ],
+)
+def test_what_a_look_at_the_stack_leads_to(host, run, prepare, options, action, before):
+    prepare(host)
+    plan = run(**options).plan()
+    assert plan.action == action
+    assert plan.changed is bool(action)
+    assert plan.restarted is (action in ("up", "follow"))
+    assert [one[0] for one in shown(plan)] == ([f"stack={before}"] if action else [])
+    assert host.done == [], "planning changed something"
+
+
+def test_settings_are_written_and_applied_in_one_run_and_then_left_alone(host, run):
+    host.start()
+    predicted = run(ON).plan()
+    assert settings(host).endswith("Communication=false\n"), "planning wrote the file"
+    assert predicted.stack.stale() == {"api": [CLOUD], "identity": [CLOUD]}
+
+    outcome, error = carry_out(run(ON))
+    assert not error
+    assert (outcome["changed"], outcome["restarted"], outcome["rolled_back"]) == (True, True, False)
+    assert outcome["changes"] == [{"key": CLOUD, "action": "changed"}]
+    assert host.containers["api"]["environment"][CLOUD] == "true"
+    assert outcome["stale_services"] == predicted.stack.stale()
+    assert outcome["installation_id"] == "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b"
+    assert outcome["version"] == "2026.8.0"
+    assert {one["name"]: one["health"] for one in outcome["services"]}["api"] == "healthy"
+    assert "started" in outcome["stdout"] and "Canary" not in outcome["stdout"]
+
+    host.done.clear()
+    again, error = carry_out(run(ON))
+    assert (again["changed"], again["restarted"], error, host.done) == (False, False, "", [])
+
+
+def test_a_file_that_no_service_reads_is_written_without_a_restart(host, run):
+    host.start()
+    (host.bwdata / "env" / "key-connector.override.env").write_text("A=1\n")
+    state = run(SettingsRequest(file="key_connector", settings={"A": "2"}))
+    outcome, error = carry_out(state)
+    assert (outcome["changed"], outcome["restarted"], host.done, error) == (True, False, [], "")
+    assert "No service of this deployment reads" in state.warnings[0]
+
+
+def test_a_setting_in_another_file_concerns_its_own_services(host, run):
+    host.start()
+    plan = run(SettingsRequest(file="mssql", settings={"MSSQL_PID": "Express"})).plan()
+    assert plan.stack.stale() == {"mssql": ["MSSQL_PID"]}
+
+
+def test_a_failed_pull_is_made_good_with_the_images_at_hand(host, run):
+    host.start().pull_fails = True
+    state = run(ON)
+    outcome, error = carry_out(state)
+    assert not error
+    assert (outcome["changed"], outcome["restarted"], outcome["rc"]) == (True, True, 18)
+    assert host.done == ["script restart", "up"]
+    assert host.containers["api"]["environment"][CLOUD] == "true"
+    (warning,) = state.warnings
+    assert "status 18" in warning and "a pull failed" in warning
+    assert "Canary" not in warning + json.dumps(outcome)
+
+
+def test_without_images_at_hand_either_the_old_settings_come_back(host, run):
+    host.start().pull_fails = True
+    host.images_gone = True
+    outcome, error = carry_out(run(ON))
+    assert "No such image" in error
+    assert outcome["rolled_back"] is True
+    assert "Communication=false" in settings(host)
+
+
+@pytest.mark.parametrize("state", ["started", "restarted"])
+def test_a_script_that_does_nothing_is_not_believed(host, run, state):
+    host.start().script_does_nothing = True
+    _outcome, error = carry_out(run(ON, state=state))
+    assert not error
+    assert host.done == ["script restart", *(["up all"] if state == "restarted" else ["up", "restart nginx"])]
+    assert host.containers["api"]["environment"][CLOUD] == "true"
+
+
+def test_a_restart_that_was_asked_for_must_have_happened(host, run):
+    host.start().script_does_nothing = True
+    state = run(state="restarted")
+    _outcome, error = carry_out(state)
+    assert (error, host.done) == ("", ["script restart", "up all"])
+    assert "services as they were" in state.warnings[0]
+
+
+def test_without_pull_compose_does_it_and_nginx_follows(host, run):
+    host.start()
+    _outcome, error = carry_out(run(ON, pull=False))
+    assert not error
+    assert host.done == ["up", "restart nginx"]
+    host.done.clear()
+    assert not carry_out(run(state="restarted", pull=False))[1]
+    assert host.done == ["up all"]
+
+
+def killed_by(value):
+    return lambda environment: environment.get(CLOUD) == value
+
+
+def test_settings_that_kill_are_taken_back_and_the_server_is_up_again(host, run):
+    host.start().dies = killed_by("true")
+    before = settings(host)
+    outcome, error = carry_out(run(ON, backup=True))
+    assert outcome["rolled_back"] is True
+    assert "api keeps dying (3 restarts)" in error and "taken back; the server is up" in error
+    assert settings(host) == before
+    assert host.done == ["script restart", "up", "restart nginx"]
+    assert host.containers["api"]["state"] == "running"
+    assert Path(outcome["backup_file"]).exists()
+    assert "Canary" not in error + json.dumps(outcome), "a secret was shown"
+
+
+def test_a_rollback_that_does_not_help_says_so(host, run):
+    host.start().dies = lambda environment: True
+    outcome, error = carry_out(run(ON))
+    assert outcome["rolled_back"] is True
+    assert "were taken back, but then: " in error
+
+
+def test_without_rollback_the_settings_stay(host, run):
+    host.start().dies = killed_by("true")
+    outcome, error = carry_out(run(ON, rollback=False))
+    assert outcome["rolled_back"] is False
+    assert "Communication=true" in settings(host)
+    assert "left in place" in error
+
+
+def test_what_the_run_did_not_write_is_left_and_named(host, run):
+    host.start().dies = killed_by("true")
+    path = host.bwdata / "env" / "global.override.env"
+    path.write_text(settings(host).replace("false", "true"))
+    outcome, error = carry_out(run())
+    assert outcome["rolled_back"] is False
+    assert f"these differ: api ({CLOUD}), identity ({CLOUD})" in error
+    assert "Communication=true" in settings(host)
+
+
+def test_sick_but_current_is_waited_for_and_not_restarted(host, run):
+    host.start().sick = lambda service, environment: service == "mssql"
+    outcome, error = carry_out(run(wait_timeout=20.0))
+    assert "Not well after 20s: mssql does not answer" in error
+    assert (outcome["changed"], host.done) == (False, [])
+    assert not carry_out(run(wait=False))[1]
+
+
+def test_still_stale_after_a_restart_fails_once(host, run, monkeypatch):
+    host.start()
+    monkeypatch.setattr(host, "_up", lambda everything=False: None)
+    monkeypatch.setattr(
+        host, "_script", lambda command: host.done.append("script") or Result(0, "CanaryInstallationKey\n", "")
+    )
+    _outcome, error = carry_out(run(ON, rollback=False))
+    assert "Still not on the settings in the files after the restart: api" in error
+    assert "Canary" not in error
+    assert host.done == ["script"]
+
+
+def test_stop_takes_down_what_the_script_leaves(host, run):
+    host.start()
+    for service in READ:
+        if service != "api":
+            host.containers.pop(service)
+    outcome, error = carry_out(run(state="stopped"))
+    assert (error, host.done, host.containers) == ("", ["script stop", "down"], {})
+    assert (outcome["changed"], outcome["restarted"]) == (True, False)
+
+
+@pytest.mark.parametrize("name", [CLOUD, CLOUD.upper(), CLOUD.replace("__", ":")])
+def test_a_setting_that_compose_hides_is_refused_and_named(host, run, name):
+    host.start().compose_environment["api"] = {name: "false"}
+    with pytest.raises(StateError, match=r"docker-compose\.yml, which hides it from api"):
+        run(ON).plan()
+    host.compose_environment["api"] = {name: "true"}
+    assert run(ON).plan().changed
+
+
+def test_too_old_a_bitwarden_is_told(host, run):
+    host.version = "2023.1.0"
+    with pytest.raises(DeploymentError, match=r"Bitwarden 2023\.1\.0 is too old"):
+        run().plan()
+    host.version = "2023.2.0"
+    assert run().plan().changed
+
+
+def test_a_missing_script_is_told_where_it_is_needed(host, run):
+    (host.bwdata.parent / "bitwarden.sh").unlink()
+    with pytest.raises(StateError, match=r"bitwarden\.sh does not exist"):
+        run().plan()
+    assert run(pull=False).plan().changed
+
+
+def test_a_broken_env_file_is_named_by_line_and_not_shown(host, run):
+    path = host.bwdata / "docker" / "global.env"
+    path.write_text('A=1\nCANARY"x=2\n')
+    with pytest.raises(Exception, match=r"global\.env, line 2") as caught:
+        run().plan()
+    assert "CANARY" not in str(caught.value)

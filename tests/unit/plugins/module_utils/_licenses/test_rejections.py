@@ -1,0 +1,78 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a server says when it does not take a license, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.rejections import rejection
+
+from tests.support.tools.commands import ROOT
+
+NEW = "Your new license"
+REFUSED = "Invalid license. "
+TEXTS = [
+    ("License is already in use by another organization vault.", "in_use", "Another organization"),
+    (REFUSED + "IDX10223: Lifetime validation failed. The token is expired.", "token_expired", "Download"),
+    (REFUSED + "IDX10222: Lifetime validation failed. The token is not yet valid.", "token_not_yet", "clock"),
+    (REFUSED + "IDX10214: Audience validation failed.", "token_invalid", "Download"),
+    (REFUSED + "Your cloud-hosted organization is currently disabled.", "disabled", "subscription"),
+    (REFUSED + "The installation ID does not match the current installation.", "installation", "server_info"),
+    (REFUSED + "The license does not allow for on-premise hosting of organizations.", "not_self_hosted", "plan"),
+    (REFUSED + "Premium licenses cannot be applied to an organization vault.", "premium", "organization"),
+    (REFUSED + "The license hasn't been issued yet.", "not_issued", "clock"),
+    (REFUSED + "The license has expired.", "expired", "Renew"),
+    ("Version 17 is not supported.", "version", "Back up bwdata, update the server, and upload the license again."),
+    (REFUSED + "The license verification failed.", "signature", "Download"),
+    (f"Your organization currently has 9 seats filled. {NEW} only has (5) seats. Remove some users.", "seats", "seats"),
+    (f"… has 3 collections. {NEW} allows for a maximum of (1) collections.", "collections", "Remove"),
+    (f"… has 3 shared folders. {NEW} allows for a maximum of (1) shared folders.", "collections", "Remove"),
+    (f"… has 2 groups. {NEW} does not allow for the use of groups. Remove all groups.", "groups", "Remove"),
+    (f"… has 1 enabled policies. {NEW} does not allow for the use of policies.", "policies", "Remove"),
+    (f"… has a SSO configuration. {NEW} does not allow for the use of SSO.", "sso", "Switch it off"),
+    (f"… has Key Connector enabled. {NEW} does not allow for the use of Key Connector.", "key_connector", "Switch"),
+    ("Your new plan does not allow the SCIM feature. Disable your SCIM configuration.", "scim", "Switch"),
+    ("Your new plan does not allow the Custom Permissions feature.", "custom_permissions", "Switch"),
+    (f"{NEW} does not allow the Password Reset feature.", "password_reset", "Switch"),
+    ("Invalid license", "invalid", "Download"),
+]
+
+
+def answered(status: int, text: str) -> ApiError:
+    return ApiError(REQUEST, "Could not upload the license.", status, text=text)
+
+
+@pytest.mark.parametrize(("text", "cause", "advice"), TEXTS, ids=[cause for _text, cause, _advice in TEXTS])
+def test_each_has_its_cause_its_text_and_advice(text, cause, advice):
+    found = rejection(answered(400, text))
+    assert found is not None
+    assert (found.cause, text in found.message) == (cause, True)
+    assert advice in found.advice
+
+
+@pytest.mark.parametrize(("status", "text", "cause"), [
+    (401, "Unauthorized.", "unreadable"), (404, "Resource not found.", "not_owner"), (500, "Oops", None),
+    (400, "The model state is invalid.", None),
+])  # fmt: skip
+def test_other_answers(status, text, cause):
+    found = rejection(answered(status, text))
+    assert (found.cause if found else None) == cause
+
+
+def test_none_that_was_recorded_is_missed():
+    """Every refusal of a real server in the recordings has a cause of its own."""
+    recorded = json.loads((ROOT / "tests/support/recordings/licenses.json").read_text())["exchanges"]
+    texts = {
+        one["response"]["json"]["message"]
+        for one in recorded
+        if one["request"]["path"].startswith("/organizations/licenses/self-hosted/")
+        and one["response"]["status"] == 400
+        and one["response"]["json"].get("validationErrors") is None
+    }
+    assert len(texts) >= 8
+    assert not [text for text in texts if rejection(answered(400, text)) is None]

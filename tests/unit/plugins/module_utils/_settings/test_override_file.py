@@ -1,0 +1,206 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import List
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import (
+    LockError,
+    LockTimeout,
+    server_lock,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings import override_file
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import (
+    OverrideFile,
+    OverrideFileError,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+
+BEFORE = b"# comment\nA=1\n"
+REQUEST = SettingsRequest(settings={"A": "2"}, secret_settings={"B": "canary"})
+NOTHING = SettingsRequest(settings={"A": "1"})
+
+
+@pytest.fixture
+def bwdata(tmp_path: Path) -> Path:
+    (tmp_path / "bwdata" / "env").mkdir(parents=True)
+    (tmp_path / "tmp").mkdir()
+    path = tmp_path / "bwdata" / "env" / "global.override.env"
+    path.write_bytes(BEFORE)
+    path.chmod(0o600)
+    return tmp_path / "bwdata"
+
+
+def override(bwdata: Path, file: str = "global") -> OverrideFile:
+    return OverrideFile(str(bwdata), file, os.replace, str(bwdata.parent / "tmp"))
+
+
+def names(bwdata: Path) -> List[str]:
+    """The files beside the override file, and those left in the temporary folder."""
+    return [path.name for folder in (bwdata / "env", bwdata.parent / "tmp") for path in sorted(folder.iterdir())]
+
+
+def test_plan_touches_nothing(bwdata: Path) -> None:
+    plan = override(bwdata).plan(REQUEST)
+    assert plan.difference.summary() == [{"key": "A", "action": "changed"}, {"key": "B", "action": "added"}]
+    assert Path(override(bwdata).path).read_bytes() == plan.before == BEFORE
+    assert "canary" not in json.dumps(plan.difference.diff("x"))
+
+
+def test_write_with_a_backup_and_restore(bwdata: Path) -> None:
+    file = override(bwdata)
+    plan = file.plan(REQUEST)
+    backup = file.write(plan, backup=True)
+    assert Path(file.path).read_bytes() == plan.after == b"# comment\nA=2\nB=canary\n"
+    assert backup is not None
+    assert Path(backup).read_bytes() == BEFORE
+    assert stat.S_IMODE(Path(backup).stat().st_mode) == 0o600
+    assert len(names(bwdata)) == 2
+    file.restore(plan)
+    assert Path(file.path).read_bytes() == BEFORE
+    assert len(names(bwdata)) == 2
+
+
+def test_two_backups_of_one_second_are_two_files(bwdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(override_file.time, "strftime", lambda form, when: "now")
+    file = override(bwdata)
+    first = file.write(file.plan(REQUEST), backup=True)
+    second = file.write(file.plan(NOTHING), backup=True)
+    assert first != second
+    assert Path(str(first)).read_bytes() == BEFORE
+
+
+def test_nothing_is_written_when_nothing_changes(bwdata: Path) -> None:
+    file = override(bwdata)
+    before = Path(file.path).stat()
+    assert file.write(file.plan(NOTHING), backup=True) is None
+    after = Path(file.path).stat()
+    assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
+    assert names(bwdata) == ["global.override.env"]
+
+
+@pytest.mark.parametrize("step", ["write", "restore"])
+def test_a_change_by_somebody_else_is_not_overwritten(bwdata: Path, step: str) -> None:
+    file = override(bwdata)
+    plan = file.plan(REQUEST)
+    if step == "restore":
+        file.write(plan, backup=False)
+    Path(file.path).write_bytes(b"A=3\n")
+    with pytest.raises(OverrideFileError, match="changed by somebody else"):
+        file.write(plan, backup=True) if step == "write" else file.restore(plan)
+    assert Path(file.path).read_bytes() == b"A=3\n"
+    assert names(bwdata) == ["global.override.env"]
+
+
+def test_a_failing_exchange_leaves_no_secret_behind(bwdata: Path) -> None:
+    def fail(source: str, target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = OverrideFile(str(bwdata), "global", fail, str(bwdata.parent / "tmp"))
+    with pytest.raises(OverrideFileError, match="No space left"):
+        file.write(file.plan(REQUEST), backup=False)
+    assert names(bwdata) == ["global.override.env"]
+    assert Path(file.path).read_bytes() == BEFORE
+
+
+def test_missing_files_each_have_their_message(bwdata: Path) -> None:
+    with pytest.raises(OverrideFileError, match="data folder of an installed server"):
+        override(bwdata, "mssql").read()
+    with pytest.raises(OverrideFileError, match="Set bwdata"):
+        override(bwdata / "nowhere").read()
+    path = Path(override(bwdata).path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OverrideFileError, match="not a regular file"):
+        override(bwdata).read()
+
+
+def test_a_link_stays_a_link(bwdata: Path) -> None:
+    link = bwdata / "env" / "mssql.override.env"
+    link.symlink_to("global.override.env")
+    file = override(bwdata, "mssql")
+    file.write(file.plan(SettingsRequest(file="mssql", settings={"A": "2"})), backup=False)
+    assert link.is_symlink()
+    assert link.read_bytes() == b"# comment\nA=2\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+class TestOwners:
+    OWNER, GROUP = 12345, 23456
+
+    def test_root_keeps_the_owner_of_the_backup(self, bwdata: Path) -> None:
+        file = override(bwdata)
+        os.chown(file.path, self.OWNER, self.GROUP)
+        status = Path(str(file.write(file.plan(REQUEST), backup=True))).stat()
+        assert (status.st_uid, status.st_gid) == (self.OWNER, self.GROUP)
+
+    @pytest.mark.parametrize(
+        ("owner", "group", "mode", "message"),
+        [
+            (0, 0, 0o600, "cannot be read: permission denied"),
+            (0, 0, 0o666, "belongs to another user"),
+            (OWNER, 0, 0o600, "belongs to a group that could not be kept"),
+        ],
+    )
+    def test_who_may_not_write(self, bwdata: Path, owner: int, group: int, mode: int, message: str) -> None:
+        file = override(bwdata)
+        os.chown(file.path, owner, group)
+        Path(file.path).chmod(mode)
+        for folder in (one for one in bwdata.parents if "pytest-" in str(one)):
+            folder.chmod(0o755)
+        child = os.fork()
+        if child == 0:
+            outcome = 1
+            try:
+                os.setgroups([])
+                os.setgid(self.GROUP)
+                os.setuid(self.OWNER)
+                file.write(file.plan(REQUEST), backup=False)
+            except OverrideFileError as error:
+                outcome = 0 if message in str(error) else 2
+            finally:
+                os._exit(outcome)
+        assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 0
+        assert Path(file.path).read_bytes() == BEFORE
+
+
+HOLDER = """
+import sys, time
+sys.path[:0] = {path!r}
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
+with server_lock({bwdata!r}, 1):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_lock_is_exclusive_and_ends_with_its_process(bwdata: Path) -> None:
+    program = HOLDER.format(path=sys.path, bwdata=str(bwdata))
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(LockTimeout, match="Another run"), server_lock(str(bwdata), 0.1):
+            pass
+        threading.Timer(0.3, holder.kill).start()
+        start = time.monotonic()
+        with server_lock(str(bwdata), 10):
+            assert time.monotonic() - start > 0.2
+    assert [path.name for path in bwdata.iterdir()] == ["env"], "no lock file is left"
+    with server_lock(str(bwdata), 0):
+        pass
+
+
+def test_the_lock_needs_the_folder(bwdata: Path) -> None:
+    with pytest.raises(LockError, match="does not exist"), server_lock(str(bwdata / "none"), 0):
+        pass
