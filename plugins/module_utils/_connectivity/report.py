@@ -75,13 +75,27 @@ class Report(NamedTuple):
     region: str
     current: bool = False
 
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong that the server depends on."""
+        return not self.problems
+
+    @property
+    def problems(self) -> List[str]:
+        """One line for each failure that the server depends on; not masked."""
+        return [check.problem for check in self.checks if not check.ok and check.counts]
+
+    @property
+    def warnings(self) -> List[str]:
+        """One line for each failure that the server does not depend on; not masked."""
+        return [check.problem for check in self.checks if not check.ok and not check.counts]
+
     def result(self, mask: Callable[[str], str]) -> Dict[str, Any]:
-        """The module's return values; ``mask`` hides secrets in a text."""
-        failed = [check for check in self.checks if not check.ok and check.counts]
+        """Return the module's return values; ``mask`` hides secrets in a text."""
         found = {
             "checks": [check.result() for check in self.checks],
-            "ok": not failed,
-            "problems": [check.problem for check in failed],
+            "ok": self.ok,
+            "problems": self.problems,
             "current": self.current,
             "region": self.region,
             "installation": self.installation._asdict(),

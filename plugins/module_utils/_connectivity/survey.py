@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional
+from typing import Callable, Collection, Dict, Iterator, Mapping, NamedTuple, Optional
 
 from .._deployment.deployment import Deployment
 from .._deployment.docker import Container
+from .._deployment.drift import Stack
 from .._deployment.health_wait import Clock
 from .._deployment.server_state import Options as StateOptions
 from .._deployment.server_state import Plan, ServerState
@@ -45,6 +46,19 @@ class Options(NamedTuple):
     unless_current: bool
 
 
+class Planned(NamedTuple):
+    """What a plan says of the server: its stack, and the settings that it takes away."""
+
+    stack: Stack
+    removed: Collection[str] = ()
+
+    @classmethod
+    def of(cls, plan: Plan) -> Planned:
+        """From the plan of ``server``."""
+        desired = plan.file.wanted.values if plan.file else {}
+        return cls(plan.stack, [name for name, value in desired.items() if value is None])
+
+
 class Survey:
     """One look. ``environ`` is this process's environment: its proxies are the host's."""
 
@@ -64,22 +78,34 @@ class Survey:
     def report(self, options: Options) -> Report:
         """Look. Raises what planning raises: ``StateError``, ``SettingsError``, ``DeploymentError`` and their kin."""
         plan = self.state.plan()
-        wanted = wanted_endpoints(plan.stack.setting)
-        installation = Installation(wanted.installation_id or None)
         if options.unless_current and is_current(plan):
-            return Report([], installation, wanted.region, current=True)
+            wanted = wanted_endpoints(plan.stack.setting)
+            return Report([], Installation(wanted.installation_id or None), wanted.region, current=True)
+        return Run(self.deployment, self.environ).report(Planned.of(plan), options.timeout, options.login)
+
+
+class Run:
+    """One look on what is planned already."""
+
+    def __init__(self, deployment: Deployment, environ: Mapping[str, str]) -> None:
+        self.deployment = deployment
+        self.environ = environ
+
+    def report(self, plan: Planned, timeout: float, login: bool) -> Report:
+        """Look from the host and from the container. Raises ``CommandError``."""
+        wanted = wanted_endpoints(plan.stack.setting)
         environments = Environments(_environment(plan), self.environ)
-        with self._inside(plan, wanted, options.timeout) as asked_inside:
-            here = host_place(wanted, self.environ, host_context(self.deployment.bwdata), options.timeout)
+        with self._inside(plan, wanted, timeout) as asked_inside:
+            here = host_place(wanted, self.environ, host_context(self.deployment.bwdata), timeout)
             host = Asked(here, here.outcomes())
             inside = asked_inside()
             places = [host] + ([Asked(inside.place, inside.outcomes)] if inside.place else [])
-            asked, installation = check_installation(wanted, places, options.login)
+            asked, installation = check_installation(wanted, places, login)
         ways = check_ways(wanted, host.outcomes, inside, environments)
         return Report([*ways, *asked, *check_settings(wanted, plan.stack.setting)], installation, wanted.region)
 
     @contextlib.contextmanager
-    def _inside(self, plan: Plan, wanted: Wanted, timeout: float) -> Iterator[Callable[[], Inside]]:
+    def _inside(self, plan: Planned, wanted: Wanted, timeout: float) -> Iterator[Callable[[], Inside]]:
         """Have the container's network asked, side by side with what the caller does; the function waits for it."""
         container = _running(plan)
         if container is None:
@@ -98,7 +124,7 @@ class Survey:
         finally:
             entered.close()
 
-    def _enter(self, plan: Plan, container: Container, wanted: Wanted, timeout: float) -> InContainer:
+    def _enter(self, plan: Planned, container: Container, wanted: Wanted, timeout: float) -> InContainer:
         """Our process in the container's network, asking already. Raises ``NotEntered``, empty where not tried."""
         if not _is_root():
             raise NotEntered("")
@@ -118,7 +144,7 @@ class Survey:
         answer = self.deployment.commands.run(command, _QUICK).stdout.strip()
         return int(answer) if answer.isdecimal() and belongs_to(int(answer), container.id) else 0
 
-    def _ask_image(self, plan: Plan, container: Container, wanted: Wanted, refusal: str, timeout: float) -> Inside:
+    def _ask_image(self, plan: Planned, container: Container, wanted: Wanted, refusal: str, timeout: float) -> Inside:
         """By the programs of the image. ``refusal``: why root could not enter the network, empty without root."""
         reason, more = "the image has no program to try it with", _AS_ROOT
         if refusal:
@@ -141,7 +167,7 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _running(plan: Plan) -> Optional[Container]:
+def _running(plan: Planned) -> Optional[Container]:
     if _SERVICE not in plan.stack.services:
         return None
     return next((one for one in plan.stack.of(_SERVICE) if one.state == "running"), None)
@@ -154,16 +180,15 @@ def _said(entered: InContainer) -> Inside:
         return Inside({}, None, f"not tried: {error}", "Run the task again.")
 
 
-def _changes(plan: Plan) -> Dict[str, Optional[str]]:
+def _changes(plan: Planned) -> Dict[str, Optional[str]]:
     """What the service's environment will have otherwise than now."""
     service = plan.stack.services.get(_SERVICE)
     changes: Dict[str, Optional[str]] = dict(service.environment) if service else {}
-    if plan.file is not None:
-        changes.update({name: None for name, value in plan.file.wanted.values.items() if value is None})
+    changes.update(dict.fromkeys(plan.removed))
     return changes
 
 
-def _environment(plan: Plan) -> Dict[str, str]:
+def _environment(plan: Planned) -> Dict[str, str]:
     """What the service's environment will be: what it has now (Docker's own settings may add a proxy), and changes."""
     container = _running(plan)
     found: Dict[str, Optional[str]] = {**(container.environment if container else {}), **_changes(plan)}
