@@ -212,31 +212,24 @@ installation:
 """
 
 import os
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
     DurationError,
     parse_duration,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.survey import Options, Survey
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
-    Deployment,
-    DeploymentError,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import CommandError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import StateError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     HOST_OPTIONS,
     SETTINGS_OPTIONS,
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
-EXPECTED = (CommandError, DeploymentError, DurationError, EngineError, EnvFileError, SettingsError, StateError)
 SHARED = ("settings", "secret_settings", "cloud_communication", "region")
 
 
@@ -256,22 +249,22 @@ def main() -> None:
     shared = {**params, "file": "global", "unknown_settings": "ignore"}
     request = request_from(shared)
     params.update({name: shared[name] for name in SHARED})
-    # Ansible masks by text: a short secret would garble the result wherever it happens to occur in it.
-    module.no_log_values = maskable(module.no_log_values)
-    try:
-        timeout = parse_duration(params["timeout"])
-        if timeout <= 0:
-            raise DurationError("timeout must be longer than zero.")
-        options = Options(timeout, params["login"], params["unless_current"])
-        deployment = Deployment(params["bwdata"], None, os.environ)
-        override = None
-        if request.settings or request.secret_settings or request.region or request.cloud_communication is not None:
-            override = OverrideFile(params["bwdata"], request.file, module.atomic_move, module.tmpdir)
-        survey = Survey(deployment, override, request, os.environ)
-        report = survey.report(options)
-    except EXPECTED as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **report.result(survey.state.mask))
+    run_host_module(module, lambda module: run(module, request))
+
+
+def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
+    """Check what the options ask for, and return the report."""
+    params = module.params
+    timeout = parse_duration(params["timeout"])
+    if timeout <= 0:
+        raise DurationError("timeout must be longer than zero.")
+    options = Options(timeout, params["login"], params["unless_current"])
+    deployment = Deployment(params["bwdata"], None, os.environ)
+    override = None
+    if request.settings or request.secret_settings or request.region or request.cloud_communication is not None:
+        override = OverrideFile(params["bwdata"], request.file, module.atomic_move, module.tmpdir)
+    survey = Survey(deployment, override, request, os.environ)
+    return survey.report(options).result(survey.state.mask)
 
 
 if __name__ == "__main__":

@@ -106,44 +106,45 @@ backup_file:
   sample: /opt/bitwarden/bwdata/env/global.override.env.2026-11-23T10-11-12Z.bak
 """
 
+from typing import Any, Dict
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
-    DurationError,
-    parse_duration,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import LockError, server_lock
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     HOST_OPTIONS,
     SETTINGS_OPTIONS,
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec={**HOST_OPTIONS, **SETTINGS_OPTIONS}, supports_check_mode=True)
+    request = request_from(module.params)
+    run_host_module(module, lambda module: run(module, request))
+
+
+def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
+    """Write the settings of ``request``, and return what changed."""
     params = module.params
-    request = request_from(params)
-    # Ansible masks by text: a short secret, such as "e", would garble the result wherever it happens to occur in it.
-    module.no_log_values = maskable(module.no_log_values)
-    try:
-        file = OverrideFile(params["bwdata"], params["file"], module.atomic_move, module.tmpdir)
-        with server_lock(params["bwdata"], parse_duration(params["lock_timeout"])):
-            plan = file.plan(request)
-            backup_file = None if module.check_mode else file.write(plan, params["backup"])
-    except (DurationError, EnvFileError, LockError, SettingsError) as error:
-        module.fail_json(msg=str(error))
-    for warning in plan.wanted.warnings:
-        module.warn(warning)
-    result = {"changed": bool(plan.difference), "changes": plan.difference.summary(), "path": file.path}
+    file = OverrideFile(params["bwdata"], params["file"], module.atomic_move, module.tmpdir)
+    with server_lock(params["bwdata"], parse_duration(params["lock_timeout"])):
+        plan = file.plan(request)
+        backup_file = None if module.check_mode else file.write(plan, params["backup"])
+    result: Dict[str, Any] = {
+        "changed": bool(plan.difference),
+        "changes": plan.difference.summary(),
+        "path": file.path,
+        "warnings": plan.wanted.warnings,
+    }
     if backup_file is not None:
         result["backup_file"] = backup_file
     if module._diff:
         result["diff"] = plan.difference.diff(file.path)
-    module.exit_json(**result)
+    return result
 
 
 if __name__ == "__main__":

@@ -207,38 +207,25 @@ import os
 from typing import Any, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
-    DurationError,
-    parse_duration,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
-    Deployment,
-    DeploymentError,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import LockError, server_lock
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import CommandError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
     Options,
     Plan,
     ServerState,
     StateError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     HOST_OPTIONS,
     SETTINGS_OPTIONS,
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import (
-    SettingsError,
-    SettingsRequest,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
-# What the user can mend, each with a message that says how. Anything else is a defect and shows its traceback.
-EXPECTED = (CommandError, DeploymentError, DurationError, EngineError, EnvFileError, LockError, SettingsError)
+FAILURE = {"restarted": False, "changes": [], "rolled_back": False}
 
 
 def main() -> None:
@@ -256,15 +243,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     request = request_from(module.params)
-    # Ansible masks by text: a short secret, such as "e", would garble the result wherever it happens to occur in it.
-    module.no_log_values = maskable(module.no_log_values)
-    try:
-        run(module, request)
-    except EXPECTED as error:
-        module.fail_json(msg=str(error), changed=False, restarted=False, changes=[], rolled_back=False)
+    run_host_module(module, lambda module: run(module, request), FAILURE)
 
 
-def run(module: AnsibleModule, request: SettingsRequest) -> None:
+def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
+    """Bring the server to the state that the options describe, and return the result."""
     params = module.params
     options = Options(
         state=params["state"],
@@ -289,9 +272,9 @@ def run(module: AnsibleModule, request: SettingsRequest) -> None:
             if not module.check_mode:
                 state.apply(plan)
     except StateError as error:
-        module.fail_json(msg=str(error), **report(module, state, plan))
-    # A status other than 0 would count as failure, but the containers have proved that it was none.
-    module.exit_json(failed=False, **report(module, state, plan))
+        error.keys = report(module, state, plan)
+        raise
+    return report(module, state, plan)
 
 
 def wants_settings(request: SettingsRequest) -> bool:
@@ -301,9 +284,7 @@ def wants_settings(request: SettingsRequest) -> bool:
 
 
 def report(module: AnsibleModule, state: ServerState, plan: Optional[Plan]) -> Dict[str, Any]:
-    for warning in state.warnings:
-        module.warn(warning)
-    result = state.outcome(plan, done=not module.check_mode)
+    result = {**state.outcome(plan, done=not module.check_mode), "warnings": state.warnings}
     if module._diff and plan is not None and plan.changed:
         result["diff"] = plan.diff()
     return result

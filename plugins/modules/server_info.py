@@ -205,16 +205,12 @@ licenses:
 """
 
 import os
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
-    Deployment,
-    DeploymentError,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.facts import server_facts
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import CommandError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_OPTIONS
 
 
@@ -227,12 +223,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        deployment = Deployment(module.params["bwdata"], None, os.environ)
-        facts = server_facts(deployment, module.params["organization"], module.params["show_settings"])
-    except (CommandError, DeploymentError, EngineError, EnvFileError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **facts)
+    run_host_module(module, run)
+
+
+def run(module: AnsibleModule) -> Dict[str, Any]:
+    """Return the facts that the options ask for."""
+    deployment = Deployment(module.params["bwdata"], None, os.environ)
+    return server_facts(deployment, module.params["organization"], module.params["show_settings"])
 
 
 if __name__ == "__main__":

@@ -121,19 +121,12 @@ state:
 """
 
 import os
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
-    DurationError,
-    parse_duration,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
-    Deployment,
-    DeploymentError,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import CommandError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFileError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_OPTIONS
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.reader import sync_failures
 
@@ -148,14 +141,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    run_host_module(module, run)
+
+
+def run(module: AnsibleModule) -> Dict[str, Any]:
+    """Return the failed syncs that the options ask for."""
     params = module.params
-    try:
-        since = parse_duration(params["since"])
-        deployment = Deployment(params["bwdata"], None, os.environ)
-        found = sync_failures(deployment, since, params["organization"], params["kind"])
-    except (CommandError, DeploymentError, DurationError, EngineError, EnvFileError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **found)
+    since = parse_duration(params["since"])
+    deployment = Deployment(params["bwdata"], None, os.environ)
+    return sync_failures(deployment, since, params["organization"], params["kind"])
 
 
 if __name__ == "__main__":

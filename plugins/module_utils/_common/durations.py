@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 
+from .errors import BitwardenError
+
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _FORM = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhdw]?)\s*\Z")
 
 
-class DurationError(ValueError):
-    """The text is no duration; the message says what one looks like."""
+class DurationError(BitwardenError, ValueError):
+    """The text is not a duration; the message shows what one looks like."""
 
 
 def parse_duration(text: object) -> float:

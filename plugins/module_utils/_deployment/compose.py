@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
+from .._common.errors import BitwardenError
 from .runner import Commands, Result
 
 _QUICK = 60.0
@@ -24,7 +25,7 @@ _MARK = "bitwarden_reads_the_file_"
 _MARK_VALUE = "a$b"
 
 
-class ComposeError(Exception):
+class ComposeError(BitwardenError):
     """Compose is missing, too old or refuses the project. ``details`` is its own text: mask before showing."""
 
     def __init__(self, message: str, details: str = "") -> None:

@@ -10,6 +10,7 @@ import errno
 import os
 from typing import Dict, List, Mapping, Optional, Set
 
+from .._common.errors import BitwardenError
 from .._common.masking import holds_credentials, looks_secret, mask_text
 from .._env_files.document import EnvFile
 from .bitwarden_sh import Script
@@ -19,7 +20,7 @@ from .drift import OLDEST_VERSION, Stack
 from .runner import Account, Commands
 
 
-class DeploymentError(Exception):
+class DeploymentError(BitwardenError):
     """The deployment cannot be used from here; the message says why and what to do."""
 
 

@@ -11,6 +11,7 @@ import os
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._common.dates import parse_date
+from .._common.errors import BitwardenError
 from .runner import Commands, Result
 
 _WORKING_DIR = "com.docker.compose.project.working_dir"
@@ -22,7 +23,7 @@ _QUICK = 30.0
 _SLOW = 120.0
 
 
-class EngineError(Exception):
+class EngineError(BitwardenError):
     """The engine is missing, does not answer or refuses; the message says which and what to do."""
 
 

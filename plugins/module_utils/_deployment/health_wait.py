@@ -10,6 +10,7 @@ import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .._common.durations import format_duration
+from .._common.errors import BitwardenError
 from .docker import Container, Engine
 
 # The health check of icons fetches a page from the Internet: it says nothing about this server.
@@ -30,7 +31,7 @@ _SHOWN_LINES = 3
 _CRASH = "Unhandled exception"
 
 
-class NotWell(Exception):
+class NotWell(BitwardenError):
     """The server is not well: which services, how, and their last words (masked)."""
 
 

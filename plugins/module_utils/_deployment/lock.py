@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from typing import Iterator
 
 from .._common.durations import format_duration
+from .._common.errors import BitwardenError
 
 _PAUSE = 0.2
 
 
-class LockError(Exception):
+class LockError(BitwardenError):
     """The lock cannot be had. The message says why."""
 
 

@@ -16,6 +16,8 @@ import tempfile
 import time
 from typing import IO, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .._common.errors import BitwardenError
+
 # Where Docker's command is found when PATH does not name its place (an SSH session without a login shell).
 _USUAL_PLACES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
 
@@ -26,7 +28,7 @@ _KEPT = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "
 _OUTPUT_LIMIT = 256 * 1024
 
 
-class CommandError(Exception):
+class CommandError(BitwardenError):
     """A command cannot be run at all; the message says which and why."""
 
 

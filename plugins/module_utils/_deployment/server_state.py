@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from .._common.diff import Difference
+from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._env_files.document import EnvFile, EnvFileError
 from .._settings.override_file import FILES, FilePlan, OverrideFile
@@ -43,8 +44,17 @@ class Options(NamedTuple):
     backup: bool = False
 
 
-class StateError(Exception):
-    """The server is not in the wanted state; the message (masked) says why and what this run left behind."""
+class StateError(BitwardenError):
+    """The server is not in the wanted state; the message (masked) says why and what this run left behind.
+
+    ``keys`` are the documented ones of the failed result.
+    """
+
+    keys: Mapping[str, Any] = {}
+
+    def result(self) -> Dict[str, Any]:
+        """Return the message and what is known of the run."""
+        return {**super().result(), **self.keys}
 
 
 class Plan(NamedTuple):

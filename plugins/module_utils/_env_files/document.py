@@ -11,6 +11,7 @@ import re
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.diff import Difference
+from .._common.errors import BitwardenError
 from .._common.masking import holds_credentials
 from .parser import ComposeSyntaxError, Statement, parse_statements
 from .quoting import NotationError, survives, write_line
@@ -20,7 +21,7 @@ _BOM = "\ufeff"
 _REST_OF_NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
 
 
-class EnvFileError(Exception):
+class EnvFileError(BitwardenError):
     """The file cannot be used or changed. The message names file, line or setting, never a text or value."""
 
 

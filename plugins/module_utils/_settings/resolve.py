@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
+from .._common.errors import BitwardenError
 from .._common.masking import holds_credentials, looks_secret
 from .._env_files.document import EnvFile, canonical
 from .._env_files.quoting import NotationError, misread_by_tool, write_line
@@ -33,7 +34,7 @@ _PATTERNS = [
 ]
 
 
-class SettingsError(Exception):
+class SettingsError(BitwardenError):
     """The settings asked for cannot be had. The message names the setting and the remedy, never a value."""
 
 

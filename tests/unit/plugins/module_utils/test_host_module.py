@@ -1,0 +1,83 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The edge of the host modules: what becomes a result, what a failed task, and what stays a traceback."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
+
+
+class FakeModule:
+    """Records what a module gives to Ansible."""
+
+    def __init__(self):
+        self.no_log_values = {"e", "CanaryLongEnough"}
+        self.warnings = []
+        self.ended = None
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+    def exit_json(self, **result):
+        self.ended = ("exit", result)
+
+    def fail_json(self, **result):
+        self.ended = ("fail", result)
+
+
+class WithKeysError(BitwardenError):
+    def result(self):
+        return {**super().result(), "changed": True, "warnings": ["w"]}
+
+
+def raising(error):
+    def main(module):
+        raise error
+
+    return main
+
+
+def end(main, failure=None):
+    module = FakeModule()
+    run_host_module(module, main, failure)
+    return module
+
+
+def test_a_result_is_returned_and_its_warnings_are_warned_of():
+    module = end(lambda module: {"rc": 1, "changed": True, "warnings": ["old"]})
+    assert module.ended == ("exit", {"rc": 1, "changed": True, "failed": False})
+    assert module.warnings == ["old"]
+    assert module.no_log_values == {"CanaryLongEnough"}, "a short secret would garble the result"
+
+
+def test_what_only_reads_has_not_changed_anything():
+    assert end(lambda module: {}).ended == ("exit", {"changed": False, "failed": False})
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (BitwardenError("it says"), {"msg": "it says", "changed": False, "restarted": False}),
+        (WithKeysError("it says"), {"msg": "it says", "changed": True, "restarted": False}),
+        (
+            PermissionError(13, "Permission denied", "/x"),
+            {"msg": "/x: Permission denied.", "changed": False, "restarted": False},
+        ),
+        (OSError("odd"), {"msg": "odd.", "changed": False, "restarted": False}),
+    ],
+)
+def test_an_expected_error_fails_the_task_with_the_documented_keys(error, result):
+    assert end(raising(error), {"restarted": False}).ended == ("fail", result)
+
+
+def test_warnings_of_an_error_are_warned_of():
+    assert end(raising(WithKeysError("x"))).warnings == ["w"]
+
+
+def test_a_defect_shows_its_traceback():
+    with pytest.raises(KeyError):
+        end(raising(KeyError("x")))
