@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Documentation of the attributes."""
+
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # The standard attributes; a module states its own C(support) beside these.
+    """The standard attributes; a module adds its own C(support) to these."""
+
     DOCUMENTATION = r"""
 options: {}
 attributes:

@@ -2,17 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Documentation that the host modules share."""
+
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What every module needs that works on a server's host.
+    """What every module needs that works on a server's host."""
+
     DOCUMENTATION = r"""
 options:
   bwdata:
     description:
       - Data folder of the server.
-      - Images of cloud marketplaces keep it at V(/home/bitwarden/bwdata).
+      - Images from cloud marketplaces have it at V(/home/bitwarden/bwdata).
     type: path
     default: /opt/bitwarden/bwdata
 requirements:

@@ -2,16 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Documentation of the options about settings."""
+
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Options of the modules that set values in the override files.
+    """Options of the modules that set values in the override files."""
+
     DOCUMENTATION = r"""
 options:
   file:
     description:
-      - Which of the files in C(env) below O(bwdata) the settings belong to.
+      - Which file in C(env) below O(bwdata) the settings belong in.
       - V(global) is C(global.override.env), which most services read, V(mssql) is C(mssql.override.env), and
         V(key_connector) is C(key-connector.override.env).
     type: str
@@ -20,48 +23,48 @@ options:
   settings:
     description:
       - Settings by name, for instance C(globalSettings__mail__smtp__host).
-      - A value is a string, a number, a boolean (written as V(true) or V(false)), or null to have the setting absent.
+      - A value is a string, a number, a boolean (written as V(true) or V(false)), or null to remove the setting.
       - Names match in any case, as the server reads them, and C(:) counts as C(__). Several lines of one setting become one.
-      - A value that the server would not start or sync with is refused, and so is one that Bitwarden's update would lose,
-        such as one with a line break. The settings that Bitwarden fills in by itself cannot be removed.
-      - Settings whose names promise a secret are handled as if given in O(secret_settings).
+      - A value with which the server would not start or sync is an error, and so is one that Bitwarden's update would
+        lose, such as one with a line break. The settings that Bitwarden fills in by itself cannot be removed.
+      - A setting whose name stands for a secret, such as a password or key, is treated as if given in O(secret_settings).
     type: dict
     default: {}
   secret_settings:
     description:
-      - The same as O(settings), for secrets. Their values never show in output, differences or logs.
+      - The same as O(settings), for secrets. Their values never show in output, diffs or logs.
     type: dict
     default: {}
   cloud_communication:
     description:
-      - Whether the server may talk to Bitwarden's cloud, which the sync of license and sponsorships needs.
+      - Whether the server may contact Bitwarden's cloud, which syncing the license and sponsorships requires.
       - Short for C(globalSettings__enableCloudCommunication).
     type: bool
   region:
     description:
-      - The cloud that the installation id and key of the server came from.
-      - V(EU) sets the region and the three URLs of that cloud. V(US) sets the region and removes the three URLs of the EU
-        where they stand, since those of the US are the server's defaults.
+      - The cloud that issued the installation id and key of the server, V(EU) or V(US), in any case.
+      - V(EU) sets the region and the three URLs of that cloud. V(US) sets the region and removes the three URLs of the EU,
+        since those of the US are the server's defaults.
       - The URL of a proxy stays as it is, and so does V(REPLACE) as C(globalSettings__pushRelayBaseUri), which turns push off.
-      - What O(settings) says explicitly about a URL wins. Another C(globalSettings__baseServiceUri__cloudRegion) there is an
+      - An explicit URL in O(settings) takes precedence. Another C(globalSettings__baseServiceUri__cloudRegion) there is an
         error.
     type: str
     choices: [EU, US]
   unknown_settings:
     description:
-      - What to do about a C(globalSettings__) or C(adminSettings__) name that the server does not know. It would ignore the
-        setting without a word, so this is mostly a typing error; the message names the nearest known name.
+      - What to do about a C(globalSettings__) or C(adminSettings__) name that the server does not know. It would silently
+        ignore the setting, so this is mostly a typo; the message names the nearest known name.
     type: str
     choices: [warn, fail, ignore]
     default: warn
   backup:
     description:
-      - Keep a copy of the file as it was beside it, readable by its owner only, whenever it changes.
+      - Whether to keep a copy of the previous file next to it whenever it changes, readable only by its owner.
     type: bool
     default: false
   lock_timeout:
     description:
-      - How long to wait while another run is working on the same server, as V(<n>[s|m|h|d|w]).
+      - How long to wait while another run works on the same server, as V(<n>[s|m|h|d|w]).
     type: str
     default: 15m
 """

@@ -13,15 +13,15 @@ author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
   - Sets values in the files C(bwdata/env/*.override.env) of a self-hosted Bitwarden server.
-  - Nothing else in the file changes. Lines that are not touched, comments and their order stay byte for byte, and so do
-    the owner, group and mode of the file.
-  - Values are written so that Docker Compose gives exactly them to the services, before and after Bitwarden's own
-    update, which writes the file anew.
-  - Restarts nothing. Use M(selfhosted.bitwarden.server) to set values and bring the server onto them in one go.
+  - Changes only the lines of these settings. Other lines, comments and their order stay byte for byte, and so do the
+    owner, group and mode of the file.
+  - Quotes values so that Docker Compose gives exactly them to the services, before and after Bitwarden's own update,
+    which rewrites the file.
+  - Restarts nothing. Use M(selfhosted.bitwarden.server) to set values and restart the server with them in one task.
 options:
   bwdata:
     description:
-      - Data folder of the server. The file to change is in C(env) below it.
+      - Data folder of the server, whose folder C(env) holds the file to change.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -33,7 +33,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Secret values are masked, and still shown as changed.
+      - Secret values are masked; a changed one is marked as changed.
   idempotent:
     support: full
   async:
@@ -42,8 +42,8 @@ attributes:
 notes:
   - Must run as the owner of the file or as root.
   - A value that refers to variables (C($NAME)) depends on the environment of each call of Compose. Where such a line
-    stands for a setting that is asked for, it is written anew with the plain value.
-  - Of several lines of one setting the last counts in Compose. That line stays and the others go.
+    sets a requested setting, the module replaces it by the plain value.
+  - Of several lines of one setting the last counts in Compose. The module keeps that line and removes the others.
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.server_info
@@ -58,7 +58,12 @@ EXAMPLES = r"""
     cloud_communication: true
     region: EU
 
-- name: Set a mail server, and keep a copy of the file as it was
+- name: Turn off the registration of new users
+  selfhosted.bitwarden.override_env:
+    settings:
+      globalSettings__disableUserRegistration: true
+
+- name: Set a mail server, and back up the file first
   selfhosted.bitwarden.override_env:
     settings:
       globalSettings__mail__smtp__host: smtp.example.com
@@ -69,18 +74,24 @@ EXAMPLES = r"""
       globalSettings__mail__smtp__password: "{{ bitwarden_smtp_password | default('pa$$word') }}"
     backup: true
 
-- name: Have a setting absent, and stop on names that the server does not know
+- name: Remove a setting, and fail on names that the server does not know
   selfhosted.bitwarden.override_env:
     settings:
       globalSettings__disableEmailNewDevice: null
     unknown_settings: fail
+
+- name: Turn off push notifications
+  selfhosted.bitwarden.override_env:
+    settings:
+      globalSettings__pushRelayBaseUri: REPLACE
 """
 
 RETURN = r"""
 changes:
   description:
     - The settings that changed, or would in check mode, without their values.
-    - V(healed) means that the value is the same but had to be written anew, for instance because several lines gave it.
+    - V(normalized) means that the value stays but had to be written differently, for instance because several lines set
+      it.
   returned: success
   type: list
   elements: dict
@@ -89,18 +100,18 @@ changes:
       description: Name of the setting.
       type: str
     action:
-      description: One of V(added), V(changed), V(removed) and V(healed).
+      description: One of V(added), V(changed), V(removed) and V(normalized).
       type: str
   sample:
     - key: globalSettings__enableCloudCommunication
       action: added
 path:
-  description: The file.
+  description: Path of the file, links resolved.
   returned: success
   type: str
   sample: /opt/bitwarden/bwdata/env/global.override.env
 backup_file:
-  description: The copy of the file as it was.
+  description: Path of the backup.
   returned: when O(backup=true) and the file was changed
   type: str
   sample: /opt/bitwarden/bwdata/env/global.override.env.2026-11-23T10-11-12Z.bak

@@ -129,7 +129,7 @@ changes:
       type: str
       returned: always
     action:
-      description: One of V(added), V(changed), V(removed), V(healed) (the same value, written anew).
+      description: One of V(added), V(changed), V(removed), V(normalized) (the same value, written anew).
       type: str
       returned: always
 stale_services:

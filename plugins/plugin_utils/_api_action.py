@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import copy
 import sys
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible.module_utils.basic import env_fallback
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import ENVIRONMENT
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_text
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
 
 
 class ApiActionModule(ActionBase):  # type: ignore[misc]
@@ -72,7 +72,7 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
         if found.get("_ansible_no_log"):
             # Nothing of it is shown; masked, it could not be used.
             return found
-        masked: Dict[str, Any] = mask_values(found, secret_values(self.OPTIONS, params))
+        masked: Dict[str, Any] = mask_values(found, no_log_values(self.OPTIONS, params))
         return masked
 
 
@@ -82,20 +82,3 @@ def _with_environment(options: Mapping[str, Any], environment: Mapping[str, str]
     for name, variable in environment.items():
         spec[name]["fallback"] = (env_fallback, [variable])
     return spec
-
-
-def secret_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List[str]:
-    """The values of the options that are ``no_log``."""
-    return [str(params[name]) for name, spec in options.items() if spec.get("no_log") and params.get(name)]
-
-
-def mask_values(value: Any, secrets: Iterable[str]) -> Any:
-    """``value`` with every secret in its texts hidden, at any depth."""
-    secrets = list(secrets)
-    if isinstance(value, str):
-        return mask_text(value, secrets)
-    if isinstance(value, dict):
-        return {key: mask_values(item, secrets) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [mask_values(item, secrets) for item in value]
-    return value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the action plugins of the host modules share: secret settings go to the host as secrets, however given."""
+"""Base of the host modules' action plugins: it sends secret settings to the host as secrets, however given."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any, Dict, Mapping, Optional
 from ansible.module_utils.common.validation import check_type_dict
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import MASK, looks_secret
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import is_secret, is_secret_setting
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_arguments
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret, is_secret_setting
 
 
-class ArgumentError(Exception):
-    """The task's arguments cannot be used. The message names options and keys, never a value."""
+class ArgumentError(BitwardenError):
+    """Unusable arguments of a task. The message names options and keys, never a value."""
 
 
 def with_secrets_apart(arguments: Mapping[str, Any]) -> Dict[str, Any]:
@@ -33,27 +34,18 @@ def with_secrets_apart(arguments: Mapping[str, Any]) -> Dict[str, Any]:
     secret_settings = _mapping(arguments, "secret_settings")
     twice = sorted(str(key) for key in secret if key in secret_settings)
     if twice:
-        raise ArgumentError(f"Given both in settings and in secret_settings: {', '.join(twice)}.")
+        raise ArgumentError(
+            f"Given both in settings and in secret_settings: {', '.join(twice)}. Leave out one of them."
+        )
     arguments["settings"] = {key: value for key, value in settings.items() if key not in secret}
     arguments["secret_settings"] = {**secret_settings, **secret}
     return arguments
 
 
-def mask_arguments(arguments: Mapping[str, Any]) -> Dict[str, Any]:
-    """The arguments as they may be shown: secret-looking ones, and mappings other than ``settings``, masked.
-
-    A misspelt option that holds settings is refused by the module, which then returns it as it was.
-    """
-    return {
-        name: _masked(value, looks_secret(name) or (isinstance(value, dict) and name != "settings"))
-        for name, value in arguments.items()
-    }
-
-
-def _masked(value: Any, secret: bool) -> Any:
-    if isinstance(value, dict):
-        return {key: _masked(one, secret or is_secret(str(key))) for key, one in value.items()}
-    return MASK if secret and value is not None else value
+def with_upper_case_region(arguments: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the task's arguments with ``region`` as the module spells it; it may be given in any case."""
+    region = arguments.get("region")
+    return {**arguments, "region": region.upper()} if isinstance(region, str) else dict(arguments)
 
 
 def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
@@ -69,24 +61,24 @@ def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
 
 
 class HostActionModule(ActionBase):
-    """Runs the module of the same name on the host."""
+    """Base class: runs the module of the same name on the host."""
 
     _supports_async = True
     _supports_check_mode = True
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
-        """Send the module with the arguments of the task, secrets apart, and hide what it returns of them."""
+        """Send the module with the task's arguments, secrets moved apart, and mask those that it returns."""
         result: Dict[str, Any] = super().run(tmp, task_vars)
         try:
-            arguments = with_secrets_apart(self._task.args)
+            arguments = with_upper_case_region(with_secrets_apart(self._task.args))
         except ArgumentError as error:
-            return {**result, "failed": True, "changed": False, "msg": str(error)}
+            return {**result, "failed": True, "changed": False, **error.result()}
         in_background = self._task.async_val and not getattr(self._connection, "has_native_async", False)
         returned = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=in_background)
         result = merge_hash(result, returned)
         invocation = result.get("invocation")
         if isinstance(invocation, dict) and isinstance(invocation.get("module_args"), dict):
-            result["invocation"] = {**invocation, "module_args": mask_arguments(invocation["module_args"])}
+            result["invocation"] = {**invocation, "module_args": mask_arguments(invocation["module_args"], is_secret)}
         if not in_background:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The server's dates. It writes them with ``Z``, with an offset, or with neither (then they are UTC)."""
+"""Dates as the server writes them: with ``Z``, with an offset, or with neither (then they are UTC)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FORM = re.compile(
 
 
 def parse_date(text: object) -> Optional[datetime]:
-    """Turn a server's date into an aware UTC ``datetime``.
+    """Parse a server's date into an aware UTC ``datetime``.
 
-    ``None`` for null, for .NET's "no date" (year 1), and for anything that is no date. Digits beyond microseconds are
-    cut off (the server writes up to seven).
+    Return ``None`` for null, for .NET's "no date" (year 1), and for anything that is not a date. Digits beyond
+    microseconds are cut off (the server writes up to seven).
     """
     found = _FORM.match(text) if isinstance(text, str) else None
     if found is None:
@@ -45,5 +45,5 @@ def format_date(moment: Optional[datetime]) -> Optional[str]:
 
 
 def normal_date(text: object) -> Optional[str]:
-    """A server's date in the one form of the results, ``None`` if there is none."""
+    """Convert a server's date to the form that results have, ``None`` if it is not a date."""
     return format_date(parse_date(text))

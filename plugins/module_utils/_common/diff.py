@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one difference object: whether anything changes, what, and the diff that shows it, all from the same list."""
+"""What a task changes: the decision, the list of changes and Ansible's diff, all from one object."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .masking import MASK
 ADDED = "added"
 CHANGED = "changed"
 REMOVED = "removed"
-HEALED = "healed"
+NORMALIZED = "normalized"
 
 
 class Change(NamedTuple):
-    """One named thing that changes.
+    """One key that changes.
 
-    ``before`` and ``after`` are the values as shown, ``None`` where the thing does not exist.
-    ``action`` is one of ``added``, ``changed``, ``removed``, ``healed`` (same value, written differently).
+    ``before`` and ``after`` are the values as shown, ``None`` where the key is absent.
+    ``action`` is one of ``added``, ``changed``, ``removed``, ``normalized`` (same value, written differently).
     """
 
     key: str
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 class Difference:
-    """An ordered list of changes. Empty means that nothing is to be done."""
+    """An ordered list of changes, false when there is nothing to do."""
 
     def __init__(self) -> None:
         self.changes: List[Change] = []
@@ -40,25 +40,25 @@ class Difference:
         return bool(self.changes)
 
     def compare(self, key: str, before: Optional[str], after: Optional[str], secret: bool = False) -> bool:
-        """Note ``key`` when its value differs; return whether it does."""
+        """Add ``key`` when its value differs; return whether it does."""
         if before == after:
             return False
         action = ADDED if before is None else REMOVED if after is None else CHANGED
         self.changes.append(Change(key, action, before, after, secret))
         return True
 
-    def heal(self, key: str, before: str, after: str, secret: bool = False) -> None:
-        """Note that ``key`` keeps its value but is written anew; the texts say how it stood and how it will."""
-        self.changes.append(Change(key, HEALED, before, after, secret))
+    def normalize(self, key: str, before: str, after: str, secret: bool = False) -> None:
+        """Add ``key``, whose value stays but is written differently; the texts are those before and after."""
+        self.changes.append(Change(key, NORMALIZED, before, after, secret))
 
     def summary(self) -> List[Dict[str, str]]:
-        """What changed, without values: ``[{"key": …, "action": …}]``."""
+        """Return the changes without values: ``[{"key": …, "action": …}]``."""
         return [{"key": change.key, "action": change.action} for change in self.changes]
 
     def diff(self, before_header: str, after_header: Optional[str] = None) -> Dict[str, str]:
-        """Ansible's diff: one ``key=value`` line for each changed thing on the side(s) where it exists, secrets masked.
+        """Return Ansible's diff: a ``key=value`` line per change on each side where the key exists, secrets masked.
 
-        A masked value that changes is marked as new, so that the two sides differ.
+        A masked value that changes is marked, so that the two sides differ.
         """
         before, after = [], []
         for change in self.changes:

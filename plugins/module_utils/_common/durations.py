@@ -19,7 +19,7 @@ class DurationError(BitwardenError, ValueError):
 
 
 def parse_duration(text: object) -> float:
-    """Turn ``<n>[s|m|h|d|w]`` into seconds.
+    """Parse ``<n>[s|m|h|d|w]`` into seconds.
 
     A bare number counts seconds. Raises ``DurationError`` on anything else, a negative number included.
     """

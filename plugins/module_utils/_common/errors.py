@@ -10,8 +10,8 @@ from typing import Any, Dict
 
 
 class BitwardenError(Exception):
-    """Something that a user can cause or meet; the message is shown as it is, so it holds no secret."""
+    """An expected error, which the user can cause or meet. Its message is shown as it is, so it holds no secret."""
 
     def result(self) -> Dict[str, Any]:
-        """Return the failed task's result: ``msg``, and what a subclass knows beside it."""
+        """Return the failed task's keys: ``msg``, and those that a subclass adds."""
         return {"msg": str(self)}

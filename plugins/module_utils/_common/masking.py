@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is secret, and how it is hidden. Every text that leaves the collection passes through here."""
+"""Secrets: which names and values hold one, and their masking in texts, results and arguments."""
 
 from __future__ import annotations
 
 import re
-from typing import Iterable, Set
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Set
 
 MASK = "********"
 
-# Parts of a name that promise a secret, wherever they stand: installation__key, smtp__password, connectionString.
+# Ends of a part of a name that stand for a secret: installation__key, smtp__password, connectionString.
 _SECRET_NAME = re.compile(
     # A proxy's URL can hold name and password.
     r"(?:key|secret|passw(?:or)?d|token|connectionstring|credential|certificatepassword|accesskeyid|sas|hash"
@@ -20,43 +20,84 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_ANYWHERE = re.compile(r"password|secret|token|credential|connectionstring|apikey|privatekey", re.IGNORECASE)
 
-# .NET repeats the offending value in its last words: "Failed to convert configuration value 'x' at 'GlobalSettings:…'".
+# .NET repeats the offending value when it aborts: "Failed to convert configuration value 'x' at 'GlobalSettings:…'".
 _DOTNET_VALUE = re.compile(r"(?<=configuration value ')(.*)(?=' at ')")
 _DOTNET_REPEATED = re.compile(
     r"(?<=Exception: )\S.*?(?= is not a valid value for )|(?<=[Ss]tring ')(?! *was not).*?(?=' was not )"
 )
 
 _CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 # Shorter values ("1", "EU") are in every text, and these words in every result; to mask them would censor it without
 # hiding anything, and turn a false "changed" into a text that counts as true.
 _SHORTEST = 4
-_EVERYDAY = ("true", "false", "none", "null")
+_COMMON_WORDS = ("true", "false", "none", "null")
 
 
 def looks_secret(key: str) -> bool:
-    """Whether a setting of this name holds a secret, judged by the name alone."""
+    """Tell whether a setting of this name holds a secret, judged by the name only."""
     parts = [part.strip() for part in re.split(r"__|:", key)]
     return bool(_SECRET_ANYWHERE.search(key)) or any(_SECRET_NAME.search(part) for part in parts if part)
 
 
 def holds_credentials(value: str) -> bool:
-    """Whether a value is an address with a password in it (``https://user:password@proxy``), whatever its name."""
+    """Tell whether a value is a URL with a password in it (``https://user:password@proxy``), whatever its name."""
     return bool(_CREDENTIALS.search(value))
 
 
 def maskable(values: Iterable[str]) -> Set[str]:
-    """Those of ``values`` that can be hidden wherever they occur: four characters or more, and no everyday word."""
-    return {value for value in values if len(value) >= _SHORTEST and value.lower() not in _EVERYDAY}
+    """Return those of ``values`` that can be hidden wherever they occur: four characters or more, no common word."""
+    return {value for value in values if len(value) >= _SHORTEST and value.lower() not in _COMMON_WORDS}
 
 
 def mask_text(text: str, secrets: Iterable[str]) -> str:
-    """Replace each secret in ``text``, and whatever value .NET says it could not convert, by ``MASK``.
+    """Replace each secret in ``text``, and each value that .NET says it could not convert, by ``MASK``.
 
-    Secrets that are not ``maskable`` are left alone, longer ones go first, so that one inside another leaves no rest.
+    Secrets that are not ``maskable`` stay. Longer ones are replaced first, so that one inside another leaves no rest.
     """
     hidden = {*secrets, *_DOTNET_VALUE.findall(text)}
     text = _DOTNET_VALUE.sub(MASK, _DOTNET_REPEATED.sub(MASK, text))
     for secret in sorted(maskable(hidden), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
+
+
+def mask_url_credentials(text: str) -> str:
+    """Replace user and password in every URL of ``text`` by ``MASK``."""
+    return _USER_INFO.sub(MASK, text)
+
+
+def mask_values(value: Any, secrets: Iterable[str]) -> Any:
+    """Return ``value`` with every secret in its texts masked, at any depth."""
+    secrets = list(secrets)
+    if isinstance(value, str):
+        return mask_text(value, secrets)
+    if isinstance(value, dict):
+        return {key: mask_values(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask_values(item, secrets) for item in value]
+    return value
+
+
+def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List[str]:
+    """Return the values of the options that an argument specification marks ``no_log``."""
+    return [str(params[name]) for name, spec in options.items() if spec.get("no_log") and params.get(name)]
+
+
+def mask_arguments(arguments: Mapping[str, Any], is_secret: Callable[[str], bool]) -> Dict[str, Any]:
+    """Mask a module's arguments for display: secret-looking ones, and mappings other than ``settings``.
+
+    ``is_secret`` judges the keys of mappings. A misspelt option that holds settings is refused by the module, which
+    returns it as given; so its values are masked too.
+    """
+    return {
+        name: _masked(value, looks_secret(name) or (isinstance(value, dict) and name != "settings"), is_secret)
+        for name, value in arguments.items()
+    }
+
+
+def _masked(value: Any, secret: bool, is_secret: Callable[[str], bool]) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(one, secret or is_secret(str(key)), is_secret) for key, one in value.items()}
+    return MASK if secret and value is not None else value

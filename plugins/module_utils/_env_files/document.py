@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE: shared code of this collection. It can change without notice.
-"""An env file as text: read as Compose reads it, changed line by line, everything else left byte for byte."""
+"""An env file as a document: read as Compose reads it, changed line by line, the rest kept byte for byte."""
 
 from __future__ import annotations
 
@@ -22,18 +21,19 @@ _REST_OF_NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
 
 
 class EnvFileError(BitwardenError):
-    """The file cannot be used or changed. The message names file, line or setting, never a text or value."""
+    """The file cannot be used or changed. The message names file, line or setting, never its text or value."""
 
 
 def canonical(key: str) -> str:
-    """The form in which .NET compares names: any case, ``__`` the same as ``:``."""
+    """Return the form in which .NET compares names: any case, ``__`` the same as ``:``."""
     return key.replace("__", ":").lower()
 
 
 class _Line(NamedTuple):
-    """A statement with the whole lines it stands on (``end`` before the line end).
+    """A statement with the whole lines that it is on (``end`` before the line end).
 
-    ``effective`` is false where Compose takes the ``:`` for the end of the name, so that the setting arrives nowhere.
+    ``effective`` is false where Compose takes the ``:`` for the end of the name, so that no container gets the setting.
+    ``shared`` is true where another statement is on the same line.
     """
 
     statement: Statement
@@ -45,7 +45,7 @@ class _Line(NamedTuple):
 
 
 class EnvFile:
-    """One parsed file. Make it with :meth:`parse`."""
+    """One parsed file, made by :meth:`parse`."""
 
     def __init__(self, name: str, bom: str, text: str, statements: List[Statement]) -> None:
         self._name = name
@@ -55,57 +55,57 @@ class EnvFile:
 
     @classmethod
     def parse(cls, data: bytes, name: str, environment: Optional[Mapping[str, str]] = None) -> EnvFile:
-        """Read ``data``; ``name`` is for messages.
+        """Parse ``data``; ``name`` is for messages.
 
-        ``environment`` holds what ``$NAME`` can refer to beside the file's own lines (see ``parse_statements``).
-        Raises ``EnvFileError`` where Compose could not parse the file, or the text would reach no container unchanged.
+        ``environment`` holds what ``$NAME`` can refer to besides the file's own lines (see ``parse_statements``).
+        Raises ``EnvFileError`` where Compose could not parse the file or would not pass its text on unchanged.
         """
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            raise EnvFileError(f"{name}, line {line}: not UTF-8. Bitwarden's update would spoil it for good.") from None
+            raise EnvFileError(f"{name}, line {line}: not UTF-8. Bitwarden's update would damage it.") from None
         if "\0" in text:
-            raise EnvFileError(f"{name}, line {_line_number(text, text.index(chr(0)))}: a NUL character.")
+            raise EnvFileError(f"{name}, line {_line_number(text, text.index(chr(0)))}: a NUL character. Remove it.")
         bom = _BOM if text.startswith(_BOM) else ""
         text = text[len(bom) :]
         try:
             statements = parse_statements(text, environment)
         except ComposeSyntaxError as error:
             raise EnvFileError(
-                f"{name}, {error}. Docker Compose cannot parse this, so nothing would start. Correct the line by hand."
+                f"{name}, {error}. Docker Compose cannot parse this, so that no service would start. Correct the line."
             ) from None
         return cls(name, bom, text, statements)
 
     def get(self, key: str) -> Optional[str]:
-        """The value that the container gets, ``None`` when it gets none. Of several lines the last counts.
+        """Return the value that the container gets, ``None`` when it gets none. Of several lines the last counts.
 
         ``key`` is matched as .NET reads it: any case, ``:`` for ``__``.
         """
-        wanted = canonical(key)
-        values = [line.statement.value for line in self._lines if canonical(line.statement.name) == wanted]
+        form = canonical(key)
+        values = [line.statement.value for line in self._lines if canonical(line.statement.name) == form]
         return values[-1] if values else None
 
     def values(self) -> Dict[str, str]:
-        """Every name as written, with the value that the container gets."""
+        """Return every name as written, with the value that the container gets."""
         return {line.statement.name: line.statement.value for line in self._lines if line.statement.value is not None}
 
     def change(
         self,
-        wanted: Mapping[str, Optional[str]],
+        desired: Mapping[str, Optional[str]],
         is_secret: Callable[[str], bool],
         same: Callable[[str, str, str], bool] = lambda key, one, other: one == other,
     ) -> Tuple[bytes, Difference]:
-        """Bring the settings in ``wanted`` to their values (``None``: absent); return the new file and what differs.
+        """Bring the settings in ``desired`` to their values (``None``: absent); return the new file and what differs.
 
-        The last line of a setting counts in Compose, so that line stays and its twins go. A line whose value is the
-        same (``same(key, one, other)``) stays as it is written, unless Bitwarden's update would spoil it.
+        The last line of a setting counts in Compose, so that line stays and its duplicates go. A line whose value is
+        the same (``same(key, one, other)``) stays as it is written, unless Bitwarden's update would change its value.
         Raises ``EnvFileError`` for a value that cannot be written and for a line that holds several settings.
         """
         difference = Difference()
         edits: List[Tuple[_Line, Optional[str]]] = []
         added: List[str] = []
-        for key, value in wanted.items():
+        for key, value in desired.items():
             lines = [line for line in self._lines if line.key == canonical(key)]
             shown = [value or "", *(line.statement.value or "" for line in lines)]
             secret = is_secret(key) or any(holds_credentials(text) for text in shown)
@@ -137,18 +137,18 @@ class EnvFile:
         statement = kept.statement
         current = statement.value if kept.effective else None
         equal = current is not None and same(key, current, value)
-        if not (equal and statement.literal and self._lasting(kept)):
+        if not (equal and statement.literal and self._survives_update(kept)):
             edits.append((kept, write_line(key, value, self._comment(kept))))
         if not equal:
             difference.compare(key, current, value, secret)
         elif edits:
-            stood = self._raw_value(kept)
-            after = next((text.partition("=")[2] for line, text in edits if line is kept and text), stood)
-            difference.heal(key, f"{stood} ({len(lines)} lines)" if len(lines) > 1 else stood, after, secret)
+            raw = self._raw_value(kept)
+            after = next((text.partition("=")[2] for line, text in edits if line is kept and text), raw)
+            difference.normalize(key, f"{raw} ({len(lines)} lines)" if len(lines) > 1 else raw, after, secret)
         return edits
 
-    def _lasting(self, line: _Line) -> bool:
-        """Whether the line keeps its value through an update of Bitwarden."""
+    def _survives_update(self, line: _Line) -> bool:
+        """Tell whether the line keeps its value through an update of Bitwarden."""
         name, text = line.statement.name, self._text[line.start : line.end]
         own_name = built_in_name(name)
         if own_name is not None and own_name != name:
@@ -160,7 +160,7 @@ class EnvFile:
         return "\n" not in text and survives(text, name, line.statement.value or "")
 
     def _comment(self, line: _Line) -> str:
-        """The comment behind a value, with the blanks before it."""
+        """Return the comment after a value, with one blank before it."""
         rest = self._text[line.statement.end : line.end].rstrip("\r")
         return " " + rest.strip() if rest.strip().startswith("#") else ""
 
@@ -173,8 +173,7 @@ class EnvFile:
         for line, replacement in sorted(edits, key=lambda edit: edit[0].start, reverse=True):
             if line.shared:
                 raise EnvFileError(
-                    f"{self._name}, line {line.statement.line}: several settings on one line. "
-                    "Put each on a line of its own."
+                    f"{self._name}, line {line.statement.line}: several settings on one line. Put each on its own line."
                 )
             if replacement is None:
                 text = text[: line.start] + text[line.end + 1 :]
@@ -199,16 +198,16 @@ def _lines(text: str, statements: List[Statement]) -> List[_Line]:
         start, end = spans[index]
         shared = any(
             start < other_end and other_start < end
-            for place, (other_start, other_end) in enumerate(spans)
-            if place != index
+            for position, (other_start, other_end) in enumerate(spans)
+            if position != index
         )
-        key, effective = _meant(text, statement)
+        key, effective = _intended_key(text, statement)
         lines.append(_Line(statement, key, effective, start, end, shared))
     return lines
 
 
-def _meant(text: str, statement: Statement) -> Tuple[str, bool]:
-    """The setting that a line means, and whether it arrives: ``a:b=c`` means ``a__b`` but sets ``a``."""
+def _intended_key(text: str, statement: Statement) -> Tuple[str, bool]:
+    """Return the setting that a line is meant for, and if it sets it: ``a:b=c`` means ``a__b`` but sets ``a``."""
     written = text[statement.start : statement.end]
     before = written.partition("=")[0]
     name, _colon, rest = before.partition(":")

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Compose reads an env file: which names get which values (measured against Compose 2.26)."""
+"""Parser of env files, as Compose reads them: which names get which values (measured against Compose 2.26)."""
 
 from __future__ import annotations
 
 import re
 from typing import Dict, List, Mapping, Match, NamedTuple, Optional, Set, Tuple
 
+from .._common.errors import BitwardenError
 from .variables import VariableError, substitute
 
 # Blanks that Compose passes over inside a line, and all that it trims at the end of a value (Go's two notions).
@@ -33,8 +34,8 @@ _ESCAPED = {
 _OCTAL = re.compile(r"\\0([0-3][0-7]{2})\Z")
 
 
-class ComposeSyntaxError(Exception):
-    """Compose cannot parse the text: nothing would start. ``line`` is the number; the text is never shown."""
+class ComposeSyntaxError(BitwardenError):
+    """Compose cannot parse the text, so that no service would start. The message never shows the text."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -62,16 +63,18 @@ class Statement(NamedTuple):
 
 
 def parse_statements(text: str, environment: Optional[Mapping[str, str]] = None) -> List[Statement]:
-    """Read ``text`` (without byte-order mark) as Compose does.
+    """Parse ``text`` (without byte-order mark) as Compose does.
 
     ``environment`` holds the variables that Compose would have: those of earlier env files, then of its process.
-    Without it, names that the text itself does not define count as not set, and ``${X:?}`` is let pass.
+    Without it, names that the text itself does not define count as not set, and ``${X:?}`` is accepted.
     Raises ``ComposeSyntaxError``.
     """
     return _Reader(text, environment).read()
 
 
 class _Reader:
+    """The state of one pass: the variables defined so far, and those that a value referred to."""
+
     def __init__(self, text: str, environment: Optional[Mapping[str, str]]) -> None:
         self.text = text
         self.environment = environment
@@ -90,7 +93,7 @@ class _Reader:
         return statements
 
     def _next_statement(self, position: int) -> int:
-        """Skip blanks, line ends and comments."""
+        """Return the position after blanks, line ends and comments."""
         while True:
             position = self._skip(position, _SPACES)
             if not self.text.startswith("#", position):
@@ -107,7 +110,7 @@ class _Reader:
         separator = self._name_end(position, line)
         name = self.text[position:separator].rstrip(_SPACES)
         if " " in name:
-            raise ComposeSyntaxError(line, "a name holds a blank")
+            raise ComposeSyntaxError(line, "a name has a blank in it")
         if not name:
             raise ComposeSyntaxError(line, "a value has no name")
         if self.text[separator] == "\n":
@@ -120,13 +123,13 @@ class _Reader:
         return self._unquoted(name, start, line, begin)
 
     def _name_end(self, position: int, line: int) -> int:
-        """Where the name ends: at ``=``, ``:`` or the end of the line."""
+        """Return where the name ends: at ``=``, ``:`` or the end of the line."""
         for index in range(position, len(self.text)):
             character = self.text[index]
             if character in "=:\n":
                 return index
             if not (character in _BLANKS or character in "_.-[]" or _letter_or_number(character)):
-                raise ComposeSyntaxError(line, "a name holds a character that none can have")
+                raise ComposeSyntaxError(line, "a name has an invalid character")
         # A bare name that the end of the file cuts off is read by Compose as a value without a name.
         raise ComposeSyntaxError(line, "a value has no name")
 
@@ -156,7 +159,7 @@ class _Reader:
             characters.append(character)
         raise ComposeSyntaxError(line, "a quote is not closed")
 
-    def _expand(self, raw: str, line: int) -> tuple[str, bool]:
+    def _expand(self, raw: str, line: int) -> Tuple[str, bool]:
         if "$" not in raw:
             return raw, True
         self.asked.clear()

@@ -2,27 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE: shared code of this collection. It can change without notice.
-"""How a value is written so that Compose gives exactly it to the container, before and after an update of Bitwarden."""
+"""Quoting of a value, so that the container gets exactly it, before and after an update of Bitwarden."""
 
 from __future__ import annotations
 
 from typing import List
 
+from .._common.errors import BitwardenError
 from .parser import ComposeSyntaxError, parse_statements
 from .setup_tool import READ_BY_TOOL, built_in_name, line_after_rewrite, value_read_by_tool
 
 
-class NotationError(ValueError):
-    """No way of writing keeps the value. The message says why and never shows it."""
+class NotationError(BitwardenError, ValueError):
+    """A value that cannot be written. The message gives the reason and never shows the value."""
 
 
 def write_line(name: str, value: str, comment: str = "") -> str:
-    """Return ``name=value`` (without line end) in the plainest notation that everybody reads alike.
+    """Return ``name=value`` (without line end) in the plainest notation that all readers read alike.
 
-    Readers are Compose, and Bitwarden's setup tool, which writes the file anew at each update and reads some settings
+    Readers are Compose, and Bitwarden's setup tool, which rewrites the file at each update and reads some settings
     itself. Where these cannot agree on such a setting, Compose wins. ``comment`` (with its leading blank) is kept
-    behind the value. Raises ``NotationError`` for line breaks, NUL and text that is not valid Unicode.
+    after the value. Raises ``NotationError`` for line breaks, NUL and text that is not valid Unicode.
     """
     _refuse_impossible(value)
     lines = [f"{name}={text}{comment}" for text in _notations(name, value)]
@@ -30,29 +30,29 @@ def write_line(name: str, value: str, comment: str = "") -> str:
     agreed = [line for line in good if name not in READ_BY_TOOL or value_read_by_tool(line) == value]
     chosen = agreed or good
     if not chosen:
-        raise NotationError("no notation keeps this value through an update of Bitwarden")
+        raise NotationError("no notation preserves this value through an update of Bitwarden")
     return chosen[0]
 
 
 def survives(line: str, name: str, value: str) -> bool:
-    """Whether Compose gives ``name`` this value from ``line``, now and after the setup tool rewrote it."""
+    """Tell whether Compose gives ``name`` this value from ``line``, now and after the setup tool rewrote it."""
     rewritten = line_after_rewrite(line)
     return rewritten is not None and _reads(line, name, value) and _reads(rewritten, name, value)
 
 
 def misread_by_tool(name: str, value: str) -> bool:
-    """Whether the setup tool's own look-up of ``name`` gets another text than Compose, however the value is written."""
+    """Tell whether the setup tool would read another value of ``name`` than Compose, however it is written."""
     return name in READ_BY_TOOL and value_read_by_tool(write_line(name, value)) != value
 
 
 def _refuse_impossible(value: str) -> None:
     if "\n" in value or "\r" in value:
         raise NotationError(
-            "it holds a line break, which does not survive an update of Bitwarden "
+            "it contains a line break, which does not survive an update of Bitwarden "
             "(a value read from a file often ends in one: trim it)"
         )
     if "\0" in value:
-        raise NotationError("it holds a NUL character, which no environment can carry")
+        raise NotationError("it contains a NUL character, which no environment variable can hold")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -60,11 +60,11 @@ def _refuse_impossible(value: str) -> None:
 
 
 def _notations(name: str, value: str) -> List[str]:
-    """Every way of writing the value, the plainest first; not each is right for each value."""
+    """Return every way of writing the value, the plainest first; not each is right for each value."""
     notations = []
     if not any(risky in value for risky in ("$", " #", "\t#")) and not value.startswith(("#", "'", '"')):
         notations.append(value)
-    # The setup tool takes off double quotes alone, so what it reads itself must not be in single ones.
+    # The setup tool removes only double quotes, so what it reads itself must not be in single ones.
     if name not in READ_BY_TOOL and "'" not in value:
         notations.append(f"'{value}'")
     escaped = value.replace("\\", "\\\\").replace("$", "\\$")

@@ -2,27 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE: shared code of this collection. It can change without notice.
-"""What Bitwarden's setup tool does to the override files when it updates or rebuilds an installation (measured)."""
+"""Bitwarden's setup tool: what it does to the override files when it updates or rebuilds an installation (measured)."""
 
 from __future__ import annotations
 
 from typing import Dict, FrozenSet, Optional, Tuple
 
+from .._common.setting_names import (
+    CLOUD_REGION,
+    IDENTITY_CERTIFICATE_PASSWORD,
+    INSTALLATION_ID,
+    INSTALLATION_KEY,
+    KEY_CONNECTOR_CERTIFICATE_PASSWORD,
+    PUSH_URL,
+    SQL_CONNECTION_STRING,
+    VAULT_URL,
+)
+
 # The tool's own settings of each file. One that is missing comes back with a default: an all-zero installation id,
 # an empty certificate password, new random keys, region US.
 BUILT_IN: Dict[str, Tuple[str, ...]] = {
     "global": (
-        "globalSettings__baseServiceUri__vault",
-        "globalSettings__baseServiceUri__cloudRegion",
-        "globalSettings__sqlServer__connectionString",
+        VAULT_URL,
+        CLOUD_REGION,
+        SQL_CONNECTION_STRING,
         "globalSettings__sqlServer__migrationExecutionTimeoutSeconds",
-        "globalSettings__identityServer__certificatePassword",
+        IDENTITY_CERTIFICATE_PASSWORD,
         "globalSettings__internalIdentityKey",
         "globalSettings__oidcIdentityClientKey",
         "globalSettings__duo__aKey",
-        "globalSettings__installation__id",
-        "globalSettings__installation__key",
+        INSTALLATION_ID,
+        INSTALLATION_KEY,
         "globalSettings__yubico__clientId",
         "globalSettings__yubico__key",
         "globalSettings__mail__replyToEmail",
@@ -44,33 +54,44 @@ BUILT_IN: Dict[str, Tuple[str, ...]] = {
         "keyConnectorSettings__rsaKey__provider",
         "keyConnectorSettings__certificate__provider",
         "keyConnectorSettings__certificate__filesystemPath",
-        "keyConnectorSettings__certificate__filesystemPassword",
+        KEY_CONNECTOR_CERTIFICATE_PASSWORD,
     ),
 }
 
-# Settings that the tool itself looks up in the file, with nothing but double quotes taken off.
+# Settings that the tool itself looks up in the file, with only double quotes removed.
 READ_BY_TOOL: FrozenSet[str] = frozenset(
     (
-        "globalSettings__sqlServer__connectionString",
-        "globalSettings__identityServer__certificatePassword",
-        "keyConnectorSettings__certificate__filesystemPassword",
+        SQL_CONNECTION_STRING,
+        IDENTITY_CERTIFICATE_PASSWORD,
+        KEY_CONNECTOR_CERTIFICATE_PASSWORD,
     )
 )
 
-VAULT_URL = "globalSettings__baseServiceUri__vault"
-PUSH_URL = "globalSettings__pushRelayBaseUri"
+# Others import these from setting_names soon.
+__all__ = [
+    "BUILT_IN",
+    "PUSH_OFF",
+    "PUSH_URL",
+    "READ_BY_TOOL",
+    "VAULT_URL",
+    "built_in_name",
+    "line_after_rewrite",
+    "value_read_by_tool",
+]
+
+# A push relay's URL that stands for "off".
 PUSH_OFF = "REPLACE"
 
 _ALL_BUILT_IN = {name.lower(): name for names in BUILT_IN.values() for name in names}
 
 
 def built_in_name(name: str) -> Optional[str]:
-    """The tool's own spelling of a built-in setting given in any case, ``None`` for any other."""
+    """Return the tool's own spelling of a built-in setting given in any case, ``None`` for any other."""
     return _ALL_BUILT_IN.get(name.lower())
 
 
 def line_after_rewrite(line: str) -> Optional[str]:
-    """What the tool makes of one line (without its end): ``None`` when it drops it."""
+    """Return a line (without its end) as the tool rewrites it, ``None`` when it drops it."""
     name, separator, value = line.partition("=")
     if not separator:
         return None
@@ -80,5 +101,5 @@ def line_after_rewrite(line: str) -> Optional[str]:
 
 
 def value_read_by_tool(line: str) -> str:
-    """The value that the tool takes from a line for its own use."""
+    """Return the value that the tool reads from a line for its own use."""
     return line.partition("=")[2].strip('"').replace('\\"', '"')

@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Compose replaces ``$NAME`` and ``${NAME…}`` in the values of an env file (measured against Compose 2.26)."""
+"""Substitution of ``$NAME`` and ``${NAME…}`` in an env file, as Compose does it (measured against Compose 2.26)."""
 
 from __future__ import annotations
 
 import re
 from typing import Callable, Optional
+
+from .._common.errors import BitwardenError
 
 Lookup = Callable[[str], Optional[str]]
 
@@ -19,12 +21,12 @@ _REFERENCE = re.compile(
 _OPERATORS = (":?", "?", ":-", "-", ":+", "+")
 
 
-class VariableError(Exception):
-    """The text holds a reference that Compose refuses. The message never shows the text."""
+class VariableError(BitwardenError):
+    """A reference that Compose refuses. The message never shows the text."""
 
 
 def substitute(text: str, lookup: Lookup) -> str:
-    """Replace every reference in ``text``; ``$$`` becomes ``$``, a lone ``$`` stays.
+    """Replace every reference in ``text``; ``$$`` becomes ``$``, a single ``$`` stays.
 
     ``lookup`` gives the value of a name, or ``None`` where it is not set (which reads as empty).
     Raises ``VariableError`` on ``${`` without a name and on ``${NAME:?…}`` without a value.
@@ -69,13 +71,13 @@ def _apply(operator: str, braced: str, lookup: Lookup) -> str:
 
 
 def _first_operator(reference: str) -> str:
-    """The operator that stands first in the text, as Compose picks it (wherever it stands)."""
-    standing = [(reference.index(operator), operator) for operator in _OPERATORS if operator in reference]
-    return min(standing)[1] if standing else _OPERATORS[0]
+    """Return the operator that comes first in the text, which is how Compose picks it."""
+    found = [(reference.index(operator), operator) for operator in _OPERATORS if operator in reference]
+    return min(found)[1] if found else _OPERATORS[0]
 
 
 def _closing_brace(text: str) -> Optional[int]:
-    """Where the first brace closes; like Compose, the character after an opening brace is not looked at."""
+    """Return where the first brace closes; like Compose, ignore the character after an opening brace."""
     depth = 0
     position = 0
     while position < len(text):

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE: shared code of this collection. It can change without notice.
-"""Options that the host modules share, and what they come to."""
+"""Options that the host modules share, and the settings request that they give."""
 
 from __future__ import annotations
 
@@ -11,7 +10,9 @@ from typing import Any, Dict, MutableMapping
 
 from .._common.masking import MASK
 from .override_file import FILES
-from .resolve import SettingsRequest, is_secret_setting
+from .regions import CLOUDS
+from .resolve import SettingsRequest
+from .secrecy import is_secret_setting
 
 HOST_OPTIONS: Dict[str, Dict[str, Any]] = {
     "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
@@ -22,7 +23,7 @@ SETTINGS_OPTIONS: Dict[str, Dict[str, Any]] = {
     "settings": {"type": "dict", "default": {}},
     "secret_settings": {"type": "dict", "default": {}, "no_log": True},
     "cloud_communication": {"type": "bool"},
-    "region": {"type": "str", "choices": ["EU", "US"]},
+    "region": {"type": "str", "choices": sorted(CLOUDS)},
     "unknown_settings": {"type": "str", "choices": ["warn", "fail", "ignore"], "default": "warn"},
     "backup": {"type": "bool", "default": False},
     "lock_timeout": {"type": "str", "default": "15m"},
@@ -30,7 +31,7 @@ SETTINGS_OPTIONS: Dict[str, Dict[str, Any]] = {
 
 
 def request_from(params: MutableMapping[str, Any]) -> SettingsRequest:
-    """Take the request out of a module's parameters and leave masked values behind.
+    """Take the settings request out of a module's parameters and leave masked values there.
 
     What remains in ``params`` can be shown (Ansible returns it as ``invocation``).
     """

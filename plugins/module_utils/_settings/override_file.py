@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE: shared code of this collection. It can change without notice.
-"""The override files on disk. The one place that reads and writes them."""
+"""Override files on disk: reading, planning a change, writing and restoring."""
 
 from __future__ import annotations
 
@@ -16,7 +15,9 @@ from typing import Callable, NamedTuple, Optional
 
 from .._common.diff import Difference
 from .._env_files.document import EnvFile, EnvFileError
-from .resolve import SettingsRequest, Wanted, is_secret, resolve, same_meaning
+from .resolve import DesiredSettings, SettingsRequest, resolve
+from .secrecy import is_secret
+from .values import same_meaning
 
 FILES = {
     "global": "global.override.env",
@@ -26,24 +27,29 @@ FILES = {
 
 
 class OverrideFileError(EnvFileError):
-    """The file cannot be read or written. The message names the path and the remedy, never its text."""
+    """A file that cannot be read or written. The message names the path and the remedy, never its text."""
 
 
 class FilePlan(NamedTuple):
-    """What a request makes of a file: its bytes before and after, the difference, and the settings it came to."""
+    """A planned change of a file: its bytes before and after, the difference, and the desired settings."""
 
     before: bytes
     after: bytes
     difference: Difference
-    wanted: Wanted
+    desired: DesiredSettings
+
+    @property
+    def wanted(self) -> DesiredSettings:
+        """Return ``desired``, by its former name."""
+        return self.desired
 
 
 class OverrideFile:
     """One override file of a server.
 
-    ``bwdata`` is the server's data folder, ``file`` a key of ``FILES``. ``replace(source, target)`` puts a finished
-    file in the place of another and keeps the owner, group, mode and SELinux context of that
-    (``AnsibleModule.atomic_move``). ``tmpdir`` is a folder that nobody else can read.
+    ``bwdata`` is the server's data folder, ``file`` a key of ``FILES``. ``replace(source, target)`` replaces one
+    file by another and keeps its owner, group, mode and SELinux context (``AnsibleModule.atomic_move``). ``tmpdir`` is
+    a folder that no one else can read.
     """
 
     def __init__(self, bwdata: str, file: str, replace: Callable[[str, str], None], tmpdir: str) -> None:
@@ -57,36 +63,38 @@ class OverrideFile:
         return EnvFile.parse(self._read_bytes(), self.path)
 
     def plan(self, request: SettingsRequest) -> FilePlan:
-        """Work out what ``request`` changes. Touches nothing. Raises ``EnvFileError`` and ``SettingsError``."""
+        """Plan what ``request`` changes, without writing. Raises ``EnvFileError`` and ``SettingsError``."""
         before = self._read_bytes()
         current = EnvFile.parse(before, self.path)
-        wanted = resolve(request, current)
-        after, difference = current.change(wanted.values, lambda key: is_secret(key, wanted.secret_keys), same_meaning)
-        return FilePlan(before, after, difference, wanted)
+        desired = resolve(request, current)
+        after, difference = current.change(
+            desired.values, lambda key: is_secret(key, desired.secret_keys), same_meaning
+        )
+        return FilePlan(before, after, difference, desired)
 
     def write(self, plan: FilePlan, backup: bool) -> Optional[str]:
         """Write what was planned, if anything; return the path of the backup, if one was made (0600, same owner).
 
-        Raises ``OverrideFileError``, also when the file is no longer the one that was planned with.
+        Raises ``OverrideFileError``, also when the file changed since it was planned.
         """
         if plan.before == plan.after:
             return None
         return self._exchange(plan.before, plan.after, backup)
 
     def restore(self, plan: FilePlan) -> None:
-        """Put back the text from before. Raises ``OverrideFileError``, also when somebody changed the file since."""
+        """Restore the text from before. Raises ``OverrideFileError``, also when the file changed since the write."""
         if plan.before != plan.after:
             self._exchange(plan.after, plan.before, backup=False)
 
     def _exchange(self, expected: bytes, data: bytes, backup: bool) -> Optional[str]:
         if self._read_bytes() != expected:
-            raise OverrideFileError(f"{self.path} was changed by somebody else in the meantime. Run again.")
+            raise OverrideFileError(f"{self.path} was changed by another process in the meantime. Run again.")
         try:
             status = os.stat(self.path)
             if os.geteuid() not in (0, status.st_uid):
                 raise OverrideFileError(f"{self.path} belongs to another user. Run as its owner or as root.")
             if os.geteuid() != 0 and status.st_gid not in (os.getegid(), *os.getgroups()):
-                raise OverrideFileError(f"{self.path} belongs to a group that could not be kept. Run as root.")
+                raise OverrideFileError(f"{self.path} belongs to a group that this user cannot keep. Run as root.")
             backup_path = self._back_up(expected, status) if backup else None
             self._put(data)
         except OSError as error:

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE: shared code of this collection. It can change without notice.
-"""The types of settings: which texts .NET takes for each, and which texts mean the same."""
+"""Types of settings: which texts .NET accepts for each, and which texts mean the same."""
 
 from __future__ import annotations
 
@@ -25,11 +24,11 @@ _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z|[0-9a-f]{32}\
 _MOST_DAYS = 10675199
 
 
-def refusal(kind: str, text: str) -> Optional[str]:
-    """Why .NET does not take ``text`` for a setting of type ``kind`` (it would abort at start), ``None`` if it does.
+def validation_error(kind: str, text: str) -> Optional[str]:
+    """Return why .NET rejects ``text`` for a type (it would abort at start), ``None`` if it accepts it.
 
     ``kind`` is as in ``KNOWN_SETTINGS``: ``string``, ``boolean``, ``integer``, ``number``, ``guid``, ``timespan``,
-    ``enum: A|B``, each with ``?`` if it may be empty. The reason is what the setting takes and never shows the text.
+    ``enum: A|B``, each with ``?`` if it may be empty. The reason says what the setting takes and never shows the text.
     """
     if kind == "string" or (kind.endswith("?") and text == ""):
         return None
@@ -41,7 +40,7 @@ def refusal(kind: str, text: str) -> Optional[str]:
         return None if text.lower() in [one.lower() for one in names] else f"takes one of {', '.join(names)}"
     accepted, expected = {
         "boolean": (text.lower() in ("true", "false"), "takes true or false"),
-        "integer": (_integer(text) is not None, "takes a whole number of 32 bits"),
+        "integer": (_integer(text) is not None, "takes a 32-bit integer"),
         "number": (bool(_NUMBER.match(text)), "takes a number"),
         "guid": (_guid(text) not in (None, "0" * 32), "takes a GUID that is not all zeros"),
         "timespan": (_is_timespan(text), "takes a time span such as 00:05:00 or 1.12:00:00"),
@@ -50,8 +49,8 @@ def refusal(kind: str, text: str) -> Optional[str]:
 
 
 def meaning(kind: str, text: str) -> str:
-    """A form of ``text`` that is equal for texts that mean the same to .NET; the text itself where that is unsure."""
-    if kind == "string" or refusal(kind, text) is not None or text == "":
+    """Return a form that is equal for texts that mean the same to .NET, the text itself if that is unsure."""
+    if kind == "string" or validation_error(kind, text) is not None or text == "":
         return text
     kind = kind.rstrip("?")
     if kind == "integer":
@@ -64,13 +63,13 @@ def meaning(kind: str, text: str) -> str:
 
 
 def guid_text(text: Optional[str]) -> Optional[str]:
-    """A GUID as the server itself writes it, small and with dashes; the text as it is where it is none."""
+    """Return a GUID as the server writes it, in lower case with dashes; the text itself if it is not a GUID."""
     digits = _guid((text or "").strip())
     return text if digits is None else str(uuid.UUID(digits))
 
 
-def url_refusal(text: str) -> Optional[str]:
-    """Why the server could not use ``text`` as base URL of a cloud service, ``None`` if it could."""
+def url_error(text: str) -> Optional[str]:
+    """Return why the server cannot use ``text`` as base URL of a cloud service, ``None`` if it can."""
     if any(character in text for character in "\"'\\") or text != "".join(text.split()):
         return "takes a URL without quotes, backslashes and blanks"
     try:
@@ -88,15 +87,15 @@ def url_refusal(text: str) -> Optional[str]:
 
 
 def url_meaning(text: str) -> str:
-    """A form equal for URLs that differ only in the case of scheme and host or in the slash of an empty path."""
-    if url_refusal(text) is not None:
+    """Return a form that is equal for URLs that differ only in the case of scheme and host or an empty path's slash."""
+    if url_error(text) is not None:
         return text
     parts = urlsplit(text)
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path or '/'}"
 
 
 def _integer(text: str) -> Optional[int]:
-    """The number of 32 bits that .NET reads, ``None`` for any other text."""
+    """Return the 32-bit number that .NET reads, ``None`` for any other text."""
     if _DECIMAL.match(text):
         number = int(text)
         return number if _LOWEST <= number <= _HIGHEST else None
@@ -108,7 +107,7 @@ def _integer(text: str) -> Optional[int]:
 
 
 def _guid(text: str) -> Optional[str]:
-    """The 32 digits of a GUID, plain, with dashes, in braces or in parentheses."""
+    """Return the 32 digits of a GUID: plain, with dashes, in braces or in parentheses."""
     text = text.lower()
     if text[:1] + text[-1:] in ("{}", "()"):
         text = text[1:-1]
@@ -130,3 +129,7 @@ def _is_timespan(text: str) -> bool:
         and int(found.group("minutes")) < 60
         and int(found.group("seconds") or 0) < 60
     )
+
+
+# Former names, until all callers use the new ones.
+refusal, url_refusal = validation_error, url_error

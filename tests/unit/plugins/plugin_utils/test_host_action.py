@@ -7,10 +7,12 @@ from __future__ import annotations
 from typing import Any, Dict
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_arguments
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import (
     ArgumentError,
-    mask_arguments,
     with_secrets_apart,
+    with_upper_case_region,
 )
 
 KEY = "globalSettings__installation__key"
@@ -54,6 +56,14 @@ def test_everything_else_stays_as_it_is() -> None:
     assert with_secrets_apart({}) == {}
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"), [("EU", "EU"), ("eu", "EU"), ("Us", "US"), ("moon", "MOON"), (None, None), (5, 5)]
+)
+def test_a_region_in_any_case(given: object, sent: object) -> None:
+    assert with_upper_case_region({"region": given, "backup": True}) == {"region": sent, "backup": True}
+    assert with_upper_case_region({"backup": True}) == {"backup": True}
+
+
 @pytest.mark.parametrize("settings", ["canary", "{canary", ["canary"], 5, "a=canary canary"])
 def test_unusable_arguments_are_not_shown(settings: object) -> None:
     with pytest.raises(ArgumentError, match="settings must be a mapping") as caught:
@@ -75,7 +85,8 @@ def test_shown_arguments_are_masked() -> None:
             "secret_settings": {HOST: "canary"},
             "secret_setings": "canary",
             "setings": {HOST: {"a": "canary"}},
-        }
+        },
+        is_secret,
     )
     assert "canary" not in str(shown)
     assert (shown["bwdata"], shown["backup"], shown["settings"][HOST]) == ("/x", None, "a")

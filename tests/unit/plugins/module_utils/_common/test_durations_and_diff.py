@@ -46,9 +46,9 @@ def test_a_difference_decides_and_shows() -> None:
     assert difference.compare("new", None, "a")
     assert difference.compare("key", "one", "two", secret=True)
     assert difference.compare("gone", "a", None, secret=True)
-    difference.heal("twice", "a (2 lines)", "a")
+    difference.normalize("twice", "a (2 lines)", "a")
     assert difference
-    assert [one["action"] for one in difference.summary()] == ["added", "changed", "removed", "healed"]
+    assert [one["action"] for one in difference.summary()] == ["added", "changed", "removed", "normalized"]
     shown = difference.diff("file")
     assert shown["before"] == f"key={MASK}\ngone={MASK}\ntwice=a (2 lines)\n"
     assert shown["after"] == f"new=a\nkey={MASK} (changed)\ntwice=a\n"

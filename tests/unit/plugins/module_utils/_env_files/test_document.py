@@ -62,7 +62,7 @@ def test_equal_lines_stay_byte_for_byte(text: str) -> None:
         pytest.param(f"{OWN}=b\nA=1\n", {OWN: None}, "A=1\n", ["removed"], id="removed"),
         pytest.param("A=1\n", {OWN: None}, "A=1\n", [], id="absent already"),
         pytest.param(
-            f"{OWN}=1\nA=1\n{OWN}=2\n", {OWN: "2"}, f"A=1\n{OWN}=2\n", ["healed"], id="duplicate, last is right"
+            f"{OWN}=1\nA=1\n{OWN}=2\n", {OWN: "2"}, f"A=1\n{OWN}=2\n", ["normalized"], id="duplicate, last is right"
         ),
         pytest.param(
             f"{OWN}=2\nA=1\n{OWN}=1\n", {OWN: "2"}, f"A=1\n{OWN}=2\n", ["changed"], id="duplicate, last is wrong"
@@ -72,7 +72,7 @@ def test_equal_lines_stay_byte_for_byte(text: str) -> None:
             "globalSettings__EnableCloudCommunication=false\n" + f"{CLOUD}=true\n",
             {CLOUD: "true"},
             f"{CLOUD}=true\n",
-            ["healed"],
+            ["normalized"],
             id="case twins",
         ),
         pytest.param(
@@ -86,20 +86,26 @@ def test_equal_lines_stay_byte_for_byte(text: str) -> None:
             f"globalSettings:enableCloudCommunication=false\n{CLOUD}=true\n",
             {CLOUD: "true"},
             f"{CLOUD}=true\n",
-            ["healed"],
+            ["normalized"],
             id="colon beside",
         ),
-        pytest.param(f"{CLOUD}: true\n", {CLOUD: "true"}, f"{CLOUD}=true\n", ["healed"], id="an update would drop it"),
+        pytest.param(
+            f"{CLOUD}: true\n", {CLOUD: "true"}, f"{CLOUD}=true\n", ["normalized"], id="an update would drop it"
+        ),
         pytest.param(f"{CLOUD}\n", {CLOUD: "true"}, f"{CLOUD}=true\n", ["added"], id="bare name"),
         pytest.param(
             "globalSettings__Mail__Smtp__Host=a\n",
             {HOST: "a"},
             f"{HOST}=a\n",
-            ["healed"],
+            ["normalized"],
             id="an update would add a twin",
         ),
         pytest.param(
-            f'{OWN}="a\\"$$b"\n', {OWN: 'a"$b'}, f"{OWN}='a\"$b'\n", ["healed"], id="an update would spoil the quotes"
+            f'{OWN}="a\\"$$b"\n',
+            {OWN: 'a"$b'},
+            f"{OWN}='a\"$b'\n",
+            ["normalized"],
+            id="an update would spoil the quotes",
         ),
         pytest.param(
             f'{PASSWORD}="a\\"$$b"\n',
@@ -112,11 +118,13 @@ def test_equal_lines_stay_byte_for_byte(text: str) -> None:
             f"{CONNECTION}='a b'\n",
             {CONNECTION: "a b"},
             f"{CONNECTION}=a b\n",
-            ["healed"],
+            ["normalized"],
             id="the setup tool strips no single quotes",
         ),
-        pytest.param(f"A=1\n{OWN}=$A\n", {OWN: "1"}, f"A=1\n{OWN}=1\n", ["healed"], id="a reference is not literal"),
-        pytest.param(f"{OWN}=${{A:-1}}\n", {OWN: "1"}, f"{OWN}=1\n", ["healed"], id="a default can be overridden"),
+        pytest.param(
+            f"A=1\n{OWN}=$A\n", {OWN: "1"}, f"A=1\n{OWN}=1\n", ["normalized"], id="a reference is not literal"
+        ),
+        pytest.param(f"{OWN}=${{A:-1}}\n", {OWN: "1"}, f"{OWN}=1\n", ["normalized"], id="a default can be overridden"),
         pytest.param(f"{OWN}='b\nc'\nA=1\n", {OWN: "a"}, f"{OWN}=a\nA=1\n", ["changed"], id="value over two lines"),
         pytest.param(f"{CLOUD}=yes\n", {CLOUD: "true"}, f"{CLOUD}=true\n", ["changed"], id="invalid before"),
         pytest.param(f"{OWN}=\n", {OWN: ""}, f"{OWN}=\n", [], id="empty value"),
@@ -151,7 +159,7 @@ def test_several_settings_on_a_line_are_not_taken_apart() -> None:
 
 
 def test_values_that_cannot_be_written_are_not_shown() -> None:
-    with pytest.raises(EnvFileError, match=f"{OWN} cannot be written: it holds a line break") as caught:
+    with pytest.raises(EnvFileError, match=f"{OWN} cannot be written: it contains a line break") as caught:
         change("", {OWN: "secret\n"})
     assert "secret" not in str(caught.value)
 

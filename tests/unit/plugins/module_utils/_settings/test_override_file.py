@@ -91,13 +91,13 @@ def test_nothing_is_written_when_nothing_changes(bwdata: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["write", "restore"])
-def test_a_change_by_somebody_else_is_not_overwritten(bwdata: Path, step: str) -> None:
+def test_a_change_by_another_process_is_not_overwritten(bwdata: Path, step: str) -> None:
     file = override(bwdata)
     plan = file.plan(REQUEST)
     if step == "restore":
         file.write(plan, backup=False)
     Path(file.path).write_bytes(b"A=3\n")
-    with pytest.raises(OverrideFileError, match="changed by somebody else"):
+    with pytest.raises(OverrideFileError, match="changed by another process"):
         file.write(plan, backup=True) if step == "write" else file.restore(plan)
     assert Path(file.path).read_bytes() == b"A=3\n"
     assert names(bwdata) == ["global.override.env"]
@@ -150,7 +150,7 @@ class TestOwners:
         [
             (0, 0, 0o600, "cannot be read: permission denied"),
             (0, 0, 0o666, "belongs to another user"),
-            (OWNER, 0, 0o600, "belongs to a group that could not be kept"),
+            (OWNER, 0, 0o600, "belongs to a group that this user cannot keep"),
         ],
     )
     def test_who_may_not_write(self, bwdata: Path, owner: int, group: int, mode: int, message: str) -> None:

@@ -12,14 +12,14 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.setup_tool import BUILT_IN
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.catalog import KNOWN_SETTINGS
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.errors import SettingsError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import (
-    SettingsError,
+    DesiredSettings,
     SettingsRequest,
-    Wanted,
-    is_secret,
     resolve,
-    same_meaning,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.values import same_meaning
 
 from tests.support.tools.generate_known_settings import RECORDING, TABLE, generate
 
@@ -40,12 +40,12 @@ EU = {
 }
 
 
-def wanted(current: str = "", **request: Any) -> Wanted:
+def desired(current: str = "", **request: Any) -> DesiredSettings:
     return resolve(SettingsRequest(**request), EnvFile.parse(current.encode(), "file"))
 
 
 def settings(values: Mapping[str, Any], **request: Any) -> Dict[str, Optional[str]]:
-    return wanted(settings=values, **request).values
+    return desired(settings=values, **request).values
 
 
 def lines(values: Mapping[str, str]) -> str:
@@ -126,9 +126,9 @@ def test_malformed_names_are_refused(key: str) -> None:
     [
         ({CLOUD: "yes"}, "takes true or false"),
         ({CLOUD: 1}, "takes true or false"),
-        ({PORT: "2147483648"}, "whole number"),
-        ({PORT: 5.5}, "whole number"),
-        ({PORT: ""}, "whole number"),
+        ({PORT: "2147483648"}, "32-bit integer"),
+        ({PORT: 5.5}, "32-bit integer"),
+        ({PORT: ""}, "32-bit integer"),
         ({ID: "0" * 32}, "GUID"),
         ({KEY: "REPLACE"}, "key of the installation"),
         ({KEY: ""}, "key of the installation"),
@@ -167,9 +167,9 @@ def test_other_files_have_their_own_built_in_settings() -> None:
 
 
 def test_the_push_url_may_go_unless_it_switches_push_off() -> None:
-    assert wanted(lines(EU), settings={PUSH: None}).values == {PUSH: None}
+    assert desired(lines(EU), settings={PUSH: None}).values == {PUSH: None}
     with pytest.raises(SettingsError, match="push_notifications"):
-        wanted(f"{PUSH}=REPLACE\n", settings={PUSH: None})
+        desired(f"{PUSH}=REPLACE\n", settings={PUSH: None})
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_push_url_may_go_unless_it_switches_push_off() -> None:
     ],
 )
 def test_region_eu(current: Dict[str, str], expected: Dict[str, str]) -> None:
-    assert wanted(lines(current), region="EU").values == expected
+    assert desired(lines(current), region="EU").values == expected
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_region_eu(current: Dict[str, str], expected: Dict[str, str]) -> None:
     ],
 )
 def test_region_us(current: Dict[str, str], expected: Dict[str, Optional[str]]) -> None:
-    assert wanted(lines(current), region="US").values == expected
+    assert desired(lines(current), region="US").values == expected
 
 
 def test_explicit_settings_win_over_the_region() -> None:
@@ -222,17 +222,17 @@ def test_explicit_settings_win_over_the_region() -> None:
 @pytest.mark.parametrize("option", ["settings", "secret_settings"])
 def test_a_contradicting_region_is_refused(option: str) -> None:
     with pytest.raises(SettingsError, match="region is EU"):
-        wanted(region="EU", **{option: {REGION: "US"}})
+        desired(region="EU", **{option: {REGION: "US"}})
 
 
 @pytest.mark.parametrize("request_", [{"region": "EU"}, {"cloud_communication": True}])
 def test_the_short_options_belong_to_the_global_file(request_: Dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="file 'global'"):
-        wanted(file="mssql", **request_)
+        desired(file="mssql", **request_)
 
 
 def test_cloud_communication() -> None:
-    assert wanted(cloud_communication=True).values == {CLOUD: "true"}
+    assert desired(cloud_communication=True).values == {CLOUD: "true"}
     assert settings({CLOUD: "TRUE"}, cloud_communication=True) == {CLOUD: "true"}
     with pytest.raises(SettingsError, match="given twice in settings and in cloud_communication"):
         settings({CLOUD: False}, cloud_communication=True)
@@ -248,17 +248,17 @@ def test_a_setting_in_both_options_is_refused() -> None:
     [
         ("global", "globalSettings__enableCloudComunication", f"Did you mean {CLOUD}"),
         ("global", "globalSettings__mail__smtp__prot", f"Did you mean {PORT}"),
-        ("global", "globalSettings__zzzzzzzz", r"would be ignored\.$"),
-        ("global", "globalSettings__yubico__validationUrls__x", "would be ignored"),
-        ("mssql", CLOUD, "belongs into 'global'"),
+        ("global", "globalSettings__zzzzzzzz", r"would ignore it\.$"),
+        ("global", "globalSettings__yubico__validationUrls__x", "would ignore it"),
+        ("mssql", CLOUD, "belongs in 'global'"),
     ],
 )
 def test_unknown_names(file: str, name: str, message: str) -> None:
     request = {"settings": {name: "true"}, "file": file}
-    assert len(wanted(**request).warnings) == 1
-    assert wanted(**request, unknown_settings="ignore").warnings == []
+    assert len(desired(**request).warnings) == 1
+    assert desired(**request, unknown_settings="ignore").warnings == []
     with pytest.raises(SettingsError, match=message):
-        wanted(**request, unknown_settings="fail")
+        desired(**request, unknown_settings="fail")
 
 
 @pytest.mark.parametrize(
@@ -273,19 +273,19 @@ def test_unknown_names(file: str, name: str, message: str) -> None:
     ],
 )
 def test_names_that_are_not_unknown(name: str) -> None:
-    assert wanted(settings={name: "true"}, unknown_settings="fail").warnings == []
+    assert desired(settings={name: "true"}, unknown_settings="fail").warnings == []
 
 
 def test_warnings_about_what_an_update_undoes() -> None:
     vault = "globalSettings__baseServiceUri__vault"
     connection = "globalSettings__sqlServer__connectionString"
-    assert "config.yml" in wanted(settings={vault: "https://a.example.com"}).warnings[0]
-    assert wanted(f"{vault}=https://a.example.com\n", settings={vault: "https://a.example.com"}).warnings == []
-    assert "push_notifications" in wanted(settings={PUSH: "REPLACE"}).warnings[0]
-    found = wanted(secret_settings={connection: "Password=hunter$x"})
+    assert "config.yml" in desired(settings={vault: "https://a.example.com"}).warnings[0]
+    assert desired(f"{vault}=https://a.example.com\n", settings={vault: "https://a.example.com"}).warnings == []
+    assert "push_notifications" in desired(settings={PUSH: "REPLACE"}).warnings[0]
+    found = desired(secret_settings={connection: "Password=hunter$x"})
     assert "setup tool" in found.warnings[0]
     assert "hunter" not in found.warnings[0]
-    assert wanted(secret_settings={connection: "Password=hunter;"}).warnings == []
+    assert desired(secret_settings={connection: "Password=hunter;"}).warnings == []
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_warnings_about_what_an_update_undoes() -> None:
 )
 def test_is_secret(key: str, secret: bool) -> None:
     assert is_secret(key) is secret
-    assert is_secret(key, wanted(secret_settings={CLOUD: True}).secret_keys) is (secret or key == CLOUD)
+    assert is_secret(key, desired(secret_settings={CLOUD: True}).secret_keys) is (secret or key == CLOUD)
 
 
 @pytest.mark.parametrize(

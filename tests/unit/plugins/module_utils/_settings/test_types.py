@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.types import refusal, url_refusal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.types import url_error, validation_error
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.typ
     ],
 )
 def test_types(kind: str, text: str, accepted: bool) -> None:
-    assert (refusal(kind, text) is None) is accepted
+    assert (validation_error(kind, text) is None) is accepted
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_types(kind: str, text: str, accepted: bool) -> None:
     ],
 )
 def test_urls(text: str, reason: Optional[str]) -> None:
-    found = url_refusal(text)
+    found = url_error(text)
     assert found is None if reason is None else found is not None and reason in found

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import (
     Diagnosis,
     NoDiagnosis,
@@ -15,7 +16,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.dia
     no_access,
     read_log_result,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import mask_values, secret_values
 
 
 def entry(**changed: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_the_log_is_asked_for_a_little_more_than_the_time_since_the_request() ->
 
 def test_secrets_are_masked_at_any_depth() -> None:
     options = {"token": {"no_log": True}, "name": {}, "unset": {"no_log": True}}
-    secrets = secret_values(options, {"token": "Canary1", "name": "Bob", "unset": None})
+    secrets = no_log_values(options, {"token": "Canary1", "name": "Bob", "unset": None})
     assert secrets == ["Canary1"]
     result = {"msg": "is Canary1", "list": [{"deep": "xCanary1x"}], "tuple": ("Canary1",), "n": 1, "name": "Bob"}
     masked = mask_values(result, secrets)
