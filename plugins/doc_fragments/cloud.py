@@ -11,10 +11,10 @@ class ModuleDocFragment:
 options:
   cloud:
     description:
-      - The cloud of Bitwarden that the organization is in, V(us) or V(eu).
-      - For another way there a mapping with C(api_url) and C(identity_url).
+      - The cloud of Bitwarden that the organization is in, V(US) or V(EU), in any case.
+      - For another connection to it a mapping with C(api_url) and C(identity_url).
     type: raw
-    default: us
+    default: US
   client_id:
     description:
       - Client id of the personal API key of an owner of the organization in the cloud, C(user.) followed by an id. It is

@@ -10,11 +10,12 @@ from typing import Any, Dict, Mapping, Tuple
 
 from .._api.argspec import API_OPTIONS, ApiOptions, read_options
 from .._api.errors import REQUEST, ApiError, Peer
+from .._settings.regions import CLOUDS
 
 _SHARED = ("client_id", "client_secret", "organization", "validate_certs", "ca_path", "client_cert", "client_key")
 
 CLOUD_OPTIONS: Dict[str, Any] = {
-    "cloud": {"type": "raw", "default": "us"},
+    "cloud": {"type": "raw", "default": "US"},
     **{name: API_OPTIONS[name] for name in _SHARED},
     "master_password": {"type": "str", "no_log": True},
     "timeout": API_OPTIONS["timeout"],
@@ -27,11 +28,6 @@ CLOUD_ENVIRONMENT = {
     "master_password": "BW_CLOUD_PASSWORD",
 }
 
-# Api and Identity of each region.
-CLOUDS: Dict[str, Tuple[str, str]] = {
-    "us": ("https://api.bitwarden.com", "https://identity.bitwarden.com"),
-    "eu": ("https://api.bitwarden.eu", "https://identity.bitwarden.eu"),
-}
 _URLS = ("api_url", "identity_url")
 _LATER = (
     "The cloud, or a proxy in between, fails at the moment: try again later. https://status.bitwarden.com tells of the "
@@ -55,8 +51,9 @@ CLOUD_PEER = Peer(
 
 def cloud_urls(cloud: Any) -> Tuple[str, str]:
     """The URLs of Api and Identity that option ``cloud`` means. Raises ``ApiError``."""
-    if isinstance(cloud, str) and cloud.strip().lower() in CLOUDS:
-        return CLOUDS[cloud.strip().lower()]
+    region = cloud.strip().upper() if isinstance(cloud, str) else ""
+    if region in CLOUDS:
+        return CLOUDS[region].api, CLOUDS[region].identity
     if isinstance(cloud, Mapping):
         unknown = sorted(str(name) for name in cloud if name not in _URLS)
         missing = [name for name in _URLS if not cloud.get(name)]
@@ -69,7 +66,7 @@ def cloud_urls(cloud: Any) -> Tuple[str, str]:
             )
         return str(cloud["api_url"]), str(cloud["identity_url"])
     raise ApiError(
-        REQUEST, "cloud is neither us nor eu nor a mapping.", advice="A mapping needs api_url and identity_url."
+        REQUEST, "cloud is neither US nor EU nor a mapping.", advice="A mapping needs api_url and identity_url."
     )
 
 

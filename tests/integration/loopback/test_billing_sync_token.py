@@ -228,7 +228,7 @@ def test_an_account_that_needs_a_newer_client(pair: Pair, task: Task, monkeypatc
     ({"organization": "nobody's"}, "no organization of the name"),
     ({"organization": None}, "owns 2"),
     ({"client_id": None}, "BW_CLOUD_CLIENTID"),
-    ({"cloud": "mars"}, "neither us nor eu"),
+    ({"cloud": "mars"}, "neither US nor EU"),
     ({"cloud": {"api_url": "https://api.example.com"}}, "identity_url is missing"),
 ])  # fmt: skip
 def test_wrong_options(pair: Pair, task: Task, options: dict[str, Any], message: str) -> None:
