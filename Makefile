@@ -54,5 +54,5 @@ integration: setup ## tests on the fleet
 molecule: setup ## the molecule scenario on the fleet
 	@$(PYTEST) tests/integration/test_molecule.py
 
-benchmark: setup ## what the collection costs, as ratios of figures taken in one run
-	@$(PYTHON) -m tests.support.benchmark
+benchmark: setup ## what the collection costs, as ratios (ARGS=--write writes docs/performance.md, ARGS=--quick tries it)
+	@$(PYTHON) -m tests.support.benchmark $(ARGS)

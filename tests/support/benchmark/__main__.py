@@ -2,44 +2,90 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make benchmark``: ratios, which mean the same on a slow and on a fast machine; times are only of this one."""
+"""``make benchmark``: what the collection costs, as ratios of figures taken in one run, against the targets."""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Sequence
 
 from tests.support.fleet import FleetError, api, locks
-from tests.support.fleet.progress import say
+from tests.support.fleet.progress import say, step
 
-from . import fleet, fleet_size
-from .figures import show
+from . import flow, memory, page, size, traffic
+from .figures import GROUPS, MEMORY_SIZE, ROUNDS, ROUNDS_WITHOUT_TARGET, SIZES, verdict
+from .runs import FLOW, Controller
+
+
+class Plan(NamedTuple):
+    """How much is measured."""
+
+    groups: Sequence[str]
+    rounds: int
+    sizes: Sequence[int]
+    memory_size: int
+    forks: int
 
 
 def main() -> int:
+    """Measure, print, and write the page where asked to."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.benchmark", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 40, 160], metavar="HOSTS")
-    parser.add_argument("--forks", type=int, default=10)
-    parser.add_argument("--without-fleet", action="store_true", help="leave out what needs the fleet")
+    names = [group.key for group in GROUPS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="GROUP", help=", ".join(names))
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="alternating runs (default: %(default)s)")
+    parser.add_argument("--forks", type=int, default=10, help="of runs over more hosts than four")
+    parser.add_argument("--quick", action="store_true", help="one round with few hosts: whether it works at all")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     options = parser.parse_args()
-    if len(options.sizes) < 2 or options.sizes != sorted(set(options.sizes)):
-        parser.error("--sizes needs two sizes or more, the smaller ones first")
-    show("The playbook's own work, steps pretended", fleet_size.by_fleet_size(options.sizes, options.forks))
-    if not options.without_fleet:
-        try:
-            _on_the_fleet()
-        except FleetError as error:
-            sys.exit(f"benchmark: {error}")
+    if options.rounds < 1:
+        parser.error("--rounds needs one or more")
+    if options.write and (options.quick or options.only != names or options.rounds < ROUNDS):
+        parser.error(f"--write needs all groups and {ROUNDS} rounds or more")
+    small = options.quick
+    sizes, memory_size = ((4, 8, 12), 20) if small else (SIZES, MEMORY_SIZE)
+    plan = Plan(options.only, 1 if small else options.rounds, sizes, memory_size, options.forks)
+    try:
+        with locks.using(say):
+            subprocess.run([sys.executable, "-m", "tests.support.fleet", "up"], check=True)
+            missed = _measure(plan, write=options.write)
+    except FleetError as error:
+        sys.exit(f"benchmark: {error}")
+    say(f"{missed} of the targets missed" if missed else "all targets met")
     return 0
 
 
-def _on_the_fleet() -> None:
-    with locks.using(say):
-        subprocess.run([sys.executable, "-m", "tests.support.fleet", "up"], check=True)
-        hosts = [host.name for host in api.hosts()]
-        show("The playbook on the fleet", fleet.by_need(hosts))
-        show(f"One more task on {hosts[0]}", fleet.by_place(hosts[0]))
+def _measure(plan: Plan, write: bool) -> int:
+    """Measure all groups; return how many targets were missed."""
+    figures: Dict[str, List[float]] = {}
+    shares: page.Shares = []
+    with tempfile.TemporaryDirectory(prefix="bwb-") as folder:
+        controller, many = (Controller(Path(folder) / name, forks) for name, forks in (("a", 5), ("b", plan.forks)))
+        measurements: Dict[str, Callable[[], Dict[str, List[float]]]] = {
+            "flow": lambda: flow.measure(controller, plan.rounds),
+            "size": lambda: size.measure(many, plan.rounds, plan.sizes),
+            "traffic": lambda: traffic.measure(many, plan.rounds),
+            "memory": lambda: memory.measure(many, plan.rounds, plan.memory_size),
+            "first": lambda: flow.first_run(controller, min(plan.rounds, ROUNDS_WITHOUT_TARGET)),
+        }
+        controller.write_inventory({host.name: host.variables for host in api.hosts()})
+        with step("taking the fleet to the state that an unchanged run finds"):
+            controller.run(FLOW)
+        for group in GROUPS:
+            if group.key in plan.groups:
+                with step(group.title):
+                    figures.update(measurements[group.key]())
+                page.show(group, figures)
+        if "flow" in plan.groups:
+            shares = controller.shares(FLOW)
+            page.show_shares(shares)
+    if write:
+        page.PAGE.write_text(page.page(figures, shares), encoding="utf-8")
+    rows = [row for group in GROUPS for row in group.rows if row.key in figures]
+    return sum(verdict(row, figures[row.key]) == "missed" for row in rows)
 
 
 if __name__ == "__main__":
