@@ -108,7 +108,7 @@ uploaded:
   sample: true
 reason:
   description:
-    - Why it was uploaded. V(missing), V(corrupt), V(camelCase), V(missing_or_corrupt), V(unreadable) or V(invalid) for
+    - Why it was uploaded. V(missing), V(corrupt), V(camel_case), V(missing_or_corrupt), V(unreadable) or V(invalid) for
       the state of the server's license, V(differs), or V(token) where all is equal but the given one is good for a
       month or more longer.
     - Why it was not. V(equal), or V(older) than the server's. V(unknown) when check mode found no O(src), or a server

@@ -148,7 +148,7 @@ licenses:
       problem: ""
       issued: "2026-11-22T10:00:00Z"
       license_key_digest: 5f0c3e1b7a6d4c2f9e8b1a0d7c6f5e4d3b2a19087f6e5d4c3b2a1f0e9d8c7b6a
-      members:
+      fields:
         Seats: 10
         UseSso: true
   contains:
@@ -183,7 +183,7 @@ licenses:
     state:
       description:
         - V(ok), V(missing), V(corrupt) (not whole JSON, or something follows it), V(unreadable) (for this task, or for
-          the services), or V(camelCase) (a copy of the cloud's download, which the server cannot read from its disk).
+          the services), or V(camel_case) (a copy of the cloud's download, which the server cannot read from its disk).
       type: str
       returned: always
     problem:
@@ -198,8 +198,8 @@ licenses:
       description: SHA-256 of the license key, which tells keys apart without showing them. Null where there is none.
       type: str
       returned: always
-    members:
-      description: The license's members, its secrets apart.
+    fields:
+      description: The license's fields without secret ones.
       type: dict
       returned: always
 """

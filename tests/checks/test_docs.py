@@ -13,6 +13,7 @@ import tarfile
 
 import pytest
 import yaml
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.problems import TABLE
 
 from tests.support.tools.commands import BIN, ROOT, WORK, check
 
@@ -211,12 +212,12 @@ def test_every_message_has_a_row():
     quoted += [text for line in prose for text in _in_code(line) if " " in text]
     code = ROOT / "plugins" / "module_utils"
     paths = [path for name in ("_api", "_backends", "_cloud", "_connectivity") for path in code.glob(f"{name}/*.py")]
-    more = [code / f"_licenses/{name}.py" for name in ("document", "objections", "rejections")]
-    more += [code / f"_sync_log/{name}.py" for name in ("diagnosis", "explanation")]
+    more = [code / f"_sync_log/{name}.py" for name in ("diagnosis", "explanation")]
+    found = [(path.name, message) for path in (*paths, *more) for message in _Texts(path).messages]
+    found += [("problems.py", re.sub(r"\{[^}]*\}", "\0", row.message)) for row in TABLE if row.message]
     missing = [
-        f"{path.name}: {message}"
-        for path in (*paths, *more)
-        for message in _Texts(path).messages
+        f"{name}: {message}"
+        for name, message in found
         if _is_telling(message) and not any(_shows(text, message) for text in quoted)
     ]
     assert missing == []

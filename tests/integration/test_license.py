@@ -66,7 +66,7 @@ def test_predicted_uploaded_equal_and_healed(fresh: Any, tmp_path: Path) -> None
     for broken, state in (
         (host.read(license_path(host)) + "x", "corrupt"),
         ("", "corrupt"),
-        (file.read_text(), "camelCase"),
+        (file.read_text(), "camel_case"),
     ):
         host.write(license_path(host), broken)
         assert upload(file).ok().result(HOST, "license")["reason"] == state

@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_shown(bw4):
         (lambda host, path: host.write(path, host.read(path) + "}"), "corrupt"),
         (lambda host, path: host.write(path, ""), "corrupt"),
         (lambda host, path: host.execute("install", "-m", "0600", "/dev/null", path), "unreadable"),
-        (lambda host, path: host.write(path, host.read(path).replace('"LicenseKey"', '"licenseKey"')), "camelCase"),
+        (lambda host, path: host.write(path, host.read(path).replace('"LicenseKey"', '"licenseKey"')), "camel_case"),
         (lambda host, path: host.execute("rm", path), "missing"),
     ],
 )

@@ -219,11 +219,11 @@ class _Task:
         if state in _FILE_BROKEN or license_.state in BROKEN:
             broken = str(state) if state in _FILE_BROKEN else license_.state
             return _Present(FILE, broken, {}, {}, known=self._known_by_connection(), installation_id=installation)
-        if not file.get("members"):
+        if not file.get("fields"):
             return NotOnHost(str(file.get("problem") or "The file could not be understood."))
         known = Known(file.get("cloud_organization_id"), file.get("license_key_digest"))
         issued, expires = parse_date(file.get("issued")), parse_date(file.get("token_expires"))
-        return _Present(FILE, "", file["members"], shown, issued, expires, known, installation)
+        return _Present(FILE, "", file["fields"], shown, issued, expires, known, installation)
 
     def _known_by_connection(self) -> Known:
         """Whose license it was, as the connection to the cloud remembers."""
@@ -323,9 +323,9 @@ class _Task:
             looked = inspect(self.organization.id)
         except ApiError:
             return False
-        if not isinstance(looked, OnHost) or not looked.file.get("members"):
+        if not isinstance(looked, OnHost) or not looked.file.get("fields"):
             return False
-        there = looked.file["members"]
+        there = looked.file["fields"]
         members = {name: value for name, value in self.license.members.items() if name in there}
         same_key = looked.file.get("license_key_digest") == self.license.key_digest
         same_issue = parse_date(looked.file.get("issued")) == self.license.issued

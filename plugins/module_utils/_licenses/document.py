@@ -2,273 +2,134 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A license as a text from anywhere (download, file, server's disk): read, and compared in meaning."""
+"""A license as a text from anywhere (download, file, server's disk), parsed."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import html
 import json
-import re
-from datetime import datetime, timezone
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from datetime import datetime
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Union
 
-from .._common.dates import normal_date, parse_date
+from .._common.dates import parse_date
+from . import problems
+from .fields import FIELDS, REQUIRED_FIELDS, SECRET_FIELDS, differences, field_text, fields_of_claims, read_fields
+from .problems import LicenseError
+from .token import token_claims, token_expiry
 
-LARGEST = 50_000  # bytes; a server takes 51,200 in one request, the form around the license included
-SECRET_MEMBERS = ("LicenseKey", "Hash", "Signature", "Token")
+# Others import these by their new names from fields and problems soon.
+MEMBERS, SECRET_MEMBERS, member_text = FIELDS, SECRET_FIELDS, field_text
+__all__ = [
+    "LARGEST",
+    "MEMBERS",
+    "SECRET_MEMBERS",
+    "LicenseDocument",
+    "LicenseError",
+    "differences",
+    "member_text",
+    "parse_license_text",
+    "token_claims",
+    "token_expiry",
+]
 
-_TEXT, _NUMBER, _FLAG, _DATE = "a text", "a number", "true or false", "a time"
-_FLAGS = (
-    "Enabled", "UsePolicies", "UseSso", "UseKeyConnector", "UseScim", "UseGroups", "UseEvents", "UseDirectory",
-    "UseTotp", "Use2fa", "UseApi", "UseResetPassword", "SelfHost", "UsersGetPremium", "UseCustomPermissions",
-    "UsePasswordManager", "UseSecretsManager", "UseRiskInsights", "UsePhishingBlocker",
-    "LimitCollectionCreationDeletion", "AllowAdminAccessToAllCollectionItems", "Trial", "UseOrganizationDomains",
-    "UseAdminSponsoredFamilies", "UseAutomaticUserConfirmation", "UseDisableSmAdsForUsers", "UseMyItems",
-    "UseInviteLinks", "UsePam",
-)  # fmt: skip
-#: Every member of an organization's license, as it is written, with its kind.
-MEMBERS: Dict[str, str] = {
-    **dict.fromkeys(
-        ("LicenseKey", "InstallationId", "Id", "Name", "BillingEmail", "BusinessName", "Plan", "Hash", "Signature",
-         "Token"), _TEXT),
-    **dict.fromkeys(
-        ("PlanType", "Seats", "MaxCollections", "MaxStorageGb", "Version", "SmSeats", "SmServiceAccounts",
-         "LicenseType"), _NUMBER),
-    **dict.fromkeys(("Issued", "Refresh", "Expires", "ExpirationWithoutGracePeriod"), _DATE),
-    **dict.fromkeys(_FLAGS, _FLAG),
-}  # fmt: skip
-_BY_LOWER = {name.lower(): name for name in MEMBERS}
-_REQUIRED = ("LicenseKey", "InstallationId", "Id", "Name")
+LARGEST = 50_000  # bytes; a server accepts 51,200 in one request, the form around the license included
+
 _IDS = ("InstallationId", "Id")
-# What a token never holds, and the id, by which the server tells whether the token is this license's.
-_NOT_BY_TOKEN = ("Version", "Hash", "Signature", "Token", "Id")
-# These differ between two issues of the same license.
-_OF_THE_ISSUE = ("Issued", "Refresh", "Hash", "Signature", "Token", "Version")
-# What a license of an older cloud lacks, is off; but for these.
-_ON_WHERE_MISSING = ("LimitCollectionCreationDeletion", "AllowAdminAccessToAllCollectionItems")
-# The cloud writes these as HTML, the server's API does not.
-_NAMES = ("Name", "BusinessName")
-_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _BLANKS = " \t\r\n"  # of JSON; Python knows more
 
 
-class LicenseError(Exception):
-    """A text is no license that a server could use. ``cause`` is one word, ``advice`` what to do."""
-
-    def __init__(self, cause: str, message: str, advice: str) -> None:
-        super().__init__(message)
-        self.cause = cause
-        self.message = message
-        self.advice = advice
-
-
 class LicenseDocument(NamedTuple):
-    """``members``: by their names in PascalCase, those unknown here left out, dates as ``2026-11-22T10:00:00Z``.
+    """A parsed license.
 
-    ``claims``: of the token (not verified), empty without one.
+    ``fields``: by their names in PascalCase without unknown ones, dates as ``2026-11-22T10:00:00Z``.
+    ``claims``: those of the token (not verified), empty without one.
     """
 
-    members: Dict[str, Any]
+    fields: Dict[str, Any]
     claims: Dict[str, Any]
+
+    @property
+    def members(self) -> Dict[str, Any]:
+        """The fields, by their former name."""
+        return self.fields
 
     @property
     def issued(self) -> Optional[datetime]:
         """When the cloud issued it."""
-        return parse_date(self.members.get("Issued"))
+        return parse_date(self.fields.get("Issued"))
 
     @property
     def token_expires(self) -> Optional[datetime]:
-        """When the token, and with it the license, stops to be good whatever the subscription says."""
+        """When the token expires, and with it the license, whatever the subscription."""
         return token_expiry(self.claims)
-
-    def date(self, name: str) -> Optional[datetime]:
-        """A member that is a time."""
-        return parse_date(self.members.get(name))
-
-    def shown(self) -> Dict[str, Any]:
-        """The members that are no secret."""
-        return {name: value for name, value in self.members.items() if name not in SECRET_MEMBERS}
 
     @property
     def key_digest(self) -> str:
-        """What tells two license keys apart without showing them."""
-        return hashlib.sha256(str(self.members["LicenseKey"]).encode("utf-8", "replace")).hexdigest()
+        """A digest that tells license keys apart without showing them."""
+        return hashlib.sha256(str(self.fields["LicenseKey"]).encode("utf-8", "replace")).hexdigest()
+
+    def date(self, name: str) -> Optional[datetime]:
+        """Return a field that is a time."""
+        return parse_date(self.fields.get(name))
+
+    def shown(self) -> Dict[str, Any]:
+        """Return the fields that are not secret."""
+        return {name: value for name, value in self.fields.items() if name not in SECRET_FIELDS}
 
     def facts(self) -> Dict[str, Any]:
-        """What may be shown: plan, seats, expiry, issue."""
+        """Return what results show: plan, seats, expiry, issue."""
         shown = {"plan": "Plan", "seats": "Seats", "expires": "Expires", "issued": "Issued"}
-        facts = {key: self.members.get(name) for key, name in shown.items()}
-        return {**facts, "expires_without_grace": self.members.get("ExpirationWithoutGracePeriod")}
+        facts = {key: self.fields.get(name) for key, name in shown.items()}
+        return {**facts, "expires_without_grace": self.fields.get("ExpirationWithoutGracePeriod")}
 
 
 def parse_license_text(content: Union[str, bytes]) -> LicenseDocument:
-    """Read a license in either casing, with or without a byte-order mark. Raises ``LicenseError``."""
+    """Parse a license in either casing, with or without a byte-order mark. Raises ``LicenseError``."""
     raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     if len(raw) > LARGEST:
-        raise LicenseError(
-            "too_large",
-            f"The license has {len(raw)} bytes, which is more than a server takes.",
-            "A real license has about 5,000 bytes: see whether this is one.",
-        )
+        raise LicenseError(problems.TOO_LARGE.found(size=len(raw)))
     data = _json(raw)
     if not isinstance(data, dict):
-        raise LicenseError("not_a_license", "The text is JSON, but no license.", _AGAIN)
-    members: Dict[str, Any] = {}
-    for key, value in data.items():
-        name = _BY_LOWER.get(str(key).lower())
-        if name is None:
-            continue
-        members[name] = _checked(name, value)
-    if _is_users(data):
-        raise LicenseError(
-            "premium",
-            "This is the license of a person's Premium subscription, not of an organization.",
-            "Upload it in the web vault: Account settings, Subscription. An organization's license is downloaded from "
-            "the organization in the cloud.",
-        )
-    missing = [name for name in _REQUIRED if not members.get(name)]
+        raise LicenseError(problems.NOT_A_LICENSE.found())
+    fields = read_fields(data)
+    if _is_personal(data):
+        raise LicenseError(problems.PREMIUM.found())
+    missing = [name for name in REQUIRED_FIELDS if not fields.get(name)]
     if missing:
-        raise LicenseError("not_a_license", f"The license has no {', '.join(missing)}.", _AGAIN)
-    token = members.get("Token")
+        raise LicenseError(problems.FIELDS_MISSING.found(names=", ".join(missing)))
+    token = fields.get("Token")
     claims = token_claims(token) if token else {}
     if token and not claims:
-        raise LicenseError("token_invalid", "The license's token cannot be read; it was changed or cut off.", _AGAIN)
-    members.update(_told_by(claims))
-    members.update({name: str(members[name]).lower() for name in _IDS if members.get(name)})
-    return LicenseDocument(members, claims)
-
-
-def _told_by(claims: Mapping[str, Any]) -> Dict[str, Any]:
-    """The members as the token has them: a server believes it, not the text around it. It leaves out what is null."""
-    found: Dict[str, Any] = {}
-    for name, kind in MEMBERS.items() if claims else ():
-        value = claims.get(name)
-        read = _READ[kind](value) if isinstance(value, str) else None
-        if name in _NOT_BY_TOKEN or (read is None and name in ("LicenseKey", "Name", "PlanType", "LicenseType")):
-            continue
-        found[name] = False if read is None and kind == _FLAG else read
-    return found
-
-
-def _number_of_claim(text: str) -> Optional[int]:
-    named = {"user": 0, "organization": 1}.get(text.lower())
-    return named if named is not None else int(text) if _INTEGER.match(text) else None
-
-
-def _date_of_claim(text: str) -> Optional[str]:
-    try:
-        return datetime.strptime(text, "%m/%d/%Y %H:%M:%S").strftime("%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        return None
-
-
-_READ: Dict[str, Callable[[str], Any]] = {
-    _TEXT: str,
-    _NUMBER: _number_of_claim,
-    _FLAG: lambda text: {"true": True, "false": False}.get(text.lower()),
-    _DATE: _date_of_claim,
-}
-
-
-_AGAIN = "Download the license again from the organization in the cloud, and do not edit it."
+        raise LicenseError(problems.TOKEN_UNREADABLE.found())
+    fields.update(fields_of_claims(claims))
+    fields.update({name: str(fields[name]).lower() for name in _IDS if fields.get(name)})
+    return LicenseDocument(fields, claims)
 
 
 def _json(raw: bytes) -> Any:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise LicenseError("encoding", "The license is written in UTF-16, not in UTF-8.", _AGAIN)
+        raise LicenseError(problems.UTF_16.found())
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise LicenseError("encoding", "The license is no UTF-8 text.", _AGAIN) from None
+        raise LicenseError(problems.NOT_UTF_8.found()) from None
     text = text.strip(_BLANKS)
     if not text:
-        raise LicenseError("empty", "The license is empty.", _AGAIN)
+        raise LicenseError(problems.EMPTY.found())
     try:
-        data, end = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text)
+        data, end = json.JSONDecoder(parse_constant=_reject_constant).raw_decode(text)
     except (ValueError, RecursionError):
-        raise LicenseError("not_json", "The license is not whole: it is no JSON, or was cut off.", _AGAIN) from None
-    rest = text[end:]
-    if rest:
-        raise LicenseError(
-            "trailing",
-            f"Something follows the license's closing brace ({len(rest)} characters).",
-            "A server refuses that. Remove it, or download the license again.",
-        )
+        raise LicenseError(problems.NOT_JSON.found()) from None
+    if text[end:]:
+        raise LicenseError(problems.TRAILING.found(size=len(text) - end))
     return data
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)  # NaN and Infinity, which are no JSON
+def _reject_constant(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity, which are not JSON
 
 
-def _is_users(data: Mapping[str, Any]) -> bool:
+def _is_personal(data: Mapping[str, Any]) -> bool:
     lowered = {str(key).lower(): value for key, value in data.items()}
     kind = lowered.get("licensetype")
     return (kind == 0 and not isinstance(kind, bool)) or ("premium" in lowered and "selfhost" not in lowered)
-
-
-def _checked(name: str, value: Any) -> Any:
-    """A member's value, dates normalised. Raises ``LicenseError`` where it is of another kind."""
-    kind = MEMBERS[name]
-    if value is None:
-        return None
-    good = {
-        _TEXT: isinstance(value, str),
-        _NUMBER: isinstance(value, int) and not isinstance(value, bool),
-        _FLAG: isinstance(value, bool),
-        _DATE: isinstance(value, str),
-    }[kind]
-    if kind == _DATE and good:
-        date = normal_date(value)
-        good = date is not None or str(value).startswith("0001-01-01")
-        value = date
-    if not good:
-        raise LicenseError("not_a_license", f"The license's {name} is not {kind}.", _AGAIN)
-    return value
-
-
-def token_claims(token: object) -> Dict[str, Any]:
-    """The claims of a JSON web token, not verified; empty when there are none to be read."""
-    parts = token.split(".") if isinstance(token, str) else []
-    if len(parts) != 3:  # header, claims, signature
-        return {}
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
-
-
-def token_expiry(claims: Mapping[str, Any], claim: str = "exp") -> Optional[datetime]:
-    """A time that a token has (until when it is good, or another claim); ``None`` without one."""
-    seconds = claims.get(claim)
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 2**33:
-        return None
-    return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[Tuple[str, Any, Any]]:
-    """The members in which two licenses differ, ``(name, before, after)``, without those that differ with each issue.
-
-    What one of them lacks counts as it does for a server: licenses of older clouds have fewer members.
-    """
-    found = []
-    for name, kind in MEMBERS.items():
-        if name in _OF_THE_ISSUE:
-            continue
-        missing = name in _ON_WHERE_MISSING if kind == _FLAG else None
-        old, new = (_plain(name, one.get(name, missing)) for one in (before, after))
-        if old != new:
-            found.append((name, old, new))
-    return found
-
-
-def member_text(value: Any) -> Optional[str]:
-    """A member's value as a difference shows it."""
-    return None if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
-
-
-def _plain(name: str, value: Any) -> Any:
-    return html.unescape(value) if name in _NAMES and isinstance(value, str) else value

@@ -139,8 +139,8 @@ def test_an_older_license_is_left_alone(pair: Pair, task: Task, signed: Callable
     (lambda path: path.write_bytes(path.read_bytes()[:-30]), "corrupt"),
     (lambda path: path.write_bytes(path.read_bytes() + b"x"), "corrupt"),
     (lambda path: path.write_bytes(b""), "corrupt"),
-    (lambda path: path.write_text(json.dumps({"licenseKey": "x"})), "camelCase"),
-], ids=["missing", "cut off", "trailing", "empty", "camelCase"])  # fmt: skip
+    (lambda path: path.write_text(json.dumps({"licenseKey": "x"})), "camel_case"),
+], ids=["missing", "cut off", "trailing", "empty", "camel_case"])  # fmt: skip
 @pytest.mark.parametrize("see_host", [True, False])
 def test_a_broken_file_is_healed(
     pair: Pair, task: Task, signed: Callable[..., Any], break_it: Any, state: str, see_host: bool
@@ -149,7 +149,7 @@ def test_a_broken_file_is_healed(
     task(license_)
     break_it(pair.server.license_file)
     result = task(license_, see_host=see_host)
-    if state == "camelCase" and not see_host:
+    if state == "camel_case" and not see_host:
         assert result["changed"] is True  # the server shows empty dates
     else:
         assert (result["changed"], result["reason"]) == (True, state if see_host else "missing_or_corrupt")
@@ -161,7 +161,7 @@ def test_a_file_that_the_services_cannot_read(pair: Pair, task: Task, fresh_lice
     fault = {"method": "POST", "path": ".*/self-hosted/.*", "status": 401, "headers": {}, "body": json.dumps(
         {"object": "error", "message": "Unauthorized."})}  # fmt: skip
     pair.server.control("POST", "faults", fault)
-    with pytest.raises(ApiError, match="restart of the server") as error:
+    with pytest.raises(ApiError, match="Restart the server") as error:
         task(fresh_license)
     assert error.value.result()["cause"] == "unreadable"
 

@@ -13,13 +13,9 @@ from typing import Any, Iterator
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.document import (
-    LARGEST,
-    MEMBERS,
-    LicenseError,
-    differences,
-    parse_license_text,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.document import LARGEST, parse_license_text
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.fields import FIELDS, differences
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.problems import LicenseError
 
 ID = "ac5d6e7f-9081-4c23-9e4f-b2e500f1d003"
 CLAIMS = {
@@ -62,26 +58,26 @@ def changed(**members: Any) -> bytes:
 ], ids=["text", "bytes", "byte-order mark", "blanks", "camelCase", "capitals", "unknown member"])  # fmt: skip
 def test_the_same_license_in_every_form(content):
     license_ = parse_license_text(content)
-    assert not differences(license_.members, parse_license_text(TEXT).members)
-    assert license_.members["Expires"] == "2027-12-28T00:00:00Z"
-    assert (license_.members["Seats"], license_.members["UseSso"]) == (10, True)
+    assert not differences(license_.fields, parse_license_text(TEXT).fields)
+    assert license_.fields["Expires"] == "2027-12-28T00:00:00Z"
+    assert (license_.fields["Seats"], license_.fields["UseSso"]) == (10, True)
     assert "EntLicenseKey0000001" not in json.dumps(license_.shown())
 
 
 def test_the_token_is_believed_and_not_the_text_around_it():
     license_ = parse_license_text(changed(Seats=99, Expires="2099-01-01T00:00:00Z", UseSso=False, MaxCollections=5))
-    assert (license_.members["Seats"], license_.members["UseSso"], license_.members["MaxCollections"]) == (
+    assert (license_.fields["Seats"], license_.fields["UseSso"], license_.fields["MaxCollections"]) == (
         10,
         True,
         None,
     )
-    assert license_.members["Expires"] == "2027-12-28T00:00:00Z"
-    assert parse_license_text(changed(Seats=99, Token=None)).members["Seats"] == 99
+    assert license_.fields["Expires"] == "2027-12-28T00:00:00Z"
+    assert parse_license_text(changed(Seats=99, Token=None)).fields["Seats"] == 99
     # What has no claim a server sets back, too.
-    edited = parse_license_text(changed(UsePam=True, BusinessName="Edited", Refresh="2099-01-01T00:00:00Z")).members
+    edited = parse_license_text(changed(UsePam=True, BusinessName="Edited", Refresh="2099-01-01T00:00:00Z")).fields
     assert (edited["UsePam"], edited["BusinessName"], edited["Refresh"]) == (False, None, None)
     # By the id the server tells whether the token belongs to the license, so an edited one is left to be found.
-    assert parse_license_text(changed(Id="ac5d6e7f-0000-4c23-9e4f-b2e500f1d003")).members["Id"] != ID
+    assert parse_license_text(changed(Id="ac5d6e7f-0000-4c23-9e4f-b2e500f1d003")).fields["Id"] != ID
 
 
 @pytest.mark.parametrize(("members", "names"), [
@@ -103,7 +99,7 @@ def test_the_token_is_believed_and_not_the_text_around_it():
 def test_differences(members, names):
     before = parse_license_text(changed(Token=None))
     after = parse_license_text(changed(Token=None, **members))
-    assert [name for name, _before, _after in differences(before.members, after.members)] == names
+    assert [name for name, _before, _after in differences(before.fields, after.fields)] == names
 
 
 NOT_TEXTS = (5, 1.5, True, [], {}, ["x"])
@@ -182,16 +178,16 @@ def test_there_are_enough_of_them():
 def test_a_broken_license_is_named_before_anything_is_asked(content, cause):
     with pytest.raises(LicenseError) as caught:
         parse_license_text(content)
-    assert caught.value.message and caught.value.advice
-    assert not cause or caught.value.cause == cause
-    assert "EntLicenseKey" not in caught.value.message
+    assert caught.value.problem.message and caught.value.problem.advice
+    assert not cause or caught.value.problem.cause == cause
+    assert "EntLicenseKey" not in caught.value.problem.message
     # No option of the API is even read: nothing was sent.
     with pytest.raises(ApiError) as refused:
         license_upload.perform({}, False, content, None)
-    assert (refused.value.layer, refused.value.result()["cause"]) == ("license", caught.value.cause)
+    assert (refused.value.layer, refused.value.result()["cause"]) == ("license", caught.value.problem.cause)
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.parametrize("value", [None, 0, -1, 2**70, "", "x" * 3000, "\ud800", [], {"a": {}}, True, "2027-01-01"])
 def test_no_member_makes_it_stumble(name, value):
     """Whatever a member is: a license or a named problem, never anything else."""
@@ -199,7 +195,7 @@ def test_no_member_makes_it_stumble(name, value):
         text = json.dumps({**LICENSE, name: value})
         parse_license_text(text.encode("utf-8", "surrogatepass"))
     except LicenseError as error:
-        assert error.message
+        assert error.problem.message
 
 
 @pytest.mark.parametrize("claims", [
@@ -209,5 +205,5 @@ def test_no_member_makes_it_stumble(name, value):
 ])  # fmt: skip
 def test_odd_claims_are_left_aside(claims):
     license_ = parse_license_text(changed(Token=token({"iss": "bitwarden", **claims})))
-    assert license_.members["Id"] == ID
+    assert license_.fields["Id"] == ID
     assert license_.token_expires is None

@@ -46,7 +46,7 @@ CAMEL = json.dumps({name[0].lower() + name[1:]: value for name, value in LICENSE
         pytest.param(b"{}", "corrupt", id="no license"),
         pytest.param(b"\xff\xfe{\0}\0", "corrupt", id="UTF-16"),
         pytest.param(b"[" * 100_000, "corrupt", id="nested"),
-        pytest.param(CAMEL, "camelCase", id="a copy of the cloud's download"),
+        pytest.param(CAMEL, "camel_case", id="a copy of the cloud's download"),
     ],
 )
 def test_states(content, state):
@@ -70,10 +70,10 @@ def test_what_a_good_one_tells():
         "problem": "",
         "issued": None,
         "license_key_digest": hashlib.sha256(LICENSE["LicenseKey"].encode()).hexdigest(),
-        "members": report["members"],
+        "fields": report["fields"],
     }
-    assert report["members"]["Plan"] == "Enterprise (Annually)"
-    assert not {"LicenseKey", "Token", "Hash", "Signature"} & set(report["members"])
+    assert report["fields"]["Plan"] == "Enterprise (Annually)"
+    assert not {"LicenseKey", "Token", "Hash", "Signature"} & set(report["fields"])
 
 
 @pytest.mark.parametrize("token", [None, "", "a.b", "a.!!!.c", "a.e30.c", 5, f"a.{base64.b64encode(b'[]').decode()}.c"])

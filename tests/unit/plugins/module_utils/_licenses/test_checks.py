@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a server says when it does not take a license, and what is made of it."""
+"""The table of a license's problems, and the server's texts that it knows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import json
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.rejections import rejection
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.checks import rejection
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.problems import (
+    REJECTIONS,
+    SYNC,
+    TABLE,
+    UPLOAD,
+    rejection_row,
+    sync_advice,
+)
 
 from tests.support.tools.commands import ROOT
 
@@ -76,3 +84,18 @@ def test_none_that_was_recorded_is_missed():
     }
     assert len(texts) >= 8
     assert not [text for text in texts if rejection(answered(400, text)) is None]
+
+
+@pytest.mark.parametrize("text", [text for text, _cause, _advice in TEXTS], ids=[cause for _text, cause, _ in TEXTS])
+def test_a_synced_license_is_advised_without_a_download(text):
+    advice = sync_advice(text)
+    assert bool(advice) is (text != "Invalid license")
+    assert UPLOAD["again"] not in advice.lower() and UPLOAD["retry"] not in advice.lower()
+
+
+def test_a_row_has_its_texts():
+    assert all(row.cause and row.advice and (row.message or row.server_text) for row in TABLE)
+    assert len({row.server_text for row in REJECTIONS}) == len(REJECTIONS)
+    assert len({row.message for row in TABLE if row.message}) == len([row for row in TABLE if row.message])
+    assert sync_advice("something else") == "" and rejection_row("something else") is None
+    assert set(SYNC) == set(UPLOAD)
