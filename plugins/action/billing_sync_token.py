@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Action plugin of module billing_sync_token."""
+
 from __future__ import annotations
 
 from typing import Any, Dict
@@ -20,4 +22,5 @@ class ActionModule(ApiActionModule):
     ENVIRONMENT = CLOUD_ENVIRONMENT
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """Run the module's code on the controller."""
         return billing_sync_key.perform(params, check_mode)

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Action plugin of module cloud_license."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -21,6 +23,7 @@ class ActionModule(ApiActionModule):
     ENVIRONMENT = CLOUD_ENVIRONMENT
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """Run the module's code on the controller."""
         return license_download.perform(params, check_mode, self._decrypt)
 
     def _decrypt(self, dest: str) -> bytes:

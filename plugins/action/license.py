@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Action plugin of module license."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,6 +32,8 @@ class ActionModule(ApiActionModule):
         return {**params, "src": None, "content": content.decode("utf-8", "surrogateescape")}
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """Run the module's code on the controller."""
+
         def inspect(organization: str) -> Union[license_upload.OnHost, license_upload.NotOnHost]:
             if not params["inspect"]:
                 return license_upload.NotOnHost("inspect is off.")

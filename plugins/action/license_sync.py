@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Action plugin of module license_sync."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, Union
@@ -27,6 +29,8 @@ class ActionModule(ApiActionModule):
     OPTIONS = license_sync.OPTIONS
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """Run the module's code on the controller."""
+
         def diagnose(organization: str, seconds: float) -> Union[Diagnosis, NoDiagnosis, None]:
             try:
                 result = self._execute_module(

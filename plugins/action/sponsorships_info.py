@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Action plugin of module sponsorships_info."""
+
 from __future__ import annotations
 
 from typing import Any, Dict
@@ -17,4 +19,5 @@ class ActionModule(ApiActionModule):
     OPTIONS = sponsorships.OPTIONS
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """Run the module's code on the controller."""
         return sponsorships.perform(params, check_mode)

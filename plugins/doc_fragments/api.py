@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Documentation shared by modules: api."""
+
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # How to reach a server's API, and as whom.
+    """How to reach a server's API, and as whom."""
+
     DOCUMENTATION = r"""
 options:
   url:

@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Documentation shared by modules: cloud."""
+
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Which cloud, and as whom.
+    """Which cloud, and as whom."""
+
     DOCUMENTATION = r"""
 options:
   cloud:

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Filter families_sync_status: the status of a host, from the results of its tasks."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -158,4 +160,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
+        """Return them by name."""
         return {"families_sync_status": families_sync_status}

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Filter fleet_table: the table of a fleet, from the status of its hosts."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -118,7 +120,7 @@ def _word(value: Any, yes: str, no: str) -> str:
 
 
 def _time(status: Mapping[str, Any], key: str, null: str) -> str:
-    """A UTC ISO 8601 time to the minute; ``null`` where the server has none, ``-`` where it was not asked."""
+    """Format a UTC ISO 8601 time to the minute; ``null`` where the server has none, ``-`` where it was not asked."""
     if key not in status:
         return UNKNOWN
     value = status[key]
@@ -134,4 +136,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
+        """Return them by name."""
         return {"fleet_table": fleet_table}

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Filter token_fetchers: the host that fetches the token of each organization in the cloud."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -70,4 +72,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
+        """Return them by name."""
         return {"token_fetchers": token_fetchers}

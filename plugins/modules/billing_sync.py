@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module billing_sync: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -168,6 +170,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.bil
 
 
 def main() -> None:
+    """Run the module."""
     run_module(AnsibleModule(argument_spec=OPTIONS, required_if=REQUIRED_IF, supports_check_mode=True), perform)
 
 

@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module billing_sync_token: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""

@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module cloud_connectivity_info: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -234,6 +236,7 @@ SHARED = ("settings", "secret_settings", "cloud_communication", "region")
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **HOST_OPTIONS,

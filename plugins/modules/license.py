@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module license: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -222,6 +224,7 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
 
 
 def main() -> None:
+    """Run the module."""
     run_module(AnsibleModule(argument_spec=license_upload.OPTIONS, supports_check_mode=True), perform)
 
 

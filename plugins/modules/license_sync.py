@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module license_sync: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -207,6 +209,7 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
 
 
 def main() -> None:
+    """Run the module."""
     run_module(AnsibleModule(argument_spec=license_sync.OPTIONS, supports_check_mode=True), perform)
 
 

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module organization_info: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -249,6 +251,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.org
 
 
 def main() -> None:
+    """Run the module."""
     run_module(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), perform)
 
 

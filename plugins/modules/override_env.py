@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module override_env: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -133,6 +135,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.res
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(argument_spec={**HOST_OPTIONS, **SETTINGS_OPTIONS}, supports_check_mode=True)
     request = request_from(module.params)
     run_host_module(module, lambda module: run(module, request))

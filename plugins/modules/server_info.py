@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module server_info: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -215,6 +217,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.arg
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **HOST_OPTIONS,

@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Module sponsorships_info: documentation, options and the call."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -174,6 +176,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends imp
 
 
 def main() -> None:
+    """Run the module."""
     run_module(AnsibleModule(argument_spec=sponsorships.OPTIONS, supports_check_mode=True), sponsorships.perform)
 
 

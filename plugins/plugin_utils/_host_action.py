@@ -60,7 +60,7 @@ def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
         ) from None
 
 
-class HostActionModule(ActionBase):
+class HostActionModule(ActionBase):  # type: ignore[misc]
     """Base class: runs the module of the same name on the host."""
 
     _supports_async = True
