@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run what is compared in turn, after one run of each that does not count."""
+"""Run what is compared in turn."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from .runs import Run
 
 def take(rounds: int, variants: Mapping[str, Callable[[], Run]]) -> Dict[str, List[Run]]:
     """Return the runs of each variant, round by round."""
-    # The first run of each finds other caches and opens connections that the next ones use.
-    for run in variants.values():
-        run()
     runs: Dict[str, List[Run]] = {name: [] for name in variants}
     for _round in range(rounds):
         for name, run in variants.items():
@@ -24,5 +21,7 @@ def take(rounds: int, variants: Mapping[str, Callable[[], Run]]) -> Dict[str, Li
 
 
 def walls(rounds: int, variants: Mapping[str, Callable[[], Run]]) -> Dict[str, List[float]]:
-    """Return the seconds of wall clock of each variant's runs."""
+    """Return the seconds of wall clock of each variant's runs, after one of each that does not count."""
+    # The first run of each finds other caches and opens connections that the next ones use.
+    take(1, variants)
     return {name: [run.wall for run in runs] for name, runs in take(rounds, variants).items()}
