@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
+import yaml
+
 from tests.integration.ansible_run import playbook
 
 from . import turns
@@ -58,14 +60,15 @@ def _results() -> Dict[str, Dict[str, Any]]:
 
 
 def _make_collection(base: Path, results: Dict[str, Dict[str, Any]], last: str) -> None:
-    """Make the collection below ``base``, with an action in place of each module."""
+    """Make the collection below ``base``, with an action in place of each module that asks a host or an API."""
     collection = base / "ansible_collections" / "selfhosted" / "bitwarden"
     for part in ("roles", "playbooks", "meta", "plugins"):
         shutil.copytree(ROOT / part, collection / part)
-    for module in (collection / "plugins" / "modules").glob("[!_]*.py"):
-        action = collection / "plugins" / "action" / module.name
+    groups = yaml.safe_load((collection / "meta" / "runtime.yml").read_text())["action_groups"]
+    for module in {name for group in groups.values() for name in group if isinstance(name, str)}:
+        action = collection / "plugins" / "action" / f"{module}.py"
         action.write_text(_MODULE.replace("{last}", last))
-        action.with_suffix(".json").write_text(json.dumps(results.get(module.stem, {"changed": False})))
+        action.with_suffix(".json").write_text(json.dumps(results.get(module, {"changed": False})))
 
 
 def _host(number: int) -> Dict[str, Any]:
