@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/tests/support:$(CURDIR)/.work/collectio
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.work/collections
 export ANSIBLE_HOME := $(CURDIR)/.work/ansible
 
-.PHONY: help setup demo demo-down test test-unit lint sanity docs-lint replay playbook integration molecule benchmark fleet fleet-down
+.PHONY: help setup demo demo-down test test-unit lint sanity docs docs-lint replay playbook integration molecule benchmark fleet fleet-down
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ lint: setup ## style, types, Ansible's rules
 
 sanity: setup ## ansible-test sanity on the newest and the oldest ansible-core
 	@$(PYTEST) -q tests/checks/test_sanity.py
+
+docs: setup ## write what the code holds into README and docs
+	@$(PYTHON) -m tests.support.tools.docs
 
 docs-lint: setup ## documentation, links, Galaxy's importer, the built artifact
 	@$(PYTEST) -q tests/checks/test_docs.py tests/checks/test_artifact.py

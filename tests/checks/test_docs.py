@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.problems import TABLE
 
+from tests.support.tools import docs
 from tests.support.tools.commands import BIN, ROOT, WORK, check
 
 
@@ -54,6 +55,12 @@ def test_links(page):
         elif not link.startswith(("https://", "#")):
             assert page != "README.md", f"{link} is not absolute"
             assert (ROOT / page).parent.joinpath(link.partition("#")[0]).exists(), link
+
+
+def test_readme_names_every_plugin():
+    """``make docs`` writes the table."""
+    text = (ROOT / "README.md").read_text()
+    assert [name for name, *_more in docs.plugins() if f"| {name} |" not in text] == []
 
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``make docs``: write the parts of the documentation that the code holds already, so that a text lives once."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Sequence
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+PLUGINS = ROOT / "plugins"
+#: Group for ``module_defaults`` -> where its modules run.
+_RUNS_ON = {"host": "host", "api": "controller or host", "cloud": "controller"}
+
+
+def main() -> None:
+    """Write all pages that have generated parts."""
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
+
+
+def pages() -> Dict[Path, str]:
+    """Return each page with its generated parts as the code has them now."""
+    return {page: render(page.read_text(encoding="utf-8")) for page, render in PAGES.items()}
+
+
+def readme(text: str) -> str:
+    """Return the README with the table of plugins."""
+    rows = [
+        ("`families_sync` (playbook)", "Run the role over a fleet, in batches, with a table at the end", "both"),
+        ("`families_sync` (role)", "Take one server through the Families sync flow", "both"),
+        *plugins(),
+    ]
+    return replace_table(text, ("plugin", "what it does", "runs on"), rows)
+
+
+def plugins() -> Iterator[Sequence[str]]:
+    """Yield a row for each plugin: modules by group, then filters."""
+    groups = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
+    for group, modules in groups.items():
+        for module in modules:
+            yield f"`{module}` (module)", short_description(PLUGINS / "modules" / f"{module}.py"), _RUNS_ON[group]
+    grouped = {module for modules in groups.values() for module in modules}
+    for path in sorted((PLUGINS / "modules").glob("[!_]*.py")):
+        if path.stem not in grouped:
+            yield f"`{path.stem}` (module)", short_description(path), "controller"
+    for path in sorted((PLUGINS / "filter").glob("[!_]*.py")):
+        yield f"`{path.stem}` (filter)", short_description(path), "controller"
+
+
+def short_description(plugin: Path) -> str:
+    """Return the short description in a plugin's documentation."""
+    for node in ast.parse(plugin.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
+            text = str(yaml.safe_load(ast.literal_eval(node.value))["short_description"])
+            return re.sub(r"[A-Z]\(([^)]*)\)", r"`\1`", text)
+    raise ValueError(f"{plugin} has no DOCUMENTATION")
+
+
+def replace_table(text: str, headings: Sequence[str], rows: Iterator[Sequence[str]] | List[Sequence[str]]) -> str:
+    """Return ``text`` with other rows in the table that has these headings."""
+    head = f"{_line(headings)}{_line(['---'] * len(headings))}"
+    before, found, rest = text.partition(head)
+    if not found:
+        raise ValueError(f"there is no table of {', '.join(headings)}")
+    return before + head + "".join(map(_line, rows)) + re.sub(r"\A(\|.*\n)*", "", rest)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+PAGES: Dict[Path, Callable[[str], str]] = {ROOT / "README.md": readme}
+
+
+if __name__ == "__main__":
+    main()
