@@ -23,7 +23,7 @@ demo-down: setup ## remove that fleet
 	@$(PYTHON) -m tests.support.fleet down
 
 test: setup ## run every test
-	@$(PYTEST) -n 2 --dist loadgroup --durations 15 tests
+	@$(PYTEST) -n 2 --dist loadgroup --no-loadscope-reorder --durations 20 tests
 
 test-unit: setup ## run the unit tests alone (under a minute)
 	@$(PYTEST) -q -n 2 tests/unit

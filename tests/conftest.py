@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests marked ``fleet`` bring the fleet up, and share it one after the other while other workers do the rest."""
+"""Tests marked ``fleet`` bring a fleet up: each worker (pytest-xdist) has its own. What takes long begins first."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ import pytest
 from tests.support.fleet import FleetError, locks
 from tests.support.tools.commands import ROOT, WORK
 
+# The files that take longer than a minute, longest first.
+LONG = [
+    "test_sanity",
+    "test_server",
+    "test_documentation",
+    "test_connectivity",
+    "test_api",
+    "test_cloud_flow",
+    "test_fleet_playbook",
+    "test_fleet_behaviour",
+    "test_secrets",
+]
 # Given back when the process ends.
 _FLEET = contextlib.ExitStack()
 
@@ -53,10 +65,22 @@ def bring_up(config: pytest.Config) -> str:
     return f"the fleet could not be set up:\n{tail}\nThe whole log: {log}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first, so that no worker is left with it at the end."""
+    items.sort(key=_turn)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    # The hosts are shared, so whoever runs in parallel (pytest-xdist) keeps these tests on one worker.
+    # The tests of a file share hosts and fixtures; another file is free to run elsewhere.
     if item.get_closest_marker("fleet"):
-        item.add_marker(pytest.mark.xdist_group("fleet"))
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _turn(item: pytest.Item) -> int:
+    name = item.path.stem
+    if name in LONG:
+        return LONG.index(name)
+    return len(LONG) if item.get_closest_marker("fleet") else len(LONG) + 1
 
 
 @pytest.hookimpl(tryfirst=True)

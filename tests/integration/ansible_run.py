@@ -16,8 +16,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import yaml
 
+from tests.support.fleet.inventory import FILE as INVENTORY
+
 ROOT = Path(__file__).resolve().parents[2]
-INVENTORY = ROOT / ".work" / "fleet" / "inventory" / "hosts.yml"
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
 
 

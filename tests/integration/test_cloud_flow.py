@@ -19,7 +19,6 @@ PLAYBOOK = "selfhosted.bitwarden.families_sync"
 SHARED = ["bw1", "bw2"]  # hosts of one organization in the US cloud
 HOSTS = [*SHARED, "bw3"]
 LIMIT = ("--limit", ",".join(HOSTS))
-NOBODY = "10.213.87.250"
 CHANGES = ("server", "billing_sync_token", "billing_sync", "license_sync")
 
 
@@ -101,7 +100,8 @@ def test_rotation_reaches_every_host_and_the_next_run_heals_those_it_missed(fres
 
     # The host that would fetch is gone while the token is rotated: the next one fetches, a later run heals.
     gone = tmp_path / "gone.yml"
-    gone.write_text(json.dumps({"bitwarden": {"hosts": {"bw1": {"ansible_host": NOBODY, "ansible_ssh_timeout": 5}}}}))
+    variables = {"ansible_host": names.NOBODY, "ansible_ssh_timeout": 5}
+    gone.write_text(json.dumps({"bitwarden": {"hosts": {"bw1": variables}}}))
     run = playbook(PLAYBOOK, "-i", str(gone), "--limit", "bw1,bw2", bitwarden_rotate=True)
     assert run.status != 0 and run.recap("bw2")["failed"] == 0
     assert fetched(run) == ["bw2"]
@@ -154,7 +154,7 @@ def test_offline_nothing_calls_out_and_the_license_comes_from_a_file(fresh, tmp_
         first = playbook(PLAYBOOK, "--limit", "bw4", **options).ok()
         again = playbook(PLAYBOOK, "--limit", "bw4", **options).ok()
         refused = [host.execute("iptables", "-nvxL", chain, "1").split()[0] for chain, *_rest in rules]
-        host.ssh("curl --max-time 2 http://10.213.87.4/", check=False)
+        host.ssh(f"curl --max-time 2 http://{host.cloud.ip}/", check=False)
         counted = host.execute("iptables", "-nvxL", "OUTPUT", "1").split()[0]
     finally:
         for rule in rules:

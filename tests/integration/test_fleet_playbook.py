@@ -11,13 +11,13 @@ from typing import Dict, List, Tuple
 
 import pytest
 
+from tests.support.fleet.names import NOBODY
+
 from .ansible_run import ENVIRONMENTS, Run, playbook
 
 PLAYBOOK = "selfhosted.bitwarden.families_sync"
 HOSTS = ["bw1", "bw2", "bw3"]
 STEPS = ["server", "organization_info", "billing_sync", "license_sync"]
-# An address of the fleet's own network that nobody has: it can be routed, and does not answer.
-NOBODY = "10.213.87.250"
 
 
 def table(run: Run) -> Dict[str, List[str]]:

@@ -95,7 +95,7 @@ def test_what_is_not_this_servers_is_not_sent(fresh: Any, tmp_path: Path) -> Non
 def test_without_access_to_the_file_the_api_is_compared(fresh: Any, tmp_path: Path) -> None:
     host, file = fresh(HOST), tmp_path / "license.json"
     download(host, file)
-    nowhere = {"ansible_host": "10.213.87.250", "ansible_ssh_timeout": 3}
+    nowhere = {"ansible_host": names.NOBODY, "ansible_ssh_timeout": 3}
     plays = [{"hosts": HOST, "gather_facts": False, "vars": nowhere,
               "tasks": [{"selfhosted.bitwarden.license": {**API, "src": str(file)}}]}]  # fmt: skip
     run = playbook(plays).ok()

@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from tests.support.fleet import names
 from tests.support.tools.commands import BIN, ROOT, check
 
 
@@ -21,6 +22,7 @@ def test_scenario(tmp_path):
         [str(BIN / "molecule"), "test"],
         cwd=ROOT / "extensions",
         PYTHONPATH=str(ROOT),
+        BWFLEET_FOLDER=names.STATE.name,
         MOLECULE_PROJECT_DIRECTORY=str(ROOT),
         MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path),
     )

@@ -71,7 +71,8 @@ def _down(everything: bool) -> None:
     if not machine.engine_answers():
         raise FleetError("no engine answers, so there is nothing to take down")
     with step("removing containers, volumes and network"):
-        containers.down()
+        for fleet in containers.side_by_side():
+            containers.down(fleet)
     if everything:
         with step("removing image, cache and generated files"):
             base_image.remove()

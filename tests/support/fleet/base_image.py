@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from . import machine, names, service_layer
-from .progress import step
+from . import locks, machine, names, service_layer
+from .progress import say, step
 from .shell import FleetError, docker, run
 
 PACKAGES = (
@@ -69,8 +69,14 @@ class Base(NamedTuple):
 def ensure() -> Base:
     """Make both unless they are there already, from this very recipe."""
     base = _expected()
-    if _image_exists(base.image) and base.layer.exists():
-        return _with_diff_id(base)
+    # Fleets that stand side by side share it.
+    with locks.making_images(say):
+        if not (_image_exists(base.image) and base.layer.exists()):
+            _make(base)
+    return _with_diff_id(base)
+
+
+def _make(base: Base) -> None:
     names.CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rootfs-", dir=names.CACHE) as folder:
         rootfs = Path(folder) / "root"
@@ -82,7 +88,6 @@ def ensure() -> Base:
             base.layer.with_suffix(".json").write_text(json.dumps({"diff_id": diff_id}))
         with step(f"importing {base.image}"):
             _import(rootfs, base.image)
-    return _with_diff_id(base)
 
 
 def remove() -> None:

@@ -10,6 +10,7 @@ import concurrent.futures
 import functools
 import hashlib
 import json
+import re
 from typing import NamedTuple
 
 from . import data, installation, names, service_images
@@ -59,16 +60,22 @@ def up(base: Base, fleet: FleetData) -> None:
         one.result()
 
 
-def down() -> None:
+def side_by_side() -> list[str]:
+    """The names of this fleet and of those that tests made beside it."""
+    found = docker_lines("network", "ls", "--format", "{{.Name}}")
+    return [names.PREFIX, *(name for name in sorted(found) if re.fullmatch(rf"{names.PREFIX}-\d+", name))]
+
+
+def down(fleet: str = names.PREFIX) -> None:
     """Remove containers, volumes and network, of this and of any other clone's fleet."""
-    containers = docker_lines("ps", "-aq", "--filter", f"label={names.LABEL}")
+    containers = docker_lines("ps", "-aq", "--filter", f"label={fleet}")
     if containers:
         docker("rm", "-fv", *containers)
-    volumes = docker_lines("volume", "ls", "-q", "--filter", f"label={names.LABEL}")
+    volumes = docker_lines("volume", "ls", "-q", "--filter", f"label={fleet}")
     if volumes:
         docker("volume", "rm", "-f", *volumes)
-    if docker_lines("network", "ls", "-q", "--filter", f"name=^{names.NETWORK}$"):
-        docker("network", "rm", names.NETWORK)
+    if docker_lines("network", "ls", "-q", "--filter", f"name=^{fleet}$"):
+        docker("network", "rm", fleet)
 
 
 def states() -> dict[str, str]:

@@ -203,5 +203,6 @@ def _member(user: dict[str, str], kind: int) -> Json:
 
 
 def remove() -> None:
-    """Forget the fleet of this work tree: data, keys, certificates, inventory."""
-    shutil.rmtree(names.STATE, ignore_errors=True)
+    """Forget the fleets of this work tree: data, keys, certificates, inventories."""
+    for folder in (names.STATE, *names.STATE.parent.glob(f"{names.STATE.name}-[0-9]*")):
+        shutil.rmtree(folder, ignore_errors=True)

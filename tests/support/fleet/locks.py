@@ -16,17 +16,22 @@ from .shell import FleetError
 
 def setting_up(tell: Callable[[str], object]) -> ContextManager[None]:
     """Held while the fleet is set up or taken down. ``tell`` is called where that must wait for another process."""
-    return _held(".lock", "waiting for another process that sets the fleet up or takes it down", tell)
+    return _held(f"{names.PREFIX}.lock", "waiting for another process that sets the fleet up or takes it down", tell)
+
+
+def making_images(tell: Callable[[str], object]) -> ContextManager[None]:
+    """Held while what all fleets of the machine share is made."""
+    return _held("bwfleet-images.lock", "waiting for another process that makes the images", tell)
 
 
 def using(tell: Callable[[str], object]) -> ContextManager[None]:
     """Held by tests, demo and benchmark for as long as they need hosts as they left them."""
-    return _held("-in-use.lock", "waiting for another run that uses the fleet", tell)
+    return _held(f"{names.PREFIX}-in-use.lock", "waiting for another run that uses the fleet", tell)
 
 
 @contextlib.contextmanager
-def _held(suffix: str, waiting: str, tell: Callable[[str], object]) -> Iterator[None]:
-    path = names.CACHE.parent / f"{names.PREFIX}{suffix}"
+def _held(name: str, waiting: str, tell: Callable[[str], object]) -> Iterator[None]:
+    path = names.CACHE.parent / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("w")

@@ -13,18 +13,23 @@ from typing import NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILES = Path(__file__).resolve().parent / "files"
 STANDIN = REPOSITORY / "tests" / "support" / "standin"
+# Tests that run side by side have a fleet each: the first that of all other purposes, each further one its own.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+_NUMBER = int(_WORKER) if _WORKER.isdigit() else 0
+_OWN = f"-{_NUMBER + 1}" if _NUMBER else ""
 # What is generated per fleet (keys, inventory, secrets) lies in the work tree ...
-STATE = Path(os.environ.get("BWFLEET_STATE", REPOSITORY / ".work" / "fleet"))
+STATE = Path(os.environ.get("BWFLEET_STATE", str(REPOSITORY / ".work" / "fleet")) + _OWN)
 # ... and what only depends on the recipe is kept for the next clone on the same machine.
 CACHE = Path(os.environ.get("BWFLEET_CACHE", "/var/cache/bwfleet"))
 
-# A second fleet can stand beside the first under another prefix, network and state folder.
-PREFIX = os.environ.get("BWFLEET_PREFIX", "bwfleet")
-_NETWORK = os.environ.get("BWFLEET_NETWORK", "10.213.87")
+# A fleet of one's own can stand beside these under another prefix, network and state folder.
+PREFIX = os.environ.get("BWFLEET_PREFIX", "bwfleet") + _OWN
+_FIRST_NETWORK = os.environ.get("BWFLEET_NETWORK", "10.213.87")
+_NETWORK = f"{_FIRST_NETWORK.rpartition('.')[0]}.{int(_FIRST_NETWORK.rpartition('.')[2]) + 10 * _NUMBER}"
 LABEL = PREFIX
 NETWORK = PREFIX
 SUBNET = f"{_NETWORK}.0/24"
-BASE_IMAGE = f"{PREFIX}/trixie"
+BASE_IMAGE = "bwfleet/trixie"
 SUITE = "trixie"
 
 REGISTRY_CONTAINER = f"{PREFIX}-registry"
@@ -32,6 +37,8 @@ REGISTRY_NAME = "registry.fleet.test"
 # The registry's container also answers for names that do not exist.
 REGISTRY_ADDRESS = f"{_NETWORK}.3"
 REGISTRY = f"{REGISTRY_NAME}:5000"
+# An address of the network that nobody has: there is a route to it, and no answer.
+NOBODY = f"{_NETWORK}.250"
 
 # How the master password of each company's owner in the cloud is hashed.
 KDFS: dict[str, dict[str, int | None]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping
 
-from . import names
+from . import byte_code, names
 from .base_image import Base
 from .registry_client import RegistryClient, layer_from_file, layer_of
 
@@ -41,7 +41,8 @@ def publish(base: Base, client: RegistryClient) -> dict[str, str]:
     """Put all images into the registry; returns name -> digest. What is there already is not sent again."""
     rootfs = layer_from_file(base.layer, base.diff_id)
     programs = layer_of({**_tree("usr/local/bin", names.FILES / "service"), **_alive()})
-    standin = layer_of({**_tree("opt/standin", names.STANDIN, ".py", ".json"), **_setup()})
+    sources = {**_tree("opt/standin", names.STANDIN, ".py", ".json"), **_setup()}
+    standin = layer_of({**sources, **byte_code.of(base, sources)})
     tags = [names.VERSION, *names.OLDER_VERSIONS]
     # api first: the others' layers are then mounted from it.
     order = sorted([*names.SERVICES, "setup"], key=lambda service: service != "api")

@@ -131,7 +131,9 @@ def _add(archive: tarfile.TarFile, rootfs: Path, path: str) -> None:
     if not source.is_symlink() and not source.exists():
         return
     entry = archive.gettarinfo(str(source), arcname=place_of(path))
-    entry.mtime, entry.uname, entry.gname = 0, "", ""
+    # Python takes its byte code for stale unless the source is of the second that is noted in it.
+    entry.mtime = int(entry.mtime) if path.endswith(".py") else 0
+    entry.uname = entry.gname = ""
     if entry.isreg():
         with source.open("rb") as content:
             archive.addfile(entry, content)
