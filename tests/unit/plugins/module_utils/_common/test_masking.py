@@ -2,18 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An address with a password in it is secret, whatever its setting is called."""
+"""What is secret, and how it is masked."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import holds_credentials
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import (
+    MASK,
+    holds_credentials,
+    looks_secret,
+    mask_text,
+    mask_url_credentials,
+    mask_values,
+    no_log_values,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import secret_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import with_secrets_apart
 
+RECORDINGS = Path(__file__).parents[4] / "support" / "recordings"
 KEY = "globalSettings__mail__smtp__host"
 ADDRESS = "https://user:hunter22@proxy.example.com:3128/"
 
@@ -46,3 +56,47 @@ def test_it_goes_to_the_host_as_a_secret_and_is_masked_in_what_the_server_says()
     assert arguments["secret_settings"] == {KEY: ADDRESS}
     assert arguments["settings"] == {"globalSettings__x": "plain"}
     assert secret_values([{KEY: ADDRESS, "globalSettings__x": "plain"}]) == {ADDRESS}
+
+
+@pytest.mark.parametrize(
+    "name", ["installation__key", "SA_PASSWORD", "x:apiKey", "Token ", "HTTPS_PROXY", "connectionStrings"]
+)
+def test_names_that_look_secret(name: str) -> None:
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize("name", ["installation__id", "mail__smtp__host", "keyboard", "HTTPS_PROXY_PORT", "NO_PROXY"])
+def test_names_that_do_not(name: str) -> None:
+    assert not looks_secret(name)
+
+
+def test_masking_takes_longer_secrets_first_and_leaves_short_ones() -> None:
+    assert mask_text("a secret1 secret12 1", ["secret1", "secret12", "a", "1"]) == f"a {MASK} {MASK} 1"
+
+
+@pytest.mark.parametrize("value", ["hunter2 x", "yes", "1", "it's"])
+def test_the_last_log_lines_of_a_service_lose_the_value(value: str) -> None:
+    starts = json.loads((RECORDINGS / "startup.json").read_text(encoding="utf-8"))["starts"]
+    logged = next("\n".join(one["log"]) for one in starts if list(one["environment"].values()) == ["yes"])
+    said = mask_text(logged.replace("'yes'", f"'{value}'").replace(": yes is", f": {value} is"), [])
+    assert "GlobalSettings:EnableCloudCommunication" in said
+    assert f"'{value}'" not in said
+    assert f" {value} is" not in said
+
+
+def test_secrets_are_masked_at_any_depth() -> None:
+    options = {"token": {"no_log": True}, "name": {}, "unset": {"no_log": True}}
+    secrets = no_log_values(options, {"token": "Canary1", "name": "Bob", "unset": None})
+    assert secrets == ["Canary1"]
+    result = {"msg": "is Canary1", "list": [{"deep": "xCanary1x"}], "tuple": ("Canary1",), "n": 1, "name": "Bob"}
+    masked = mask_values(result, secrets)
+    assert "Canary1" not in repr(masked)
+    assert (masked["n"], masked["name"]) == (1, "Bob")
+
+
+def test_users_and_passwords_in_urls_are_masked() -> None:
+    text = "see https://user:hunter22@proxy.example.com:3128/ and http://a@b.example.com, not a@b"
+    assert (
+        mask_url_credentials(text)
+        == f"see https://{MASK}@proxy.example.com:3128/ and http://{MASK}@b.example.com, not a@b"
+    )

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import (
     Diagnosis,
     NoDiagnosis,
@@ -59,13 +58,3 @@ def test_the_log_is_asked_for_a_little_more_than_the_time_since_the_request() ->
     options = log_options("/b", "id", 2.2)
     assert (options["bwdata"], options["organization"]) == ("/b", "id")
     assert 3 < parse_duration(options["since"]) < 10
-
-
-def test_secrets_are_masked_at_any_depth() -> None:
-    options = {"token": {"no_log": True}, "name": {}, "unset": {"no_log": True}}
-    secrets = no_log_values(options, {"token": "Canary1", "name": "Bob", "unset": None})
-    assert secrets == ["Canary1"]
-    result = {"msg": "is Canary1", "list": [{"deep": "xCanary1x"}], "tuple": ("Canary1",), "n": 1, "name": "Bob"}
-    masked = mask_values(result, secrets)
-    assert "Canary1" not in repr(masked)
-    assert (masked["n"], masked["name"]) == (1, "Bob")
