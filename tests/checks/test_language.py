@@ -1,0 +1,56 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Wording that what ships to users avoids: terms that nobody in the field uses, and Germanisms."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.tools.commands import ROOT
+
+# Pattern: what to write instead.
+WORDING = {
+    r"\bNotWell\b|\b(?:is|are|gets?|becomes?|stays?) well\b|\bsick\b": "healthy, unhealthy",
+    r"\blast words\b|\bobituar": "last log lines",
+    r"\bkeeps? dying\b": "crash-loops",
+    r"\blook\(|\blook_at\b": "inspect",
+    r"\banew\b": "again, recreated",
+    r"\bat hand\b": "local images",
+    r"\b(?:Peer|Objection|Wanted|Blocked|side_by_side)\b": "see the terms",
+    r"\bdangers\b|\brefusals?\b": "warnings, errors",
+    r"\bheal(?:s|ed)?\b|\bHEALED\b": "normalize",
+    r"\bwhoever\b|\bsomebody\b|\bwants\b": "anyone, another process, requires",
+    r"\bbelongs? into\b": "belongs in",
+    r"\bin between\b": "name it: a proxy or firewall",
+    r"\ban own\b": "its own",
+    r"\bstops to\b": "stops …ing",
+    r"(?<![Tt]here )\b(?:is|are|was|were) no (?!longer\b|more\b|other\b)\w+": "is not a",
+    r"(?<!leave )(?<!left )(?<!let )\balone\b": "only",
+    r"\bwithout a word\b": "silently",
+    r"\btyping errors?\b": "typo",
+    r"[\"'(]camelCase\b": "camel_case",
+}
+# Generated from what a server says.
+NOT_OURS = ("catalog.py",)
+PAGES = sorted(
+    path
+    for folder in ("plugins", "roles", "playbooks", "docs", "README.md")
+    for path in ([ROOT / folder] if folder.endswith(".md") else (ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".yml", ".md", ".j2") and path.name not in NOT_OURS
+)
+
+
+@pytest.mark.xfail(reason="not all packages are done")
+@pytest.mark.parametrize("pattern", WORDING)
+def test_wording(pattern):
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {match.group(0)!r} in {line.strip()[:120]!r}"
+        for path in PAGES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for match in re.finditer(pattern, line)
+    ]
+    assert found == [], f"write instead: {WORDING[pattern]}"
