@@ -209,18 +209,14 @@ from typing import Any, Dict, Mapping
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import inspect_here
-
-
-def read(path: str) -> bytes:
-    """A file where the module runs; the action plugin sends the content of its own instead."""
-    with open(path, "rb") as stream:
-        return stream.read()
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import inspection_by
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_file, read_here
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
-    content = license_upload.content_of(params, read)
-    return license_upload.perform(params, check_mode, content, inspect_here(params["bwdata"], params["inspect"]))
+    content = license_upload.content_of(params, read_file)
+    inspect = inspection_by(read_here, params["bwdata"], params["inspect"])
+    return license_upload.perform(params, check_mode, content, inspect)
 
 
 def main() -> None:

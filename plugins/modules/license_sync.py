@@ -201,11 +201,12 @@ from typing import Any, Dict, Mapping
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import diagnose_here
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import diagnosis_by
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_here
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
-    return license_sync.perform(params, check_mode, diagnose_here(params["bwdata"]))
+    return license_sync.perform(params, check_mode, diagnosis_by(read_here, params["bwdata"]))
 
 
 def main() -> None:

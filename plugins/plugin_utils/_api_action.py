@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import copy
 import sys
+from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
+from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.module_utils.basic import env_fallback
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import ENVIRONMENT
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import ReadOnHost
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.license import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
 
 
@@ -30,6 +34,36 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Do it from here. Raises ``ApiError``."""
         raise NotImplementedError
+
+    def read_on_host(self, task_vars: Dict[str, Any]) -> ReadOnHost:
+        """Return what calls an info module of this collection on the host; without access its result says why."""
+
+        def read(module: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+            try:
+                result: Dict[str, Any] = self._execute_module(
+                    module_name=f"selfhosted.bitwarden.{module}", module_args=dict(options), task_vars=task_vars
+                )
+            except AnsibleError as error:
+                return {"failed": True, "msg": str(error)}
+            return result
+
+        return read
+
+    def read_file(self, src: str) -> bytes:
+        """Return a file of the controller, found as ``copy`` finds its sources, decrypted where it is a vault's.
+
+        Raises ``ApiError``.
+        """
+        try:
+            path = self._loader.get_real_file(self._find_needle("files", src))
+            try:
+                return Path(path).read_bytes()
+            finally:
+                self._loader.cleanup_tmp_file(path)
+        except AnsibleFileNotFound as error:
+            raise MissingFile(REQUEST, f"src cannot be read on the controller: {error}") from error
+        except (AnsibleError, OSError) as error:
+            raise ApiError(REQUEST, f"src cannot be read on the controller: {error}") from error
 
     def for_host(self, params: Dict[str, Any]) -> Dict[str, Any]:
         """The options for the module on the host. What was found in the controller's environment is in them.

@@ -12,8 +12,12 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 
 # A minute, and what the way from a turn to the cloud may take longer for one than for another.
 WINDOW = 65.0  # seconds
@@ -21,7 +25,7 @@ WINDOW = 65.0  # seconds
 SPACING = 0.5  # seconds
 
 
-class PacerError(Exception):
+class PacerError(BitwardenError):
     """The place where turns are kept cannot be used; the message says why."""
 
 
@@ -99,3 +103,13 @@ class Pacer:
         # A queue reaches as far as its turns need; a time beyond that is of a clock that ran ahead.
         furthest = now + WINDOW * (1 + len(counted) / max(1, self._per_minute)) + SPACING * len(counted)
         return [one for one in counted if one <= furthest]
+
+
+def wait_turn(params: Mapping[str, Any]) -> None:
+    """Wait for the turn that the options ``egress`` and ``syncs_per_minute`` ask for. Raises ``ApiError``."""
+    if params["syncs_per_minute"] <= 0:
+        return
+    try:
+        Pacer(params["egress"], params["syncs_per_minute"]).wait()
+    except PacerError as error:
+        raise ApiError(REQUEST, f"The pace of syncs cannot be kept: {error}") from error

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
+from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Optional, Tuple
 
 from .client import Client
@@ -45,6 +48,7 @@ class Account:
             return self._token
         options = self.client.options
         url = f"{options.identity_url}/connect/token"
+        started = datetime.now(timezone.utc)
         answer = self.client.send(
             "POST",
             url,
@@ -65,7 +69,11 @@ class Account:
             raise self.client.masked(self._refused(answer, url))
         self.client.secrets.add(token)
         lifetime = body.get("expires_in")
-        self._expires = time.monotonic() + (lifetime if isinstance(lifetime, int) else 3600) - _EARLY
+        lifetime = lifetime if isinstance(lifetime, int) else 3600
+        self._expires = time.monotonic() + lifetime - _EARLY
+        issued = _issued(token, lifetime)
+        if issued is not None:
+            self.client.set_server_time(issued, started)
         self._token = token
         self.login_answer = body
         return token
@@ -137,3 +145,12 @@ class Account:
     def url(self, path: str) -> str:
         """The whole address of an Api path (``/organizations``)."""
         return f"{self.client.options.api_url}{path}"
+
+
+def _issued(token: str, lifetime: int) -> Optional[datetime]:
+    """Return when an access token was issued, by the server's clock; ``None`` where it is not a JSON web token."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "==="))
+        return datetime.fromtimestamp(claims["exp"], timezone.utc) - timedelta(seconds=lifetime)
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None

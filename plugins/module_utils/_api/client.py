@@ -177,8 +177,15 @@ class Client:
             )
         self._clock_offset = moment - started
 
+    def set_server_time(self, moment: datetime, here: datetime) -> None:
+        """Note that the server's clock showed ``moment`` when this machine's showed ``here``, unless more is known."""
+        if self._clock_offset is None:
+            self._clock_offset = moment - here
+
     def server_time(self) -> datetime:
-        """The time by the server's clock (by this machine's before ``probe``)."""
+        """Return the time by the server's clock; asks the server where that is not known yet. Raises ``ApiError``."""
+        if self._clock_offset is None:
+            self.probe()
         return datetime.now(timezone.utc) + (self._clock_offset or timedelta())
 
 

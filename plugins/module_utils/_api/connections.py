@@ -22,10 +22,11 @@ _MOST = 20  # connections that a race could leave; a stop, not a limit anybody m
 class Connection(NamedTuple):
     """One connection. ``token`` is the billing sync token in clear: never show it.
 
-    ``last_license_sync`` is the server's own text, which has to be sent back as it is to be kept.
+    ``last_license_sync`` is the server's own text, which has to be sent back as it is to be kept. ``id`` is ``None``
+    for a connection that is only predicted.
     """
 
-    id: str
+    id: Optional[str]
     enabled: bool
     token: Optional[str]
     cloud_organization_id: Optional[str]

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from .._common.errors import BitwardenError
+
 # Which layer failed.
 NETWORK = "network"  # the server was not reached, or something else than the server answered
 TLS = "tls"  # reached, but not trusted
@@ -61,7 +63,7 @@ SELF_HOSTED = Peer(
 )
 
 
-class ApiError(Exception):
+class ApiError(BitwardenError):
     """Something failed, in one of the layers above.
 
     ``status`` is the HTTP status (``None`` without an answer), ``message`` what happened, ``advice`` what to do about
@@ -91,13 +93,16 @@ class ApiError(Exception):
         self.unknown_outcome = unknown_outcome
         self.retry_after = retry_after
         self.text = text
+        #: What the failed task returns beside: what it did before, for instance.
+        self.details: Dict[str, Any] = {}
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
 
     def result(self) -> Dict[str, Any]:
-        """The failed task's result: ``msg``, ``layer``, ``status``, ``advice``."""
-        return {"msg": str(self), "layer": self.layer, "status": self.status, "advice": self.advice}
+        """Return the failed task's result: ``msg``, ``layer``, ``status``, ``advice``, and the details."""
+        own = {"msg": str(self), "layer": self.layer, "status": self.status, "advice": self.advice}
+        return {**self.details, **own}
 
 
 class Answer(NamedTuple):

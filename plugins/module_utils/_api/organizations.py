@@ -34,6 +34,12 @@ class Organization(NamedTuple):
     owned: bool
     own_sponsorships: Tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def admin_sponsorships(self) -> Optional[bool]:
+        """Whether admins can give sponsorships, by its plan; ``None`` where the server's version does not tell."""
+        flags = [row.get("useAdminSponsoredFamilies") for row in self.own_sponsorships]
+        return None if None in flags or not flags else any(flags)
+
     def named(self) -> Dict[str, Any]:
         """Which one it is: ``{"id", "name"}``."""
         return {"id": self.id, "name": self.name}

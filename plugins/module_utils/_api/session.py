@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, TypeVar
 
+from .._host_module import run_host_module
 from .argspec import read_options
 from .auth import Account
 from .client import Client
 from .errors import NETWORK, SERVER, ApiError
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
 # Shared by billing_sync, license_sync and organization_info.
 ASSUME_READY = {"assume_ready": {"type": "bool", "default": False}}
@@ -20,13 +25,21 @@ ASSUME_READY = {"assume_ready": {"type": "bool", "default": False}}
 # perform(params, check_mode) -> result
 Perform = Callable[[Mapping[str, Any], bool], Dict[str, Any]]
 
+Result = TypeVar("Result")
+
+_PAUSE = 2.0  # seconds between two attempts at a server that is starting
+
 
 @contextmanager
-def connected(params: Mapping[str, Any]) -> Iterator[Account]:
-    """An account on a server whose Api answers; it logs in when first needed. Raises ``ApiError``."""
+def connected(params: Mapping[str, Any], probe: bool = True) -> Iterator[Account]:
+    """Yield an account on a server; it logs in when first needed. Raises ``ApiError``.
+
+    ``probe``: ask first whether a Bitwarden API answers, before the key is shown to it.
+    """
     client = Client(read_options(params))
     try:
-        client.probe()
+        if probe:
+            client.probe()
         yield Account(client)
     except ApiError as error:
         raise client.masked(error) from None
@@ -34,20 +47,50 @@ def connected(params: Mapping[str, Any]) -> Iterator[Account]:
         client.close()
 
 
+def wait_for_answer(
+    read: Callable[[], Result], timeout: float, shown: str, before_retry: Callable[[], object] = lambda: None
+) -> Result:
+    """Return what ``read`` returns, repeated for ``timeout`` seconds while the server does not answer.
+
+    ``before_retry`` comes before each repetition and may fail as ``read`` does; ``shown`` is the timeout as the task
+    gives it. Raises ``ApiError``.
+    """
+    deadline = time.monotonic() + timeout
+    attempts = 0
+    while True:
+        try:
+            attempts += 1
+            if attempts > 1:
+                before_retry()
+            return read()
+        except ApiError as error:
+            if not server_is_down(error):
+                raise
+            rest = deadline - time.monotonic()
+            if rest <= 0:
+                if timeout:
+                    error.message = f"The server did not answer within {shown}. {error.message}"
+                raise
+        time.sleep(min(_PAUSE, rest))
+
+
 def server_is_down(error: ApiError) -> bool:
     """Whether the error is that of a server (or its services) not running."""
     return error.transient and error.layer in (NETWORK, SERVER)
 
 
-def run_module(module: Any, perform: Perform) -> None:
-    """Run ``perform`` as an Ansible module (``module`` is an ``AnsibleModule``); does not return."""
-    try:
-        result = perform(module.params, module.check_mode)
-    except ApiError as error:
-        module.fail_json(**error.result())
-        raise
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if not module._diff:
-        result.pop("diff", None)
-    module.exit_json(**result)
+def run_module(module: AnsibleModule, perform: Perform) -> None:
+    """Run ``perform`` as an Ansible module and end it; a diff is returned only where the task asks for one."""
+
+    def run(module: AnsibleModule) -> Dict[str, Any]:
+        try:
+            result = perform(module.params, module.check_mode)
+        except ApiError as error:
+            if not module._diff:
+                error.details.pop("diff", None)
+            raise
+        if not module._diff:
+            result.pop("diff", None)
+        return result
+
+    run_host_module(module, run)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bring the organization's billing sync token to a state (module billing_sync)."""
+"""Apply the billing sync token to an organization (module billing_sync)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .._api.connections import (
 from .._api.errors import REQUEST, SERVER, ApiError
 from .._api.organizations import Organization, find_organization, require_version
 from .._api.session import ASSUME_READY, connected, server_is_down
-from .._api.subscription import BROKEN, read_license
+from .._api.subscription import BROKEN, License, read_license
 from .._common.dates import format_date, parse_date
 from .._common.diff import Difference
 
@@ -39,7 +39,7 @@ REQUIRED_IF: List[Tuple[str, str, Tuple[str, ...]]] = [("state", "present", ("bi
 _TRIES = 4  # writes until it is clear that something else keeps changing the connection
 
 
-class Wanted(NamedTuple):
+class DesiredConnection(NamedTuple):
     """The connection as it is to be. ``last_license_sync``: the server's text to keep, ``None`` for never."""
 
     token: str
@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
     last_license_sync: Optional[str]
 
     def is_met_by(self, connection: Optional[Connection]) -> bool:
-        """Whether the server has just that."""
+        """Tell whether the server has just that."""
         return (
             connection is not None
             and connection.token == self.token
@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """Read, compare, write on a difference only, read back. Raises ``ApiError``."""
-    token = _token(params)
+    token = read_token(params["billing_sync_token"]) if params["state"] == "present" else None
     try:
         with connected(params) as account:
             require_version(account)
@@ -67,18 +67,17 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
             if token is None:
                 return _remove(account, organization, current, check_mode)
             account.client.secrets.add(token)
-            return _apply(account, organization, current, _wanted(token, params, current), check_mode)
+            desired = desired_connection(token, params["enabled"], params["keep_last_sync"], current)
+            return _apply(account, organization, current, desired, check_mode)
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return _predict_blindly(params, error)
         raise
 
 
-def _token(params: Mapping[str, Any]) -> Optional[str]:
-    """The token that is wanted, ``None`` for no connection."""
-    if params["state"] == "absent":
-        return None
-    token = str(params["billing_sync_token"] or "")
+def read_token(value: Optional[str]) -> str:
+    """Return the token of the option. Raises ``ApiError`` for one that the server would store but never sync with."""
+    token = str(value or "")
     if not token.strip():
         raise ApiError(REQUEST, "billing_sync_token is empty.", advice="Copy it from the organization in the cloud.")
     if token != token.strip() or any(mark in token for mark in "\r\n\t"):
@@ -90,23 +89,25 @@ def _token(params: Mapping[str, Any]) -> Optional[str]:
     return token
 
 
-def _wanted(token: str, params: Mapping[str, Any], current: Optional[Connection]) -> Wanted:
-    """A token that the server has already keeps its last sync; for another one nothing is proven yet."""
-    kept = params["keep_last_sync"] and current is not None and current.token == token
-    return Wanted(token, params["enabled"], current.last_license_sync if kept and current else None)
+def desired_connection(
+    token: str, enabled: bool, keep_last_sync: bool, current: Optional[Connection]
+) -> DesiredConnection:
+    """Return the connection to have. The same token can keep its last sync; for another one nothing is proven yet."""
+    kept = current.last_license_sync if keep_last_sync and current is not None and current.token == token else None
+    return DesiredConnection(token, enabled, kept)
 
 
-def difference(current: Optional[Connection], wanted: Optional[Wanted]) -> Difference:
-    """What separates the connection from the wanted one, ``None`` standing for no connection."""
+def difference(current: Optional[Connection], desired: Optional[DesiredConnection]) -> Difference:
+    """Return what separates the connection from the desired one, ``None`` standing for no connection."""
     found = Difference()
-    before = _members(current.enabled, current.token, current.synced_at) if current else {}
-    after = _members(wanted.enabled, wanted.token, parse_date(wanted.last_license_sync)) if wanted else {}
+    before = _fields(current.enabled, current.token, current.synced_at) if current else {}
+    after = _fields(desired.enabled, desired.token, parse_date(desired.last_license_sync)) if desired else {}
     for key in ("enabled", "billing_sync_token", "last_license_sync"):
         found.compare(key, before.get(key), after.get(key), secret=key == "billing_sync_token")
     return found
 
 
-def _members(enabled: bool, token: Optional[str], synced: Any) -> Dict[str, Optional[str]]:
+def _fields(enabled: bool, token: Optional[str], synced: Any) -> Dict[str, Optional[str]]:
     return {
         "enabled": "true" if enabled else "false",
         "billing_sync_token": token,
@@ -115,42 +116,62 @@ def _members(enabled: bool, token: Optional[str], synced: Any) -> Dict[str, Opti
 
 
 def _apply(
-    account: Account, organization: Organization, current: Optional[Connection], wanted: Wanted, check_mode: bool
+    account: Account,
+    organization: Organization,
+    current: Optional[Connection],
+    desired: DesiredConnection,
+    check_mode: bool,
 ) -> Dict[str, Any]:
-    found = difference(current, wanted)
+    found = difference(current, desired)
     if not found:
         return _result(organization, current, _facts(current), found)
     if check_mode:
-        predicted = _predicted(current, wanted)
-        return {
-            **_result(organization, current, predicted, found),
-            "warnings": _license_warnings(account, organization),
-        }
-    writer = _Writer(account, organization, wanted)
-    after = writer.write(current)
-    return {**_result(organization, current, after.facts(), found), "warnings": _several(writer.found)}
+        predicted = predicted_connection(current, desired).facts()
+        warnings = license_warnings(read_license(account, organization))
+        return {**_result(organization, current, predicted, found), "warnings": warnings}
+    after, warnings = write_connection(account, organization, current, desired)
+    return {**_result(organization, current, after.facts(), found), "warnings": warnings}
+
+
+def predicted_connection(current: Optional[Connection], desired: DesiredConnection) -> Connection:
+    """Return the connection as a run would leave it; a new one's ids are not known yet."""
+    return Connection(
+        id=current.id if current else None,
+        enabled=desired.enabled,
+        token=desired.token,
+        cloud_organization_id=current.cloud_organization_id if current else None,
+        last_license_sync=desired.last_license_sync,
+    )
+
+
+def write_connection(
+    account: Account, organization: Organization, current: Optional[Connection], desired: DesiredConnection
+) -> Tuple[Connection, List[str]]:
+    """Write the connection; return it as the server shows it afterwards, and warnings. Raises ``ApiError``."""
+    writer = _Writer(account, organization, desired)
+    return writer.write(current), _several(writer.found)
 
 
 class _Writer:
     """Writes the connection and sees that the server has it, and only that one. ``found`` counts what was there."""
 
-    def __init__(self, account: Account, organization: Organization, wanted: Wanted) -> None:
+    def __init__(self, account: Account, organization: Organization, desired: DesiredConnection) -> None:
         self.account = account
         self.organization = organization
-        self.wanted = wanted
+        self.desired = desired
         self.found = 1
 
     def write(self, current: Optional[Connection]) -> Connection:
         """Return the connection as the server shows it afterwards. Raises ``ApiError``."""
-        token_changed = current is not None and current.token != self.wanted.token
+        token_changed = current is not None and current.token != self.desired.token
         for _count in range(_TRIES):
             try:
                 written = self._save(current)
             except ApiError as error:
-                if not _somebody_else(error):
+                if not _another_client(error):
                     raise
                 current = read_connection(self.account, self.organization)
-                if current is not None and self.wanted.is_met_by(current):
+                if current is not None and self.desired.is_met_by(current):
                     return current
                 continue
             if token_changed:
@@ -161,7 +182,7 @@ class _Writer:
                 current = None
                 continue
             seen = read_connection(self.account, self.organization)
-            if seen is not None and self.wanted.is_met_by(seen):
+            if seen is not None and self.desired.is_met_by(seen):
                 if seen.id != written.id:  # another client wrote the same at the same time: ours is one too many
                     delete_connection(self.account, written)
                 return seen
@@ -175,15 +196,15 @@ class _Writer:
 
     def _save(self, current: Optional[Connection]) -> Connection:
         if current is None:
-            return create_connection(self.account, self.organization, *self.wanted)
-        return update_connection(self.account, self.organization, current, *self.wanted)
+            return create_connection(self.account, self.organization, *self.desired)
+        return update_connection(self.account, self.organization, current, *self.desired)
 
     def _clear(self) -> None:
         self.found = max(self.found, delete_connections(self.account, self.organization))
 
 
-def _somebody_else(error: ApiError) -> bool:
-    """Whether a write failed in a way after which what is there counts: answer lost, deleted or created by another."""
+def _another_client(error: ApiError) -> bool:
+    """Tell whether what is there counts after a failed write: response lost, or deleted or created by another."""
     return error.unknown_outcome or error.status == 404 or "already has a connection" in error.text
 
 
@@ -204,21 +225,9 @@ def _facts(connection: Optional[Connection]) -> Optional[Dict[str, Any]]:
     return connection.facts() if connection else None
 
 
-def _predicted(current: Optional[Connection], wanted: Wanted) -> Dict[str, Any]:
-    """The facts of the connection as a run would leave it; a new one's ids are not known yet."""
-    return {
-        "id": current.id if current else None,
-        "enabled": wanted.enabled,
-        "billing_sync_token_set": True,
-        "cloud_organization_id": current.cloud_organization_id if current else None,
-        "last_license_sync": format_date(parse_date(wanted.last_license_sync)),
-    }
-
-
-def _license_warnings(account: Account, organization: Organization) -> List[str]:
-    """The server saves no connection without a good license file: say in check mode that the run would fail."""
-    state = read_license(account, organization)
-    return [f"The run would fail: {state.message}"] if state.state in BROKEN else []
+def license_warnings(current: License) -> List[str]:
+    """Return the warning of check mode where the run would fail: no connection is saved without a good license file."""
+    return [f"The run would fail: {current.message}"] if current.state in BROKEN else []
 
 
 def _result(
@@ -234,14 +243,14 @@ def _result(
 
 
 def _predict_blindly(params: Mapping[str, Any], error: ApiError) -> Dict[str, Any]:
-    """The server does not run, but would by now in a real run. What it has cannot be known."""
-    wanted = params["state"] == "present"
+    """Predict for a server that is not running yet, but would be by now in a real run."""
+    present = params["state"] == "present"
     return {
-        "changed": wanted,
+        "changed": present,
         "changes": [],
         "organization": None,
         "connection": {"before": None, "after": None},
         "warnings": [
-            f"The connection could not be read, so that it is {'' if wanted else 'not '}predicted to change: {error}"
+            f"The connection could not be read, so that it is {'' if present else 'not '}predicted to change: {error}"
         ],
     }

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 from .._api.argspec import API_OPTIONS
 from .._api.auth import Account
-from .._api.connections import read_connection
+from .._api.connections import Connection, read_connection
 from .._api.errors import LICENSE, PERMISSION, REQUEST, SERVER, ApiError
 from .._api.organizations import Organization, find_organization
 from .._api.session import ASSUME_READY, connected, server_is_down
@@ -87,21 +87,57 @@ def content_of(params: Mapping[str, Any], read: Callable[[str], bytes]) -> bytes
 
 def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect: Inspect) -> Dict[str, Any]:
     """Check, compare, upload where it is needed, read back. Raises ``ApiError``, most of them with a cause."""
-    try:
-        license_ = parse_license_text(content)
-    except LicenseError as error:
-        raise _Refused(Objection(error.cause, error.message, error.advice)) from None
+    license_ = parse_content(content)
     try:
         with connected(params) as account:
-            account.client.secrets.update(_secrets(license_))
             organization = find_organization(account, params["organization"])
-            return _Task(account, organization, license_, params["force"]).run(content, inspect, check_mode)
+            inspected = inspect(organization.id)
+            current = read_license(account, organization)
+            upload = LicenseUpload(
+                account,
+                organization,
+                license_,
+                current,
+                lambda: read_connection(account, organization),
+                params["force"],
+            )
+            plan = upload.plan(inspected)
+            if plan.needed and not check_mode:
+                upload.apply(content, plan, inspect)
+            return _result(organization, plan, upload.warnings, check_mode)
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return not_known(str(error), license_.facts())
-        if error.layer == PERMISSION and not isinstance(error, _Refused):
-            raise _Refused(Objection("not_owner", error.message, error.advice), layer=PERMISSION) from None
-        raise
+        raise as_refusal(error) from None
+
+
+def parse_content(content: bytes) -> LicenseDocument:
+    """Parse the license to upload. Raises ``ApiError`` with a cause."""
+    try:
+        return parse_license_text(content)
+    except LicenseError as error:
+        raise _Refused(Objection(error.cause, error.message, error.advice)) from None
+
+
+def as_refusal(error: ApiError) -> ApiError:
+    """Return the error with the cause ``not_owner`` where the account lacks permission, otherwise as it is."""
+    if error.layer == PERMISSION and not isinstance(error, _Refused):
+        return _Refused(Objection("not_owner", error.message, error.advice), layer=PERMISSION)
+    return error
+
+
+def _result(organization: Organization, plan: UploadPlan, warnings: List[str], check_mode: bool) -> Dict[str, Any]:
+    return {
+        "changed": plan.needed,
+        "uploaded": plan.needed and not check_mode,
+        "reason": plan.reason,
+        "compared": plan.compared,
+        "organization": organization.named(),
+        "changes": plan.difference.summary() if plan.needed else [],
+        "license": {"before": plan.before, "after": plan.after},
+        "warnings": warnings,
+        **({"diff": plan.difference.diff(f"license of {organization.name}")} if plan.needed else {}),
+    }
 
 
 def not_known(reason: str, after: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
@@ -151,46 +187,101 @@ class _Present(NamedTuple):
     installation_id: Optional[str] = None
 
 
-class _Task:
-    """One license for one organization."""
+class UploadPlan(NamedTuple):
+    """Whether an upload is ``needed``, why (not), and what it changes. ``before`` and ``after``: facts of the license.
 
-    def __init__(self, account: Account, organization: Organization, license_: LicenseDocument, force: bool) -> None:
+    ``compared``: by what the server's license is known, its ``file`` or the ``api``.
+    """
+
+    needed: bool
+    reason: str
+    difference: Difference
+    compared: str
+    before: Optional[Dict[str, Any]]
+    after: Dict[str, Any]
+
+    def facts(self, check_mode: bool) -> Dict[str, Any]:
+        """Return whether it was uploaded, why (not), compared with what, and the license before and after."""
+        return {
+            "uploaded": self.needed and not check_mode,
+            "reason": self.reason,
+            "compared": self.compared,
+            "before": self.before,
+            "after": self.after,
+        }
+
+
+class MissingFile(ApiError):
+    """There is no such license file."""
+
+
+class LicenseUpload:
+    """The upload of one license for one organization. ``current``: the organization's license as the server reads it.
+
+    ``connection`` reads the organization's connection; it is asked only where nothing else tells whose license it was.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        organization: Organization,
+        document: LicenseDocument,
+        current: License,
+        connection: Callable[[], Optional[Connection]],
+        force: bool = False,
+    ) -> None:
         self.account = account
         self.organization = organization
-        self.license = license_
+        self.license = document
+        self.current = current
+        self.connection = connection
         self.force = force
         self.warnings: List[str] = []
+        account.client.secrets.update(_secrets(document))
 
-    def run(self, content: bytes, inspect: Inspect, check_mode: bool) -> Dict[str, Any]:
+    def plan(self, inspected: Union[OnHost, NotOnHost]) -> UploadPlan:
+        """Check the license and compare it with the server's. Raises ``ApiError`` for one that must not be sent."""
         now = self.account.client.server_time()
-        looked = inspect(self.organization.id)
-        present = self._present(looked)
+        present = self._present(inspected)
         for objection in refusals(self.license, present.installation_id, now):
             raise _Refused(objection, more=" It was not sent.")
         for objection in dangers(self.license, self.organization, present.known, now):
             if not self.force:
                 raise _Refused(objection, more=" It was not sent.")
             self.warnings.append(f"{objection.message} It was sent because of force.")
-        found, reason, upload = self._decide(present)
-        if upload and not check_mode:
-            self._upload(content, present.compared, inspect)
-        return {
-            "changed": upload,
-            "uploaded": upload and not check_mode,
-            "reason": reason,
-            "compared": present.compared,
-            "organization": self.organization.named(),
-            "changes": found.summary() if upload else [],
-            "license": {
-                "before": None if present.broken else _facts(present.members),
-                "after": self.license.facts() if upload else _facts(present.members),
-            },
-            "warnings": self.warnings,
-            **({"diff": found.diff(f"license of {self.organization.name}")} if upload else {}),
-        }
+        found, reason, needed = self._decide(present)
+        return UploadPlan(
+            needed=needed,
+            reason=reason,
+            difference=found,
+            compared=present.compared,
+            before=None if present.broken else _facts(present.members),
+            after=self.license.facts() if needed else _facts(present.members),
+        )
+
+    def apply(self, content: bytes, plan: UploadPlan, inspect: Inspect) -> License:
+        """Upload it and see that the server has it; return the license as the server reads it. Raises ``ApiError``."""
+        path = f"/organizations/licenses/self-hosted/{self.organization.id}"
+        try:
+            self.account.call("POST", path, "upload the license", files={"license": ("license.json", content)})
+        except ApiError as error:
+            if not error.unknown_outcome:
+                raise self._explained(error) from None
+            if self._arrived(plan.compared, inspect):
+                return read_license(self.account, self.organization)
+            error.message += " The license may have been taken all the same; the server does not show it."
+            raise
+        current = read_license(self.account, self.organization)
+        if not self._is_shown(current, _LIVED_BY):
+            raise ApiError(
+                SERVER,
+                "The server took the license, but does not show it.",
+                advice="The reason may be in the log of the server's api container.",
+            )
+        return current
 
     def _present(self, looked: Union[OnHost, NotOnHost]) -> _Present:
-        license_ = read_license(self.account, self.organization)
+        license_ = self.current
         shown = self._shown_members(license_)
         if isinstance(looked, OnHost):
             present = self._by_file(looked, license_, shown)
@@ -227,7 +318,7 @@ class _Task:
 
     def _known_by_connection(self) -> Known:
         """Whose license it was, as the connection to the cloud remembers."""
-        connection = read_connection(self.account, self.organization)
+        connection = self.connection()
         identifier = connection.cloud_organization_id if connection else None
         return Known(str(identifier) if identifier and not _is_zero(str(identifier)) else None)
 
@@ -297,29 +388,11 @@ class _Task:
         before, after = parse_date(present.members.get("Expires")), self.license.date("Expires")
         return present.compared == API and before is not None and after is not None and after < before
 
-    def _upload(self, content: bytes, compared: str, inspect: Inspect) -> None:
-        path = f"/organizations/licenses/self-hosted/{self.organization.id}"
-        try:
-            self.account.call("POST", path, "upload the license", files={"license": ("license.json", content)})
-        except ApiError as error:
-            if not error.unknown_outcome:
-                raise self._explained(error) from None
-            if self._arrived(compared, inspect):
-                return
-            error.message += " The license may have been taken all the same; the server does not show it."
-            raise
-        if not self._is_shown(_LIVED_BY):
-            raise ApiError(
-                SERVER,
-                "The server took the license, but does not show it.",
-                advice="The reason may be in the log of the server's api container.",
-            )
-
     def _arrived(self, compared: str, inspect: Inspect) -> bool:
         """Whether a license whose upload was not answered is there. What cannot be looked at has not arrived."""
         try:
             if compared == API:
-                return self._is_shown()
+                return self._is_shown(read_license(self.account, self.organization))
             looked = inspect(self.organization.id)
         except ApiError:
             return False
@@ -331,9 +404,9 @@ class _Task:
         same_issue = parse_date(looked.file.get("issued")) == self.license.issued
         return same_key and same_issue and not differences(there, members)
 
-    def _is_shown(self, names: Optional[Tuple[str, ...]] = None) -> bool:
-        """Whether the server shows the license (its expiry, and these members or all)."""
-        shown = self._shown_members(read_license(self.account, self.organization))
+    def _is_shown(self, current: License, names: Optional[Tuple[str, ...]] = None) -> bool:
+        """Tell whether the server shows the license (its expiry, and these members or all)."""
+        shown = self._shown_members(current)
         compared = {*(names or shown), "Expires"} & set(shown)
         members = {name: self.license.members.get(name) for name in compared}
         return bool(shown) and not differences({name: shown[name] for name in compared}, members)

@@ -39,6 +39,7 @@ _LONGEST_ANSWER = 130.0  # seconds; the server itself gives the cloud up to 100
 _PATIENCE = 100.0  # seconds in which a sync whose answer was lost may still end
 _LOOK = 3.0  # seconds between two looks at the timestamp
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 60.0  # seconds between two attempts
+NEVER, FORCED, AGE, FUTURE = "never", "forced", "age", "future"
 _AHEAD = timedelta(minutes=5)  # clocks may differ by that; a timestamp further in the future never gets old
 
 
@@ -50,7 +51,7 @@ class Times(NamedTuple):
     spread: Callable[[float, float], float] = random.uniform
 
 
-class Found(NamedTuple):
+class _Before(NamedTuple):
     """What the server has before the sync, and why a sync is due (``None``: it is not)."""
 
     organization: Organization
@@ -74,50 +75,43 @@ def perform(
     try:
         with connected(params) as account:
             require_version(account)
-            found = _look(account, params, max_age)
-            if found.due is None:
-                return _result(found, found.connection, found.license)
-            missing = _missing(account, found.connection)
-            if check_mode:
-                if missing is not None and not params["assume_ready"]:
-                    raise missing
-                return _result(found, None, None)
-            if missing is not None:
+            organization = find_organization(account, params["organization"])
+            connection = read_connection(account, organization)
+            due = reason_due(connection, account.client.server_time(), max_age, bool(params["force"]))
+            before = _Before(organization, connection, read_license(account, organization), due)
+            if due is None:
+                return _result(before, connection, before.license)
+            missing = missing_precondition(cloud_communication(account), connection)
+            if missing is not None and not (check_mode and params["assume_ready"]):
                 raise missing
-            sync = _Sync(account, found, diagnose if params["diagnose"] else None, times or Times(), wait_turn)
-            connection = sync.run(retry)
-            return {
-                **_result(found, connection, read_license(account, found.organization)),
-                "attempts": sync.attempts,
-            }
+            if check_mode:
+                return _result(before, None, None)
+            sync = LicenseSync(
+                account, organization, connection, diagnose if params["diagnose"] else None, times, wait_turn
+            )
+            after = sync.run(retry)
+            return {**_result(before, after, read_license(account, organization)), "attempts": sync.attempts}
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return _predict_blindly(error)
         raise
 
 
-def _look(account: Account, params: Mapping[str, Any], max_age: float) -> Found:
-    organization = find_organization(account, params["organization"])
-    connection = read_connection(account, organization)
-    due = _due(connection, account.client.server_time(), max_age, bool(params["force"]))
-    return Found(organization, connection, read_license(account, organization), due)
-
-
-def _due(connection: Optional[Connection], now: datetime, max_age: float, force: bool) -> Optional[str]:
-    """Why a sync is due: ``never``, ``forced``, ``age``, ``future``; ``None`` if it is not."""
+def reason_due(connection: Optional[Connection], now: datetime, max_age: float, force: bool) -> Optional[str]:
+    """Return why a sync is due: ``never``, ``forced``, ``age``, ``future``; ``None`` if it is not."""
     synced = connection.synced_at if connection is not None else None
     if synced is None:
-        return "never"
+        return NEVER
     if force:
-        return "forced"
+        return FORCED
     if synced > now + _AHEAD:
-        return "future"
-    return "age" if (now - synced).total_seconds() >= max_age else None
+        return FUTURE
+    return AGE if (now - synced).total_seconds() >= max_age else None
 
 
-def _missing(account: Account, connection: Optional[Connection]) -> Optional[ApiError]:
-    """The precondition of a sync that is not met, ``None`` if all are."""
-    if not cloud_communication(account):
+def missing_precondition(communication: bool, connection: Optional[Connection]) -> Optional[SyncFailure]:
+    """Return the precondition of a sync that is not met, ``None`` if all are."""
+    if not communication:
         return SyncFailure(
             REQUEST,
             "Cloud communication is off in the running server.",
@@ -138,42 +132,52 @@ def _missing(account: Account, connection: Optional[Connection]) -> Optional[Api
     return None
 
 
-class _Sync:
-    """Asks for the sync until the timestamp moved, the cause of failure is one that stays, or time is up."""
+def future_warning(synced: Optional[str]) -> str:
+    """Return the warning about a last sync that lies in the future."""
+    return f"The last license sync lies in the future ({synced}); a clock is or was wrong."
+
+
+class LicenseSync:
+    """Asks for the sync until the timestamp moved, the cause of failure is one that stays, or time is up.
+
+    ``diagnose`` reads the server's log (``None``: it may not be read); ``wait_turn`` is called before each attempt.
+    """
 
     def __init__(
         self,
         account: Account,
-        found: Found,
+        organization: Organization,
+        connection: Optional[Connection],
         diagnose: Optional[Diagnose],
-        times: Times,
-        wait_turn: Callable[[], object],
+        times: Optional[Times] = None,
+        wait_turn: Callable[[], object] = lambda: None,
     ) -> None:
         self.account = account
-        self.organization = found.organization
-        self.before = found.connection.synced_at if found.connection is not None else None
+        self.organization = organization
+        self.before = connection.synced_at if connection is not None else None
         self.diagnose = diagnose
-        self.times = times
+        self.times = times or Times()
         self.wait_turn = wait_turn
         self.attempts = 0
         self._deadline = 0.0
 
     def run(self, retry_timeout: float) -> Connection:
+        """Return the connection after a sync that worked. Raises ``SyncFailure``."""
         self._deadline = self.times.monotonic() + retry_timeout
         wait = _FIRST_WAIT
         while True:
             self._wait_turn()
-            failure = self._attempt()
-            if isinstance(failure, Connection):
-                return failure
-            rest = self._deadline - self.times.monotonic()
-            if not failure.passes or rest <= 0:
-                raise self._final(failure, retry_timeout)
+            try:
+                return self._attempt()
+            except SyncFailure as failure:
+                rest = self._deadline - self.times.monotonic()
+                if not failure.passes or rest <= 0:
+                    raise self._final(failure, retry_timeout) from None
             # Spread, so that the hosts of a fleet that met the same limit do not meet it again together.
             self.times.sleep(min(rest, self.times.spread(wait / 2, wait)))
             wait = min(wait * 2, _LONGEST_WAIT)
             moved = self._moved_if_up()
-            if moved is not None:  # somebody else's sync, or one of ours that was thought lost
+            if moved is not None:  # another client's sync, or one of ours that was thought lost
                 return moved
 
     def _wait_turn(self) -> None:
@@ -182,8 +186,8 @@ class _Sync:
         self.wait_turn()
         self._deadline += self.times.monotonic() - began
 
-    def _attempt(self) -> Any:
-        """One request: the connection after a sync that worked, or the ``SyncFailure``."""
+    def _attempt(self) -> Connection:
+        """Ask once; return the connection after a sync that worked. Raises ``SyncFailure``."""
         self.attempts += 1
         started = self.times.monotonic()
         path = f"/organizations/licenses/self-hosted/{self.organization.id}/sync"
@@ -195,11 +199,11 @@ class _Sync:
                 moved = self._await_move(started)
                 if moved is not None:
                     return moved
-            return explain(error, self.organization, self._diagnosis(started))
+            raise explain(error, self.organization, self._diagnosis(started)) from None
         moved = self._moved()
         if moved is not None:
             return moved
-        return SyncFailure(
+        raise SyncFailure(
             SERVER,
             "The server says that the license was synced, but its date of the last sync has not moved.",
             advice="Read the log of the server's api container.",
@@ -253,7 +257,7 @@ class _Sync:
         return failure
 
 
-def _result(found: Found, connection: Optional[Connection], license_after: Optional[License]) -> Dict[str, Any]:
+def _result(found: _Before, connection: Optional[Connection], license_after: Optional[License]) -> Dict[str, Any]:
     """The result; ``connection`` and ``license_after`` are ``None`` where a sync is only predicted."""
     before = format_date(found.connection.synced_at) if found.connection else None
     after = format_date(connection.synced_at) if connection else None
@@ -265,8 +269,8 @@ def _result(found: Found, connection: Optional[Connection], license_after: Optio
         if license_after is not None:
             changes.compare("license_expires", expires, expires_after)
     warnings: List[str] = []
-    if found.due == "future":
-        warnings.append(f"The last license sync lies in the future ({before}); a clock is or was wrong.")
+    if found.due == FUTURE:
+        warnings.append(future_warning(before))
     return {
         "changed": found.due is not None,
         "due": found.due,

@@ -2,45 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a module that itself runs on the server's host finds there: the log, the license file."""
+"""Info modules called where an API module runs on the server's host itself."""
 
 from __future__ import annotations
 
 import os
-from typing import Union
+from typing import Any, Mapping
 
-from .._deployment.deployment import Deployment, DeploymentError
-from .._deployment.docker import EngineError
+from .._common.durations import parse_duration
+from .._common.errors import BitwardenError
+from .._deployment.deployment import Deployment
 from .._deployment.facts import server_facts
-from .._deployment.runner import CommandError
-from .._env_files.document import EnvFileError
-from .._sync_log.diagnosis import LOG_MARGIN, Diagnose, Diagnosis, NoDiagnosis, no_access, read_log_result
 from .._sync_log.reader import sync_failures
-from .license import Inspect, NotOnHost, OnHost, read_server_info
 
 
-def diagnose_here(bwdata: str) -> Diagnose:
-    """A diagnosis that reads the api container's log of the deployment in ``bwdata`` on this machine."""
+def read_here(module: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the info module returns on this machine; ``failed`` and ``msg`` where it fails."""
+    try:
+        deployment = Deployment(str(options["bwdata"]), None, os.environ)
+        if module == "server_info":
+            return server_facts(deployment, str(options["organization"]))
+        since = parse_duration(options.get("since", "2d"))
+        return sync_failures(deployment, since, options["organization"], options.get("kind"))
+    except BitwardenError as error:
+        return {"failed": True, **error.result()}
 
-    def diagnose(organization: str, seconds: float) -> Union[Diagnosis, NoDiagnosis, None]:
-        try:
-            deployment = Deployment(bwdata, None, os.environ)
-            return read_log_result(sync_failures(deployment, seconds + LOG_MARGIN, organization, "license"))
-        except (CommandError, DeploymentError, EngineError, EnvFileError) as error:
-            return no_access(str(error))
 
-    return diagnose
-
-
-def inspect_here(bwdata: str, wanted: bool) -> Inspect:
-    """A look at the license file of the deployment in ``bwdata`` on this machine, if it is ``wanted``."""
-
-    def inspect(organization: str) -> Union[OnHost, NotOnHost]:
-        if not wanted:
-            return NotOnHost("inspect is off.")
-        try:
-            return read_server_info(server_facts(Deployment(bwdata, None, os.environ), organization))
-        except (CommandError, DeploymentError, EngineError, EnvFileError) as error:
-            return NotOnHost(no_access(str(error)).reason)
-
-    return inspect
+def read_file(path: str) -> bytes:
+    """Return a file of this machine; the action plugins send the content of the controller's instead."""
+    with open(path, "rb") as stream:
+        return stream.read()

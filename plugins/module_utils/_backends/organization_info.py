@@ -2,22 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a server knows about one organization (module organization_info)."""
+"""Gather what a server knows about one organization (module organization_info)."""
 
 from __future__ import annotations
 
-import time
-from typing import Any, Dict, List, Mapping, Optional
+from datetime import datetime
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from .._api.argspec import API_OPTIONS, duration_option
 from .._api.auth import Account
-from .._api.connections import read_connection
+from .._api.connections import Connection, read_connection
 from .._api.errors import ApiError
 from .._api.organizations import Organization, cloud_communication, find_organization, require_version
-from .._api.session import ASSUME_READY, connected, server_is_down
-from .._api.subscription import read_license
+from .._api.session import ASSUME_READY, connected, server_is_down, wait_for_answer
+from .._api.sponsorships import Sponsorships, read_sponsorships
+from .._api.subscription import License, read_license
 from .._common.dates import format_date
-from .sponsorships_info import MAX_AGE, Sponsorships, read_sponsorships
+from .sponsorships_info import MAX_AGE
 
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
@@ -26,9 +27,8 @@ OPTIONS: Dict[str, Any] = {
     "sponsorships_max_age": MAX_AGE,
 }
 
-_PAUSE = 2.0  # seconds between two looks at a server that is starting
-
-_NOTHING: Dict[str, Any] = {
+#: The facts of a server that does not answer.
+NO_FACTS: Dict[str, Any] = {
     "reachable": False,
     "organization": None,
     "version": None,
@@ -43,62 +43,85 @@ _NOTHING: Dict[str, Any] = {
 }
 
 
-def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
-    """Read everything, waiting up to ``wait_timeout`` for a server that does not answer yet. Raises ``ApiError``."""
-    predicting = check_mode and bool(params["assume_ready"])
-    # What earlier tasks would have started does not start in check mode: no use in waiting for it.
-    wait = 0.0 if predicting else duration_option(params, "wait_timeout")
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            return _read(params)
-        except ApiError as error:
-            if not server_is_down(error):
-                raise
-            if predicting:
-                return {**_NOTHING, "changed": False, "warnings": [f"Nothing is known about the organization: {error}"]}
-            rest = deadline - time.monotonic()
-            if rest <= 0:
-                if wait:
-                    error.message = f"The server did not answer within {params['wait_timeout']}. {error.message}"
-                raise
-        time.sleep(min(_PAUSE, rest))
+class OrganizationState(NamedTuple):
+    """An organization as a server has it at ``time``. ``None``: there is none, or it was not read."""
 
+    time: datetime
+    organization: Organization
+    connection: Optional[Connection]
+    license: License
+    sponsorships: Optional[Sponsorships]
+    version: Optional[str]
+    cloud_communication: Optional[bool]
 
-def _read(params: Mapping[str, Any]) -> Dict[str, Any]:
-    max_age = duration_option(params, "sponsorships_max_age")
-    with connected(params) as account:
-        version = require_version(account)
-        organization = find_organization(account, params["organization"])
-        connection = read_connection(account, organization)
-        synced = connection.synced_at if connection else None
-        now = account.client.server_time()
-        communication = cloud_communication(account)
-        warnings: List[str] = []
-        sponsorships = _sponsorships(account, organization, communication, warnings)
+    @property
+    def last_license_sync(self) -> Optional[datetime]:
+        """When the license was last synced, ``None`` for never."""
+        return self.connection.synced_at if self.connection else None
+
+    def facts(self, sponsorships_max_age: float) -> Dict[str, Any]:
+        """Return the facts in the form of the results."""
+        synced, sponsorships = self.last_license_sync, self.sponsorships
         return {
-            "changed": False,
             "reachable": True,
-            "organization": organization.facts(),
-            "version": version,
-            "server_time": format_date(now),
-            "cloud_communication": communication,
-            "connection": connection.facts() if connection else None,
+            "organization": self.organization.facts(),
+            "version": self.version,
+            "server_time": format_date(self.time),
+            "cloud_communication": self.cloud_communication,
+            "connection": self.connection.facts() if self.connection else None,
             "last_license_sync": format_date(synced),
-            "last_license_sync_age": int((now - synced).total_seconds()) if synced else None,
+            "last_license_sync_age": int((self.time - synced).total_seconds()) if synced else None,
             "last_sponsorship_sync": format_date(sponsorships.last_sync) if sponsorships else None,
-            "sponsorships": sponsorships.summary(now, max_age) if sponsorships else None,
-            "license": read_license(account, organization).facts(),
-            "warnings": warnings,
+            "sponsorships": sponsorships.summary(self.time, sponsorships_max_age) if sponsorships else None,
+            "license": self.license.facts(),
         }
 
 
-def _sponsorships(
-    account: Account, organization: Organization, communication: bool, warnings: List[str]
-) -> Optional[Sponsorships]:
-    """The sponsorships; where only they cannot be read, the other facts are still worth having."""
+def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Read everything, waiting up to ``wait_timeout`` for a server that does not answer yet. Raises ``ApiError``."""
+    max_age = duration_option(params, "sponsorships_max_age")
+    warnings: List[str] = []
     try:
-        return read_sponsorships(account, organization, communication)
+        with connected(params, probe=False) as account:
+
+            def read() -> OrganizationState:
+                account.client.probe()
+                return _read(account, params["organization"], warnings)
+
+            state = wait_for_answer(read, read_wait(params, check_mode), params["wait_timeout"])
+            return {"changed": False, **state.facts(max_age), "warnings": warnings}
+    except ApiError as error:
+        if check_mode and params["assume_ready"] and server_is_down(error):
+            return {**NO_FACTS, "changed": False, "warnings": [nothing_known(error)]}
+        raise
+
+
+def read_wait(params: Mapping[str, Any], check_mode: bool) -> float:
+    """Return how long to wait for the server (seconds): not at all for one that earlier tasks only pretend to start."""
+    timeout = duration_option(params, "wait_timeout")
+    return 0.0 if check_mode and params["assume_ready"] else timeout
+
+
+def nothing_known(error: ApiError) -> str:
+    """Return the warning of a check mode in which the server does not answer."""
+    return f"Nothing is known about the organization: {error}"
+
+
+def _read(account: Account, wanted: Optional[str], warnings: List[str]) -> OrganizationState:
+    version = require_version(account)
+    organization = find_organization(account, wanted)
+    connection = read_connection(account, organization)
+    communication = cloud_communication(account)
+    sponsorships = tolerate(lambda: read_sponsorships(account, organization, communication), warnings)
+    license_ = read_license(account, organization)
+    now = account.client.server_time()
+    return OrganizationState(now, organization, connection, license_, sponsorships, version, communication)
+
+
+def tolerate(read: Callable[[], Sponsorships], warnings: List[str]) -> Optional[Sponsorships]:
+    """Return the sponsorships; where only they cannot be read, a warning: the other facts are still worth having."""
+    try:
+        return read()
     except ApiError as error:
         if error.transient or error.status is None:
             raise

@@ -81,8 +81,12 @@ def mask_values(value: Any, secrets: Iterable[str]) -> Any:
 
 
 def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List[str]:
-    """Return the values of the options that an argument specification marks ``no_log``."""
-    return [str(params[name]) for name, spec in options.items() if spec.get("no_log") and params.get(name)]
+    """Return the values of the options that an argument specification marks ``no_log``, suboptions included."""
+    secrets = [str(params[name]) for name, spec in options.items() if spec.get("no_log") and params.get(name)]
+    for name, spec in options.items():
+        if spec.get("type") == "dict" and spec.get("options") and params.get(name):
+            secrets.extend(no_log_values(spec["options"], params[name]))
+    return secrets
 
 
 def mask_arguments(arguments: Mapping[str, Any], is_secret: Callable[[str], bool]) -> Dict[str, Any]:

@@ -1,0 +1,204 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Families sponsorships of an organization, as far as an account sees them, and whether their sync is overdue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from .._common.dates import format_date, parse_date
+from .auth import Account
+from .errors import ApiError
+from .organizations import Organization, cloud_communication, last_sponsorship_sync
+
+OFFERED, ACTIVE, WAITING, TO_BE_REMOVED, EXPIRED = "offered", "active", "waiting", "to_be_removed", "expired"
+STATES = (OFFERED, ACTIVE, WAITING, TO_BE_REMOVED, EXPIRED)
+
+_NONE_VISIBLE = (
+    "No sponsorship is visible to this account. Without any the server syncs nothing, and the date stays (or becomes) "
+    "empty. A sponsorship that a member gave is visible to that member alone."
+)
+_NEVER = (
+    "There are sponsorships that were never synced. The server's daily sync runs for the first time up to 24 hours "
+    "after its start; that it fails shows only in the server's log (module sync_log_info)."
+)
+_OFF = "Cloud communication is off in the running server: it syncs no sponsorships."
+_OVERDUE = "Why it is not done shows only in the server's log (module sync_log_info)."
+_TWICE = (
+    "A member has given more than one sponsorship. The server's daily sync then fails for all of the organization's; "
+    "remove all but one of that member's."
+)
+_NO_LIST = "Sponsorships that admins gave are not listed: {0}"
+
+
+class Sponsorship(NamedTuple):
+    """One sponsorship. ``email`` is not shown for the account's ``own``; times are aware UTC or ``None``."""
+
+    friendly_name: Optional[str]
+    email: Optional[str]
+    admin_initiated: bool
+    own: bool
+    last_sync: Optional[datetime]
+    valid_until: Optional[datetime]
+    to_delete: bool
+
+    def state(self, now: datetime) -> str:
+        """One of ``STATES``, by the server's clock."""
+        if self.valid_until is not None and self.valid_until <= now:
+            return EXPIRED
+        if self.to_delete:
+            return TO_BE_REMOVED
+        if self.valid_until is not None:
+            return ACTIVE
+        return WAITING if self.last_sync is None else OFFERED
+
+    def facts(self, now: datetime) -> Dict[str, Any]:
+        """In the form of the results."""
+        return {
+            **self._asdict(),
+            "state": self.state(now),
+            "last_sync": format_date(self.last_sync),
+            "valid_until": format_date(self.valid_until),
+        }
+
+
+class Sponsorships(NamedTuple):
+    """What is visible of an organization's sponsorships.
+
+    ``missing``: why those that admins gave are not listed (empty if they are). ``cloud_communication``: ``None`` if it
+    was not read. ``twice``: whether one member has given several.
+    """
+
+    visible: List[Sponsorship]
+    last_sync: Optional[datetime]
+    missing: str
+    cloud_communication: Optional[bool]
+    twice: bool
+
+    def overdue(self, now: datetime, max_age: float) -> bool:
+        """Whether the last sync is longer ago than ``max_age`` (seconds). It has a date only while there are some."""
+        return self.last_sync is not None and (now - self.last_sync).total_seconds() > max_age
+
+    def doubtful(self, now: datetime, max_age: float) -> bool:
+        """Tell whether the daily sync fails, or may fail: overdue, or never done although there are sponsorships."""
+        return self.overdue(now, max_age) or (bool(self.visible) and self.last_sync is None)
+
+    def counts(self, now: datetime) -> Dict[str, int]:
+        """How many there are in each state."""
+        states = [one.state(now) for one in self.visible]
+        return {state: states.count(state) for state in STATES}
+
+    def note(self, now: datetime, max_age: float) -> str:
+        """What limits this knowledge, as far as it applies now."""
+        notes = []
+        if self.cloud_communication is False:
+            notes.append(_OFF)
+        if self.last_sync is None:
+            notes.append(_NEVER if self.visible else _NONE_VISIBLE)
+        elif self.overdue(now, max_age):
+            notes.append(_OVERDUE)
+        if self.twice:
+            notes.append(_TWICE)
+        if self.missing:
+            notes.append(_NO_LIST.format(self.missing))
+        return " ".join(notes)
+
+    def summary(self, now: datetime, max_age: float) -> Dict[str, Any]:
+        """Numbers, date and what they mean."""
+        return {
+            "visible": len(self.visible),
+            "counts": self.counts(now),
+            "last_sync": format_date(self.last_sync),
+            "overdue": self.overdue(now, max_age),
+            "note": self.note(now, max_age),
+        }
+
+
+def read_sponsorships(account: Account, organization: Organization, communication: Optional[bool]) -> Sponsorships:
+    """Read all that the server tells. ``communication``: whether cloud communication is on. Raises ``ApiError``."""
+    last_sync = parse_date(last_sponsorship_sync(account, organization))
+    rows, missing = _given_by_admins(account, organization)
+    return _sponsorships(organization, rows, last_sync, missing, communication)
+
+
+def read_sponsorships_briefly(account: Account, organization: Organization, max_age: float) -> Sponsorships:
+    """Read the sponsorships in one request where nothing is doubtful; otherwise the same as ``read_sponsorships``.
+
+    The list is read only where admins can give sponsorships; the organization's date only where the list has no sync
+    within ``max_age`` (seconds). All of an organization's sponsorships are synced together.
+    """
+    now = account.client.server_time()
+    if organization.admin_sponsorships is False:
+        found = _sponsorships(organization, None, parse_date(last_sponsorship_sync(account, organization)), "", None)
+        if not found.doubtful(now, max_age):
+            return found
+        rows, missing = _given_by_admins(account, organization)
+    else:
+        rows, missing = _given_by_admins(account, organization)
+        found = _sponsorships(organization, rows, None, missing, None)
+        newest = max((one.last_sync for one in found.visible if one.last_sync), default=None)
+        if newest is not None and not found._replace(last_sync=newest).overdue(now, max_age):
+            return found._replace(last_sync=newest)
+        found = found._replace(last_sync=parse_date(last_sponsorship_sync(account, organization)))
+    if not found.doubtful(now, max_age):
+        return found
+    return _sponsorships(organization, rows, found.last_sync, missing, cloud_communication(account))
+
+
+def _sponsorships(
+    organization: Organization,
+    rows: Optional[List[Mapping[str, Any]]],
+    last_sync: Optional[datetime],
+    missing: str,
+    communication: Optional[bool],
+) -> Sponsorships:
+    """Put together the list of what admins gave (``None`` if it was not read) and the account's own."""
+    givers = [row.get("sponsoringOrganizationUserId") for row in rows or []]
+    own = [
+        one
+        for one in (_own(row) for row in organization.own_sponsorships)
+        # Those that an admin gave to the account are in the list.
+        if one is not None and not (one.admin_initiated and rows is not None)
+    ]
+    given = [_read(row, own=False) for row in rows or []]
+    return Sponsorships([*given, *own], last_sync, missing, communication, twice=len(set(givers)) < len(givers))
+
+
+def _given_by_admins(account: Account, organization: Organization) -> Tuple[Optional[List[Mapping[str, Any]]], str]:
+    """Return the list of sponsorships that admins gave, or ``None`` and why it cannot be read."""
+    path = f"/organization/sponsorship/self-hosted/{organization.id}/sponsored"
+    try:
+        answer = account.get(path, "list the sponsorships")
+    except ApiError as error:
+        if error.status == 401 and error.text:
+            return None, "the account may not see them."
+        if error.status == 404:
+            return None, "the server's version does not tell."
+        raise
+    data = answer.get("data") if isinstance(answer, dict) else None
+    return [row for row in data or [] if isinstance(row, dict)], ""
+
+
+def _read(row: Mapping[str, Any], own: bool) -> Sponsorship:
+    return Sponsorship(
+        friendly_name=row.get("friendlyName"),
+        email=row.get("offeredToEmail"),
+        admin_initiated=bool(row.get("isAdminInitiated")),
+        own=own,
+        last_sync=parse_date(row.get("lastSyncDate")),
+        valid_until=parse_date(row.get("validUntil")),
+        to_delete=bool(row.get("toDelete")),
+    )
+
+
+def _own(row: Mapping[str, Any]) -> Optional[Sponsorship]:
+    """The account's own sponsorship in its row of the organization, ``None`` if it gave none."""
+    prefix = "familySponsorship"
+    names = ("FriendlyName", "LastSyncDate", "ValidUntil", "ToDelete")
+    members = {name[0].lower() + name[1:]: row.get(prefix + name) for name in names}
+    if all(value is None for value in members.values()):
+        return None
+    return _read({**members, "isAdminInitiated": row.get("isAdminInitiated")}, own=True)

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is read on the server's host beside the API: failed syncs in the log, the license file."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Mapping, Optional, Union
+
+from .._sync_log.diagnosis import Diagnose, Diagnosis, NoDiagnosis, log_options, read_log_result
+from .license import Inspect, NotOnHost, OnHost, read_server_info
+
+# read_on_host(name of an info module, its options) -> its result; {"failed": True, "msg": …} without access
+ReadOnHost = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+
+
+def diagnosis_by(read_on_host: ReadOnHost, bwdata: str) -> Diagnose:
+    """Return a diagnosis of license syncs that reads the server's log."""
+
+    def diagnose(organization: str, seconds: float) -> Union[Diagnosis, NoDiagnosis, None]:
+        return read_log_result(read_on_host("sync_log_info", log_options(bwdata, organization, seconds)))
+
+    return diagnose
+
+
+def inspection_by(read_on_host: ReadOnHost, bwdata: str, allowed: bool = True) -> Inspect:
+    """Return an inspection of an organization's license file, if that is ``allowed``."""
+
+    def inspect(organization: str) -> Union[OnHost, NotOnHost]:
+        if not allowed:
+            return NotOnHost("inspect is off.")
+        # At high verbosity ssh prints all that a module returns.
+        options = {"bwdata": bwdata, "organization": organization, "show_settings": False}
+        return read_server_info(read_on_host("server_info", options))
+
+    return inspect
+
+
+def sponsorship_failure(read_on_host: ReadOnHost, bwdata: str, organization: str) -> Optional[Dict[str, Any]]:
+    """Return the newest failed sync of sponsorships in the server's log; ``None`` if there is none, or no access."""
+    result = read_on_host("sync_log_info", {"bwdata": bwdata, "organization": organization, "kind": "sponsorship"})
+    failures = sorted(result.get("failures") or [], key=lambda one: str(one.get("time") or ""))
+    if result.get("failed") or not failures:
+        return None
+    newest = failures[-1]
+    shown = {name: newest.get(name) for name in ("time", "cause", "message", "advice")}
+    return {**shown, "transient": bool(newest.get("passes"))}

@@ -1,0 +1,525 @@
+#!/usr/bin/python
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module organization: documentation, options and the call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: organization
+short_description: Manage license, billing sync token and license sync of a self-hosted Bitwarden organization
+version_added: 0.1.0
+description:
+  - Brings an organization of a self-hosted server to its desired state in one session, with one login. License, billing
+    sync token and license sync are handled in this order, as each needs the one before.
+  - What is not given stays as it is. Where nothing is to change, the API is read four times; a fifth read is made where
+    admins can give sponsorships and none that the account sees was synced within O(sponsorships_max_age).
+  - Returns the facts of M(selfhosted.bitwarden.organization_info) as they are afterwards, also when a step fails.
+  - A new or different token is proven by a license sync at once, where O(license_max_age) is set.
+  - Does the same as M(selfhosted.bitwarden.license), M(selfhosted.bitwarden.billing_sync) and
+    M(selfhosted.bitwarden.license_sync), which remain for playbooks of your own.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.api
+  - selfhosted.bitwarden.api.assume_ready
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.api
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Token and license key are masked. In check mode the date of a sync is shown as C(now).
+  idempotent:
+    support: partial
+    details:
+      - Not with O(force=true), O(license_max_age=0s), or O(keep_last_sync=false) after each sync.
+options:
+  license:
+    description:
+      - License to upload where it differs from the server's, by the rules of M(selfhosted.bitwarden.license).
+      - The license file on the host is inspected for the comparison.
+    type: dict
+    suboptions:
+      src:
+        description:
+          - License file on the controller, found as M(ansible.builtin.copy) finds its sources, and decrypted if it is a
+            vault. In check mode a missing file is a warning.
+        type: path
+      content:
+        description:
+          - The license itself, as text or as a mapping.
+        type: raw
+  billing_sync_token:
+    description:
+      - Token from the organization in the cloud (Billing, Subscription, Manage billing sync).
+      - Without it the connection to the cloud stays as it is.
+    type: str
+  enabled:
+    description:
+      - Whether the connection is enabled. With V(false) the license is not synced.
+      - Used only with O(billing_sync_token).
+    type: bool
+    default: true
+  keep_last_sync:
+    description:
+      - Whether the date of the last license sync is kept with the same token.
+      - V(false) sets it back to never, for a server whose region or installation has changed since.
+    type: bool
+    default: true
+  license_max_age:
+    description:
+      - How old the last license sync may be before another one is started, as V(<n>[s|m|h|d|w]).
+      - Without it the license is not synced.
+    type: str
+  force:
+    description:
+      - Sync the license whatever its age, for instance after the region or the installation has changed.
+      - Used only with O(license_max_age).
+    type: bool
+    default: false
+  sponsorships_max_age:
+    description:
+      - How old the last sync of sponsorships may be before it counts as overdue, as V(<n>[s|m|h|d|w]). The server syncs
+        them once a day.
+    type: str
+    default: 26h
+  wait_timeout:
+    description:
+      - How long to wait for a server that does not answer yet, as V(<n>[s|m|h|d|w]). In check mode with
+        O(assume_ready=true) there is no waiting.
+    type: str
+    default: 0s
+  retry_timeout:
+    description:
+      - How long to retry a license sync after a transient failure (rate limit, outage of cloud or network), as
+        V(<n>[s|m|h|d|w]). V(0s) tries once.
+    type: str
+    default: 300s
+  egress:
+    description:
+      - Name of the address that the server's requests to the cloud come from. Servers behind one address have the same.
+    type: str
+    default: ''
+  syncs_per_minute:
+    description:
+      - How many license syncs may start in a minute for servers of one O(egress); the others wait for their turn. V(0)
+        sets no limit.
+      - The cloud accepts ten logins a minute from an address. Has no effect with O(run_on=host).
+    type: int
+    default: 0
+  steps:
+    description:
+      - Which steps may change something. The facts are read in any case.
+    type: list
+    elements: str
+    choices:
+      - license
+      - token
+      - sync
+    default:
+      - license
+      - token
+      - sync
+  defer_without_license:
+    description:
+      - Change nothing where O(license) is missing and the server has no license from which a sync could start, because
+        it is missing, broken or expired, has no expiry date, or was never synced. RV(license_required) is true then.
+      - For playbooks that download a license only where one is needed, and then run this module again.
+    type: bool
+    default: false
+  bwdata:
+    description:
+      - Path of the data folder on the host. The host is used only to inspect the license file where O(license) is
+        given, and to read the server's log where a sync has failed.
+      - This needs the same rights as M(selfhosted.bitwarden.sync_log_info); set C(become) on the task where the
+        connection lacks them.
+    type: path
+    default: /opt/bitwarden/bwdata
+seealso:
+  - module: selfhosted.bitwarden.organization_info
+  - module: selfhosted.bitwarden.billing_sync_token
+  - module: selfhosted.bitwarden.cloud_license
+  - module: selfhosted.bitwarden.server
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+"""
+
+EXAMPLES = r"""
+- name: Keep token and license up to date
+  selfhosted.bitwarden.organization:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    billing_sync_token: "{{ bitwarden_billing_sync_token }}"
+    license_max_age: 7d
+
+- name: Upload a license file to an air-gapped server
+  selfhosted.bitwarden.organization:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    license:
+      src: "{{ inventory_hostname }}-license.json"
+
+- name: Sync now, after the server has moved to another region
+  selfhosted.bitwarden.organization:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    billing_sync_token: "{{ bitwarden_billing_sync_token }}"
+    keep_last_sync: false
+    license_max_age: 7d
+    force: true
+    wait_timeout: 10m
+
+- name: Disable the connection, and keep its token
+  selfhosted.bitwarden.organization:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    billing_sync_token: "{{ bitwarden_billing_sync_token }}"
+    enabled: false
+"""
+
+RETURN = r"""
+changes:
+  description: What changed (or would), by name; after a failure what was changed before it.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - key: billing_sync_token
+      action: changed
+    - key: last_license_sync
+      action: changed
+  contains:
+    key:
+      description: V(license), V(enabled), V(billing_sync_token) or V(last_license_sync).
+      type: str
+      returned: always
+    action:
+      description: V(added) or V(changed).
+      type: str
+      returned: always
+license_required:
+  description: Whether nothing was changed because a license is needed first, see O(defer_without_license).
+  returned: success
+  type: bool
+  sample: false
+license_upload:
+  description: What was done about O(license); null where none is given.
+  returned: success
+  type: dict
+  contains:
+    uploaded:
+      description: Whether the license was sent; false in check mode.
+      type: bool
+      returned: success
+      sample: true
+    reason:
+      description: Why it was uploaded or not, as RV(selfhosted.bitwarden.license#module:reason).
+      type: str
+      returned: success
+      sample: differs
+    compared:
+      description: What it was compared with, V(file) or V(api).
+      type: str
+      returned: success
+      sample: file
+    before:
+      description: The server's license before; null where there was none that could be read.
+      type: dict
+      returned: success
+      sample:
+        plan: Enterprise (Annually)
+        seats: 10
+        expires: '2026-12-28T00:00:00Z'
+        expires_without_grace: null
+        issued: '2026-01-02T10:00:00Z'
+    after:
+      description: The server's license afterwards; in check mode as it would be.
+      type: dict
+      returned: success
+      sample:
+        plan: Enterprise (Annually)
+        seats: 12
+        expires: '2027-12-28T00:00:00Z'
+        expires_without_grace: null
+        issued: '2026-11-22T10:00:00Z'
+license_sync:
+  description: What was done about the license sync; null where none was asked for.
+  returned: always
+  type: dict
+  contains:
+    due:
+      description: Why a sync was due, as RV(selfhosted.bitwarden.license_sync#module:due); null if it was not.
+      type: str
+      returned: success
+      sample: age
+    synced:
+      description: Whether the license was synced; false in check mode.
+      type: bool
+      returned: success
+      sample: true
+    attempts:
+      description: How often the server was asked to sync.
+      type: int
+      returned: success
+      sample: 1
+    cause:
+      description: Why the sync failed or could not begin, as RV(cause); null if it did not fail.
+      type: str
+      returned: success
+      sample: null
+reachable:
+  description:
+    - Whether the server answered. V(false) only in check mode with O(assume_ready=true); the other facts are null then.
+  returned: success
+  type: bool
+  sample: true
+organization:
+  description: The organization. Its RV(organization.seats) are null where they are not limited.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Id on this server (in the cloud it has another one).
+      type: str
+      returned: success
+      sample: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+    name:
+      description: Name.
+      type: str
+      returned: success
+      sample: Example Enterprise
+    enabled:
+      description:
+        - Whether the organization is enabled. The server disables it when its license has expired or is gone.
+      type: bool
+      returned: success
+      sample: true
+    plan:
+      description: V(Free), V(Families), V(Teams), V(Enterprise) or V(Teams Starter).
+      type: str
+      returned: success
+      sample: Enterprise
+    seats:
+      description: Seats of the license.
+      type: int
+      returned: success
+      sample: 10
+version:
+  description:
+    - Version of the server. Null where it was not read; that is done before a token is written or the license synced.
+  returned: success
+  type: str
+  sample: 2026.8.0
+server_time:
+  description: Time by the server's clock, UTC.
+  returned: success
+  type: str
+  sample: '2026-11-22T10:00:00Z'
+cloud_communication:
+  description:
+    - Whether cloud communication is on in the running server. Its files may say otherwise until it is restarted.
+    - Null where it was not read; that is done before a license sync, and where the sync of sponsorships is doubtful.
+  returned: success
+  type: bool
+  sample: true
+connection:
+  description: The connection to the cloud; null if there is none.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Id of the connection.
+      type: str
+      returned: success
+      sample: 0e6f4a52-9a35-4a7e-93a2-b2e500f1e001
+    enabled:
+      description: Whether it is enabled.
+      type: bool
+      returned: success
+      sample: true
+    billing_sync_token_set:
+      description: Whether it holds a billing sync token. The server does not check the token when it is saved.
+      type: bool
+      returned: success
+      sample: true
+    cloud_organization_id:
+      description: Id of the organization in the cloud, from the license file.
+      type: str
+      returned: success
+      sample: ac5d6e7f-9081-4c23-9e4f-b2e500f1d003
+    last_license_sync:
+      description: The same as RV(last_license_sync).
+      type: str
+      returned: success
+      sample: '2026-11-21T22:00:00Z'
+last_license_sync:
+  description: Date of the last license sync, UTC; null for never.
+  returned: success
+  type: str
+  sample: '2026-11-21T22:00:00Z'
+last_license_sync_age:
+  description: Seconds since the last license sync, by the server's clock; null for never.
+  returned: success
+  type: int
+  sample: 43200
+last_sponsorship_sync:
+  description:
+    - Date of the last sync of sponsorships (Free Families), UTC; null for never, and while there are no sponsorships.
+  returned: success
+  type: str
+  sample: '2026-11-22T03:00:00Z'
+sponsorships:
+  description:
+    - The Families sponsorships in short. Null, with a warning, where the server does not tell.
+    - M(selfhosted.bitwarden.sponsorships_info) returns them one by one.
+  returned: success
+  type: dict
+  contains:
+    visible:
+      description: How many this account sees. Those that other members gave themselves are not among them.
+      type: int
+      returned: success
+      sample: 3
+    counts:
+      description: How many of them are in each state.
+      type: dict
+      returned: success
+      sample:
+        offered: 1
+        active: 2
+        waiting: 0
+        to_be_removed: 0
+        expired: 0
+    last_sync:
+      description: Date of their last sync, UTC; null for never, and while there are none.
+      type: str
+      returned: success
+      sample: '2026-11-22T03:00:00Z'
+    overdue:
+      description: Whether that is longer ago than O(sponsorships_max_age).
+      type: bool
+      returned: success
+      sample: false
+    note:
+      description: What limits this knowledge, as far as it applies. Empty where nothing does.
+      type: str
+      returned: success
+      sample: ''
+    failure:
+      description:
+        - The newest failed sync of sponsorships in the server's log; null if there is none, or the log was not read. It
+          is read on the host where the sync is overdue, or was never done although there are sponsorships.
+      type: dict
+      returned: success
+      sample:
+        time: '2026-11-22T03:00:00Z'
+        cause: installation_credentials
+        message: Unsuccessful token response from https://identity.bitwarden.com/ with status BadRequest-Bad Request
+        advice: Check the installation id and key.
+        transient: false
+license:
+  description: The license of the organization, as the server reads it from its license file.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description:
+        - V(ok); V(expiring) in the last 30 days; V(grace) when the subscription has ended and the days of grace run;
+          V(expired); V(missing_or_corrupt) when the server fails on the license file
+          (M(selfhosted.bitwarden.server_info) tells which); V(unreadable) when the server may not read the file;
+          V(invalid) when its signature is not valid (any more); V(unknown) when it has no expiry date, as one with
+          member names in camelCase.
+      type: str
+      returned: success
+      sample: ok
+    expires:
+      description: When it expires, days of grace included, UTC; null if not known.
+      type: str
+      returned: success
+      sample: '2027-12-27T00:00:00Z'
+    expires_without_grace:
+      description: When the subscription ends, without days of grace, UTC; null if the license does not say.
+      type: str
+      returned: success
+      sample: '2027-10-28T00:00:00Z'
+    days_left:
+      description: Whole days until RV(license.expires), negative afterwards; null if not known.
+      type: int
+      returned: success
+      sample: 399
+    message:
+      description: What is wrong in states other than V(ok); otherwise empty.
+      type: str
+      returned: success
+      sample: ''
+step:
+  description: Which step failed, V(read), V(license), V(token) or V(sync).
+  returned: failure
+  type: str
+  sample: sync
+cause:
+  description:
+    - Why a license was not sent or not taken, as RV(selfhosted.bitwarden.license#module:cause), or why the sync failed,
+      as RV(selfhosted.bitwarden.license_sync#module:cause).
+  returned: failure, where one of these is the cause
+  type: str
+  sample: billing_sync_token
+attempts:
+  description: How often the server was asked to sync.
+  returned: when the sync failed or could not begin
+  type: int
+  sample: 1
+layer:
+  description:
+    - "Which layer failed: V(network), V(tls), V(login), V(permission), V(request), V(license), V(server), or V(cloud)
+      for what lies between the server and Bitwarden's cloud."
+  returned: failure
+  type: str
+  sample: cloud
+status:
+  description: HTTP status of the response that made it fail; null if there was none.
+  returned: failure
+  type: int
+  sample: 400
+advice:
+  description: What to do about the failure.
+  returned: failure
+  type: str
+  sample: Copy the token from the cloud again.
+"""
+
+from typing import Any, Dict, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import organization
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_file, read_here
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Bring the organization to its state from the server's host. Raises ``ApiError``."""
+    return organization.perform(params, check_mode, organization.Surroundings(read_here, read_file))
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(AnsibleModule(argument_spec=organization.OPTIONS, supports_check_mode=True), perform)
+
+
+if __name__ == "__main__":
+    main()
