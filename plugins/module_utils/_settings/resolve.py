@@ -40,6 +40,11 @@ class SettingsRequest(NamedTuple):
     region: Optional[str] = None
     unknown_settings: str = "warn"
 
+    @property
+    def empty(self) -> bool:
+        """Whether no setting is asked for."""
+        return not (self.settings or self.secret_settings or self.region or self.cloud_communication is not None)
+
 
 class DesiredSettings(NamedTuple):
     """The settings that a request resolves to.
