@@ -152,7 +152,7 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
         "changed": bool(plan.difference),
         "changes": plan.difference.summary(),
         "path": file.path,
-        "warnings": plan.wanted.warnings,
+        "warnings": plan.desired.warnings,
     }
     if backup_file is not None:
         result["backup_file"] = backup_file
