@@ -16,15 +16,10 @@ from .._cloud import private_file
 from .._cloud.account import CloudAccount, CloudError, cloud_account
 from .._cloud.argspec import CLOUD_OPTIONS
 from .._common.diff import Difference
-from .._licenses.document import (
-    SECRET_MEMBERS,
-    LicenseDocument,
-    LicenseError,
-    differences,
-    member_text,
-    parse_license_text,
-)
-from .._settings.types import guid_text, refusal
+from .._licenses.document import LicenseDocument, parse_license_text
+from .._licenses.fields import SECRET_FIELDS, differences, field_text
+from .._licenses.problems import LicenseError
+from .._settings.types import guid_text, validation_error
 
 OPTIONS: Dict[str, Any] = {
     **CLOUD_OPTIONS,
@@ -60,7 +55,7 @@ def perform(
         try:
             license_ = parse_license_text(text)
         except LicenseError as error:
-            raise ApiError(NETWORK, f"The cloud's license cannot be used: {error.message}") from None
+            raise ApiError(NETWORK, f"The cloud's license cannot be used: {error.problem.message}") from None
         result = {"organization": organization.named(), "installation_id": installation, **license_.facts()}
         if not params["dest"]:
             # The license holds its key, and the token that is as good as a signature.
@@ -81,7 +76,7 @@ def perform(
 
 def _installation_id(text: str) -> str:
     """The id in one form. Servers take it with capitals and in braces, too. Raises ``ApiError``."""
-    if refusal("guid", text) is not None:
+    if validation_error("guid", text) is not None:
         raise ApiError(
             REQUEST,
             "installation_id is no installation's id, which is a GUID that is not all zeros.",
@@ -123,10 +118,10 @@ def file_difference(content: Optional[bytes], license_: LicenseDocument) -> Diff
     try:
         present = parse_license_text(content)
     except LicenseError as error:
-        found.compare("file", error.message, "license")
+        found.compare("file", error.problem.message, "license")
         return found
-    for name, before, after in differences(present.members, license_.members):
-        found.compare(name, member_text(before), member_text(after), secret=name in SECRET_MEMBERS)
+    for name, before, after in differences(present.fields, license_.fields):
+        found.compare(name, field_text(before), field_text(after), secret=name in SECRET_FIELDS)
     if not found and present.issued and license_.issued and license_.issued - present.issued > NEW_ISSUE_AFTER:
-        found.compare("Issued", present.members["Issued"], license_.members["Issued"])
+        found.compare("Issued", present.fields["Issued"], license_.fields["Issued"])
     return found
