@@ -9,22 +9,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cloud_connectivity_info
-short_description: Whether a self-hosted Bitwarden server can reach its cloud, and if not, why
+short_description: Check connectivity to Bitwarden's cloud
 version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Tries the way from a server to Bitwarden's cloud, on the settings that the server is meant to have. With O(region)
-    or O(settings) these are the ones that M(selfhosted.bitwarden.server) with the same options would write.
-  - Each of C(api), C(identity) and C(push) is tried from the host and from the network of the container C(api), name,
-    proxy, connection, TLS and answer one after the other, and all of them side by side. So a dead address costs one
-    O(timeout).
-  - As root it does so from within the container's own network, with its name servers, its proxy settings and the
-    authorities that it trusts, and needs nothing of the image. As another user it asks with C(curl) or C(wget) of the
-    image, where there is one, and tells less. The C(wget) of current images knows no proxy, so where the server has one
-    that is skipped.
+  - Checks the connections from a server to Bitwarden's cloud, on the settings that the server is meant to have. With
+    O(region) or O(settings) these are what M(selfhosted.bitwarden.server) with the same options would write.
+  - Requests each of C(api), C(identity) and C(push) from the host and from the network of the container C(api). Name,
+    proxy, connection, TLS and response are checked one after the other, all addresses at once.
+  - As root it enters the container's own network and uses its name servers, its proxy settings and the authorities that
+    it trusts. The image needs nothing for that.
+  - As another user it requests with the C(wget) of the image, where there is one, and tells less. That C(wget) knows no
+    proxy, so where the server has one the container's checks are skipped.
   - Then it looks the installation up in the cloud, logs in with its credentials once, and checks that region, addresses
-    and installation belong together. The clock of the host is compared with that of the cloud.
+    and installation belong together.
   - Changes nothing. A check that finds something wrong does not fail the task.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
@@ -34,8 +33,8 @@ extends_documentation_fragment:
 options:
   settings:
     description:
-      - Settings that the server is to have, as in M(selfhosted.bitwarden.server).
-      - A proxy can be tried out here, for instance as C(HTTPS_PROXY).
+      - Settings that the server is to have, as in M(selfhosted.bitwarden.server). A proxy can be tried out here, for
+        instance as C(HTTPS_PROXY).
     type: dict
     default: {}
   secret_settings:
@@ -45,7 +44,7 @@ options:
     default: {}
   cloud_communication:
     description:
-      - Whether the server is to talk to Bitwarden's cloud. It matters for O(unless_current) alone.
+      - Whether the server is to talk to Bitwarden's cloud. It only matters for O(unless_current).
     type: bool
   region:
     description:
@@ -54,29 +53,29 @@ options:
     choices: [EU, US]
   timeout:
     description:
-      - How long one address may take, as V(<n>[s|m|h|d|w]).
+      - How long the request of one address may take, as V(<n>[s|m|h|d|w]).
     type: str
     default: 10s
   login:
     description:
-      - Whether to log in with the credentials of the installation.
-      - The cloud allows ten logins a minute from one address.
+      - Whether to log in with the credentials of the installation. The cloud allows ten logins a minute from one
+        address.
     type: bool
     default: true
   unless_current:
     description:
-      - Look at nothing where the server already runs on the wanted settings with cloud communication on.
+      - Check nothing where the server already runs on the desired settings with cloud communication on.
     type: bool
     default: false
 notes:
   - From the host, the authorities in C(ca-certificates) below O(bwdata) are trusted beside those of the host, since the
     services trust them, too.
   - The proxies of the host are those of the task's environment, see the keyword C(environment).
-  - What the host cannot reach is no problem for the server as long as the container can. Nor is it one where the server
-    goes through a proxy that the host does not have and the container could not be asked, the stack being down for
-    instance.
-  - A proxy that is spoken to by SOCKS or TLS (C(https://)) is not tried, though the server may use it.
-  - The login is skipped where the address of C(identity) begins with C(http://), as the key would travel in clear.
+  - What the host cannot reach is not a problem for the server as long as the container can. Nor is it one where the
+    server goes through a proxy that the host does not have and the container could not be checked, for instance while
+    the stack is down.
+  - A proxy with an address that starts with C(https://) or names SOCKS is not tried, though the server may use it.
+  - An address of the cloud that starts with C(http://) is not requested, as keys and licenses would travel in clear.
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.server_info
@@ -84,16 +83,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Try the way to the cloud on the settings that the server has
+- name: Check cloud connectivity on the settings that the server has
   selfhosted.bitwarden.cloud_connectivity_info:
   become: true
-  register: bitwarden_way
+  register: bitwarden_connectivity
 
-- name: Show what is wrong
+- name: Report connectivity problems
   ansible.builtin.debug:
-    var: bitwarden_way.problems
+    var: bitwarden_connectivity.problems
 
-- name: Try the way to the cloud of the European Union before moving there
+- name: Check connectivity to the cloud of the European Union before moving there
   selfhosted.bitwarden.cloud_connectivity_info:
     region: EU
   become: true
@@ -109,7 +108,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: What was looked at.
+  description: What was checked.
   returned: success
   type: list
   elements: dict
@@ -120,15 +119,14 @@ checks:
       ok: false
       layer: tcp
       detail: "no connection to api.bitwarden.com port 443: connection refused"
-      advice: This host itself gets through, so the containers' way out is closed.
+      advice: This host itself gets through, so the containers' traffic is blocked.
       skipped: false
   contains:
     name:
       description:
-        - V(api), V(identity) or V(push) for the way to these.
-        - V(installation) for what the cloud knows of the installation, V(credentials) for its login, V(settings) for
+        - V(api), V(identity) or V(push) for the connections to these.
+        - V(installation) for what the cloud knows about the installation, V(credentials) for its login, V(settings) for
           what does not fit together.
-        - V(clock), which is there only when the clock of the host is more than five minutes off.
       type: str
       returned: always
     from:
@@ -158,7 +156,7 @@ checks:
       type: str
       returned: always
     skipped:
-      description: Whether it was not looked at, because the stack is down, for instance.
+      description: Whether it was not tried, because the stack is down, for instance.
       type: bool
       returned: always
 ok:
@@ -176,7 +174,7 @@ problems:
     - "installation from the host (https://api.bitwarden.com): this installation id is not known in US, but it is in EU.
       Set region to EU, or use an installation id and key of US (from https://bitwarden.com/host)."
 current:
-  description: Whether nothing was looked at because of O(unless_current).
+  description: Whether nothing was checked because of O(unless_current).
   returned: success
   type: bool
   sample: false
@@ -221,8 +219,16 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durat
     DurationError,
     parse_duration,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.survey import Options, Survey
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import CLOUD_COMMUNICATION
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.endpoints import DesiredCloud
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.report import Installation, Report
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.run import check_connectivity
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
+    Options,
+    Plan,
+    ServerState,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     HOST_OPTIONS,
@@ -261,13 +267,32 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     timeout = parse_duration(params["timeout"])
     if timeout <= 0:
         raise DurationError("timeout must be longer than zero.")
-    options = Options(timeout, params["login"], params["unless_current"])
     deployment = Deployment(params["bwdata"], None, os.environ)
     override = None
     if request.settings or request.secret_settings or request.region or request.cloud_communication is not None:
         override = OverrideFile(params["bwdata"], request.file, module.atomic_move, module.tmpdir)
-    survey = Survey(deployment, override, request, os.environ)
-    return survey.report(options).result(survey.state.mask)
+    # Planning only: it never pulls, so it needs no bitwarden.sh.
+    state = ServerState(deployment, Options(pull=False), override, request)
+    plan = state.plan()
+    if params["unless_current"] and is_current(plan):
+        cloud = DesiredCloud.of(plan.stack.setting)
+        report = Report([], Installation(cloud.installation_id or None), cloud.region)
+        return {"current": True, **report.result(state.mask)}
+    desired = plan.file.wanted.values if plan.file else {}
+    removed = [name for name, value in desired.items() if value is None]
+    report = check_connectivity(
+        deployment, plan.stack, removed, environ=os.environ, timeout=timeout, login=params["login"]
+    )
+    return {"current": False, **report.result(state.mask)}
+
+
+def is_current(plan: Plan) -> bool:
+    """Tell whether the server already runs on the desired settings, with cloud communication on.
+
+    One that has not been let out to the cloud yet has not proved anything.
+    """
+    switched_on = (plan.stack.setting(CLOUD_COMMUNICATION) or "").strip().lower() == "true"
+    return switched_on and not plan.writes and not plan.stack.missing() and not plan.stack.stale()
 
 
 if __name__ == "__main__":

@@ -95,17 +95,13 @@ CAUSES = {
 # Call -> which argument is what the user reads.
 MESSAGES = {
     "ApiError": 1,
-    "Blocked": 1,
-    "Check": 5,
+    "Failure": 1,
     "LicenseError": 1,
-    "Login": 2,
     "Objection": 1,
     "SyncFailure": 1,
     "made": 2,
     "of": 2,
-    "skip": 3,
-    "_skip": 3,
-    "_wrong": 0,
+    "skipped": 0,
 }
 
 
@@ -144,7 +140,8 @@ class _Texts(ast.NodeVisitor):
         if name == "append" and "warnings" in ast.unparse(node.func):
             self.messages.append(_text(node.args[0]))
         if name in MESSAGES and len(node.args) > MESSAGES[name] and not good:
-            self.messages.append(_text(node.args[MESSAGES[name]]))
+            # A template has braces where a text of its own would have what is filled in.
+            self.messages.append(re.sub(r"{\w+}", "\0", _text(node.args[MESSAGES[name]])))
         self.messages += [_text(keyword.value) for keyword in node.keywords if keyword.arg == "detail"]
         self.generic_visit(node)
 

@@ -2,64 +2,50 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is returned: one check for each thing looked at, and what follows from all of them."""
+"""What is returned: one check for each thing examined, and what follows from all of them."""
 
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from .layers import Outcome
+from .failures import Outcome
+
+HOST, CONTAINER = "host", "container"
 
 
 class Check(NamedTuple):
-    """One thing that was looked at. ``where`` is host or container; ``layer`` is empty where it is fine.
+    """One thing that was examined, from host or container (``where``).
 
-    ``counts`` is false for what the server does not need, as its own network gets through.
+    ``counts`` is false for what the server does not depend on, as its own network gets through.
     """
 
     name: str
     where: str
     target: str
-    ok: bool
-    layer: str
-    detail: str
-    advice: str
-    skipped: bool = False
+    outcome: Outcome
     counts: bool = True
 
-    @classmethod
-    def of(cls, name: str, where: str, target: str, outcome: Outcome) -> Check:
-        """From what came of a question."""
-        if outcome.untried:
-            return cls.skip(name, where, target, outcome.detail, outcome.advice)
-        return cls(name, where, target, outcome.ok, outcome.layer, outcome.detail, outcome.advice)
-
-    @classmethod
-    def skip(cls, name: str, where: str, target: str, reason: str, advice: str = "") -> Check:
-        """One that was not looked at."""
-        return cls(name, where, target, True, "", reason, advice, skipped=True)
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong. What was skipped is not wrong."""
+        return self.outcome.ok or self.outcome.skipped
 
     @property
-    def problem(self) -> str:
-        """One readable line."""
-        return f"{self.name} from the {self.where} ({self.target}): {self.detail}. {self.advice}".rstrip()
+    def line(self) -> str:
+        """The check as one readable line."""
+        where = f"{self.name} from the {self.where} ({self.target})"
+        return f"{where}: {self.outcome.detail}. {self.outcome.advice}".rstrip()
 
-    def result(self) -> Dict[str, Any]:
-        """As it is returned."""
-        return {
-            "name": self.name,
-            "from": self.where,
-            "target": self.target,
-            "ok": self.ok,
-            "layer": self.layer,
-            "detail": self.detail,
-            "advice": self.advice,
-            "skipped": self.skipped,
-        }
+    def result(self, mask: Callable[[str], str]) -> Dict[str, Any]:
+        """Return the check as the module does."""
+        seen = self.outcome
+        texts = {"target": self.target, "detail": seen.detail, "advice": seen.advice}
+        facts = {"name": self.name, "from": self.where, "ok": self.ok, "layer": seen.layer, "skipped": seen.skipped}
+        return {**facts, **{key: mask(text) for key, text in texts.items()}}
 
 
 class Installation(NamedTuple):
-    """What the cloud says of the installation; ``None`` where nothing is known."""
+    """What the cloud says about the installation; ``None`` where nothing is known."""
 
     id: Optional[str]
     known_in: Optional[str] = None
@@ -68,12 +54,11 @@ class Installation(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Everything that was found. ``current``: nothing was looked at, the server being on the wanted settings."""
+    """Everything that was found. Only ``result`` is masked."""
 
     checks: List[Check]
     installation: Installation
     region: str
-    current: bool = False
 
     @property
     def ok(self) -> bool:
@@ -82,33 +67,16 @@ class Report(NamedTuple):
 
     @property
     def problems(self) -> List[str]:
-        """One line for each failure that the server depends on; not masked."""
-        return [check.problem for check in self.checks if not check.ok and check.counts]
+        """One line for each failure that the server depends on."""
+        return [check.line for check in self.checks if not check.ok and check.counts]
 
     @property
     def warnings(self) -> List[str]:
-        """One line for each failure that the server does not depend on; not masked."""
-        return [check.problem for check in self.checks if not check.ok and not check.counts]
+        """One line for each failure that the server does not depend on."""
+        return [check.line for check in self.checks if not check.ok and not check.counts]
 
     def result(self, mask: Callable[[str], str]) -> Dict[str, Any]:
-        """Return the module's return values; ``mask`` hides secrets in a text."""
-        found = {
-            "checks": [check.result() for check in self.checks],
-            "ok": self.ok,
-            "problems": self.problems,
-            "current": self.current,
-            "region": self.region,
-            "installation": self.installation._asdict(),
-        }
-        masked: Dict[str, Any] = _masked(found, mask)
-        return masked
-
-
-def _masked(value: Any, mask: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, dict):
-        return {key: _masked(one, mask) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_masked(one, mask) for one in value]
-    return value
+        """Return the module's values; ``mask`` hides secrets in a text."""
+        checks, problems = [check.result(mask) for check in self.checks], [mask(line) for line in self.problems]
+        found = {"checks": checks, "ok": self.ok, "problems": problems, "region": mask(self.region)}
+        return {**found, "installation": self.installation._asdict()}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Loopback stand-ins for what is met on the way to the cloud: TLS servers with any certificate, proxies, silence."""
+"""Loopback stand-ins for what is met between server and cloud: TLS servers with any certificate, proxies, silence."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Callable, Iterator, Optional
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.trust import context_of
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.way import View
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.http import Network
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.tls import context_of
 
-from .on_the_way import Authority, Server
+from .stand_ins import Authority, Server
 
 
 def is_whole(request: bytes) -> bool:
@@ -80,6 +80,20 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def view(authority: Authority) -> View:
-    """Trusts ``authority``, finds every name on loopback, knows no proxy."""
-    return View({}, lambda name, deadline: ["127.0.0.1"], context_of([authority.pem]))
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What every name is found to be."""
+    found = ["127.0.0.1"]
+    real = socket.getaddrinfo
+
+    def look_up(host, port, *args, **keywords):
+        several = [host] if re.fullmatch("[0-9.]+", host) else found
+        return [entry for one in several for entry in real(one, port, *args, **keywords)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return found
+
+
+@pytest.fixture
+def network(authority: Authority, addresses: list[str]) -> Network:
+    """One that trusts ``authority``, finds every name on loopback, knows no proxy."""
+    return Network({}, context_of([authority.pem]))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates, answers and servers that the tests of connectivity meet instead of the cloud."""
+"""Certificates, responses and servers that the tests of connectivity meet instead of the cloud."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.cloud import probe
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.endpoints import API, Endpoint
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -85,7 +86,7 @@ class Server(NamedTuple):
 
 
 def page(status: str, body: str, *headers: str) -> bytes:
-    """An HTTP answer."""
+    """An HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
 
@@ -98,6 +99,11 @@ def dated(shift: float) -> str:
 def endpoint(url, name=API):
     """One of that kind at this address."""
     return Endpoint(name, f"setting_of_{name}", url, url)
+
+
+def ask(network, endpoint, timeout=5):
+    """The outcome of this one."""
+    return probe(network, [endpoint], timeout)[endpoint.name]
 
 
 def failing(found, layer, *words):

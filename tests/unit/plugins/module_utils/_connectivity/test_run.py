@@ -11,17 +11,22 @@ import os
 import time
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import survey as survey_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.layers import Outcome
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.login import Login
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.places import NotEntered
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.survey import Options, Survey
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import run as run_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.cloud import log_in, probe
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.container import NamespaceError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.failures import Outcome
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.run import check_connectivity
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import StateError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
+    Options,
+    ServerState,
+    StateError,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+from ansible_collections.selfhosted.bitwarden.plugins.modules.cloud_connectivity_info import is_current
 
 from .._deployment.fake_host import FakeHost
 
@@ -35,30 +40,21 @@ ON = SettingsRequest(cloud_communication=True)
 
 
 class Place:
-    """Stands in for this host or for the copy in the container's network."""
+    """Stands in for the network of this host or of the container."""
 
-    def __init__(self, name, world, wanted):
-        self.name, self.world, self.wanted = name, world, wanted
+    def __init__(self, name, world):
+        self.name, self.world = name, world
 
-    def ensure_entered(self):
-        if isinstance(self.world[self.name], NotEntered):
-            raise self.world[self.name]
-
-    def outcomes(self):
+    def call(self, function, *arguments):
+        if function is log_in:
+            self.world["asked"].append((self.name, "login"))
+            return Outcome(True, "", f"accepted, {KEY}")
+        assert function is probe
         time.sleep(self.world["pause"])
         if isinstance(self.world[self.name], Exception):
             raise self.world[self.name]
-        questions = [one for one in self.wanted.endpoints if not one.unusable]
-        self.world["asked"] += [(self.name, one.question) for one in questions]
-        return {one.name: self.world[self.name].get(one.name, FINE) for one in questions}
-
-    def probe(self, endpoint):
-        self.world["asked"].append((self.name, endpoint.question))
-        return FINE
-
-    def login(self):
-        self.world["asked"].append((self.name, "login"))
-        return Login(True, "", f"accepted, {KEY}", "")
+        self.world["asked"] += [(self.name, one.url) for one in arguments[0]]
+        return {one.name: self.world[self.name].get(one.name, FINE) for one in arguments[0]}
 
     def close(self):
         self.world["closed"] += 1
@@ -81,37 +77,52 @@ def host(tmp_path, monkeypatch):
 
 @pytest.fixture
 def world(monkeypatch):
-    """``host`` and ``container`` are what these places say (by endpoint); ``asked`` is what they were asked."""
-    found = {"host": {}, "container": {}, "image": {}, "asked": [], "closed": 0, "changes": None, "here": True,
-             "pause": 0.0}  # fmt: skip
+    """``host``, ``container``, ``image`` are what these say (by endpoint); ``asked`` is what they were asked."""
+    found = {"host": {}, "container": {}, "image": {}, "asked": [], "closed": 0, "environment": None, "here": True,
+             "entering": None, "pause": 0.0}  # fmt: skip
 
-    def enter(init, changes, wanted, timeout):
-        found["changes"] = changes
-        return Place("container", found, wanted)
+    def enter(process, environment, certificates, timeout):
+        found["environment"] = environment
+        if found["entering"]:
+            raise found["entering"]
+        return Place("container", found)
 
-    monkeypatch.setattr(survey_module, "host_place", lambda wanted, *_rest: Place("host", found, wanted))
-    monkeypatch.setattr(survey_module, "InContainer", enter)
-
-    def ask_within(commands, image, endpoints, timeout):
+    def ask_image(commands, command, environment, endpoints, timeout, more):
         time.sleep(found["pause"])
-        found["changes"] = image.changes
+        found["environment"] = environment
         return found["image"]
 
-    monkeypatch.setattr(survey_module, "ask_within", ask_within)
-    monkeypatch.setattr(survey_module, "_is_root", lambda: True)
-    monkeypatch.setattr(survey_module, "belongs_to", lambda process, container: found["here"])
+    monkeypatch.setattr(run_module, "_call", lambda network, *what: Place("host", found).call(*what))
+    monkeypatch.setattr(run_module, "ContainerNamespace", enter)
+    monkeypatch.setattr(run_module, "ask_image", ask_image)
+    monkeypatch.setattr(run_module, "_is_root", lambda: True)
+    monkeypatch.setattr(run_module, "belongs_to", lambda process, container: found["here"])
     return found
 
 
 @pytest.fixture
-def look(host, tmp_path):
-    def run(request=None, login=True, unless_current=False, environ=None):
+def plan(host, tmp_path):
+    def make(request=None):
         override = OverrideFile(str(host.bwdata), "global", os.replace, str(tmp_path / "tmp")) if request else None
-        survey = Survey(Deployment(str(host.bwdata), None, {}), override, request, environ or {})
+        state = ServerState(Deployment(str(host.bwdata), None, {}), Options(pull=False), override, request)
+        return state, state.plan()
+
+    return make
+
+
+@pytest.fixture
+def look(host, plan):
+    def run(request=None, login=True, environ=None):
+        state, planned = plan(request)
+        removed = [name for name, value in planned.file.wanted.values.items() if value is None] if planned.file else []
         before = {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()}
-        found = survey.report(Options(5, login, unless_current)).result(survey.state.mask)
+        report = check_connectivity(
+            state.deployment, planned.stack, removed, environ=environ or {}, timeout=5, login=login
+        )
+        found = report.result(state.mask)
         assert {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()} == before
         assert host.done == [] and KEY not in str(found)
+        found["warnings"] = report.warnings
         return found
 
     return run
@@ -121,15 +132,16 @@ def checks(found):
     return {(one["name"], one["from"]): one for one in found["checks"]}
 
 
-def test_all_is_well(host, world, look):
+def test_all_is_fine(host, world, look):
     host.start()
     found = look()
-    assert found["ok"] and found["problems"] == [] and found["current"] is False and found["region"] == "US"
+    assert found["ok"] and found["problems"] == [] and found["region"] == "US"
     assert found["installation"] == {
         "id": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b", "known_in": "US", "enabled": True, "credentials_ok": True,
     }  # fmt: skip
-    ways = [(name, where) for name in ("api", "identity", "push") for where in ("host", "container")]
-    assert list(checks(found)) == [*ways, ("installation", "host"), ("credentials", "host"), ("settings", "host")]
+    connections = [(name, where) for name in ("api", "identity", "push") for where in ("host", "container")]
+    others = [(name, "host") for name in ("installation", "credentials", "settings")]
+    assert list(checks(found)) == [*connections, *others]
     assert [what for _where, what in world["asked"]].count("login") == 1
     assert world["closed"] == 1
 
@@ -144,7 +156,7 @@ def test_wanted_and_removed_settings_reach_the_container(host, world, look):
     (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\nNO_PROXY=x\n")
     host.start()
     look(SettingsRequest(settings={"HTTPS_PROXY": "http://new.test", "NO_PROXY": None}))
-    assert (world["changes"]["HTTPS_PROXY"], world["changes"]["NO_PROXY"]) == ("http://new.test", None)
+    assert world["environment"]["HTTPS_PROXY"] == "http://new.test" and "NO_PROXY" not in world["environment"]
 
 
 def test_blocked_for_the_container_alone(host, world, look):
@@ -166,6 +178,7 @@ def test_blocked_for_the_host_alone_is_no_problem(host, world, look):
     found = look()
     assert found["ok"] and found["problems"] == []
     assert not checks(found)["api", "host"]["ok"] and "containers get through" in checks(found)["api", "host"]["advice"]
+    assert len(found["warnings"]) == 3 and "connection refused" in found["warnings"][0]
     assert ("container", "login") in world["asked"]
 
 
@@ -182,8 +195,8 @@ def test_blocked_for_both(host, world, look):
     ("prepare", "words"),
     [
         (lambda host: None, "the stack is down"),
-        (lambda host: host.start().containers.pop("api"), "the api container does not run"),
-        (lambda host: host.start().containers["api"].update(state="exited"), "the api container does not run"),
+        (lambda host: host.start().containers.pop("api"), "the api container is not running"),
+        (lambda host: host.start().containers["api"].update(state="exited"), "the api container is not running"),
     ],
 )
 def test_no_container_to_ask_from(host, world, look, prepare, words):
@@ -216,7 +229,7 @@ def test_a_failing_host_counts_where_the_server_goes_the_same_way(
     """And nothing could be asked from the container: a server that needs its proxy could never be started."""
     if up:
         host.start()
-        monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+        monkeypatch.setattr(run_module, "_is_root", lambda: False)
     world["host"] = {"api": REFUSED}
     found = look(request_, environ=environ)
     check = checks(found)["api", "host"]
@@ -235,15 +248,15 @@ def test_the_engine_of_another_machine(host, world, look):
     found = checks(look(PROXY))
     assert not found["api", "container"]["ok"] and found["identity", "container"]["skipped"]
     assert "its processes are not on this machine" in found["identity", "container"]["detail"]
-    assert world["closed"] == 0 and world["changes"]["HTTPS_PROXY"] == PROXY.settings["HTTPS_PROXY"]
+    assert world["closed"] == 0 and world["environment"]["HTTPS_PROXY"] == PROXY.settings["HTTPS_PROXY"]
 
 
 def test_a_network_that_root_cannot_enter(host, world, look):
     host.start()
-    world["container"] = NotEntered("Operation not permitted")
+    world["entering"] = NamespaceError("Operation not permitted")
     world["image"] = {"api": REFUSED}
     found = checks(look())
-    assert not found["api", "container"]["ok"] and world["closed"] == 1
+    assert not found["api", "container"]["ok"] and world["closed"] == 0
     skipped = found["identity", "container"]
     assert "the container's network could not be entered: Operation not permitted" in skipped["detail"]
     assert skipped["skipped"] and "rootless" in skipped["advice"] and "become" not in skipped["advice"]
@@ -251,27 +264,43 @@ def test_a_network_that_root_cannot_enter(host, world, look):
 
 def test_another_user_is_told_to_become_root(host, world, look, monkeypatch):
     host.start()
-    monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+    monkeypatch.setattr(run_module, "_is_root", lambda: False)
     world["image"] = {"api": REFUSED}
     found = checks(look())
     assert not found["api", "container"]["ok"]
     assert found["identity", "container"]["skipped"] and "become" in found["identity", "container"]["advice"]
 
 
-def test_a_copy_that_dies_on_the_way_is_told(host, world, look, monkeypatch):
+def test_a_process_in_the_network_that_ends_is_told(host, world, look):
     host.start()
-    monkeypatch.setattr(Place, "ensure_entered", lambda place: None)
-    world["container"] = NotEntered("the process in the container's network ended")
-    skipped = checks(look())["api", "container"]
+    world["container"] = NamespaceError("the process in the container's network ended")
+    found = look()
+    skipped = checks(found)["api", "container"]
     assert skipped["skipped"] and "ended" in skipped["detail"] and "again" in skipped["advice"]
+    assert world["closed"] == 1 and ("host", "login") in world["asked"]
+
+
+def test_a_process_that_ends_later_leaves_the_host(host, world, look, monkeypatch):
+    host.start()
+    world["host"] = {"identity": REFUSED}
+    whole = Place.call
+
+    def call(place, function, *arguments):
+        if function is log_in:
+            raise NamespaceError("the process in the container's network ended")
+        return whole(place, function, *arguments)
+
+    monkeypatch.setattr(Place, "call", call)
+    found = checks(look())
+    assert found["credentials", "host"]["skipped"] and "again" in found["api", "container"]["advice"]
 
 
 @pytest.mark.parametrize("root", [True, False])
 def test_host_and_container_are_asked_side_by_side(host, world, look, monkeypatch, root):
     host.start()
-    monkeypatch.setattr(survey_module, "_is_root", lambda: root)
+    monkeypatch.setattr(run_module, "_is_root", lambda: root)
     if root:
-        world["container"] = NotEntered("Operation not permitted")
+        world["entering"] = NamespaceError("Operation not permitted")
     world["pause"] = 1.0
     begin = time.monotonic()
     look(login=False)
@@ -281,9 +310,9 @@ def test_host_and_container_are_asked_side_by_side(host, world, look, monkeypatc
 def test_removed_proxies_reach_the_image(host, world, look, monkeypatch):
     (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\n")
     host.start()
-    monkeypatch.setattr(survey_module, "_is_root", lambda: False)
+    monkeypatch.setattr(run_module, "_is_root", lambda: False)
     look(SettingsRequest(settings={"HTTPS_PROXY": None}))
-    assert world["changes"]["HTTPS_PROXY"] is None
+    assert "HTTPS_PROXY" not in world["environment"]
 
 
 @pytest.mark.parametrize(
@@ -298,24 +327,22 @@ def test_removed_proxies_reach_the_image(host, world, look, monkeypatch):
         (f"{CLOUD}=true\n", True, SettingsRequest(region="EU"), False),
     ],
 )
-def test_unless_current(host, world, look, file, start, request_, current):
+def test_is_current(host, plan, file, start, request_, current):
     (host.bwdata / "env" / "global.override.env").write_text(
         f"globalSettings__installation__key={KEY}\nglobalSettings__baseServiceUri__cloudRegion=US\n{file}"
     )
     if start:
         host.start()
-    found = look(request_, unless_current=True)
-    assert found["current"] == current
-    assert (found["checks"] == []) == current and (world["asked"] == []) == current
-    assert found["ok"] or not current
+    assert is_current(plan(request_)[1]) == current
 
 
-def test_a_file_that_was_changed_by_hand_is_not_current(host, world, look):
+def test_a_file_that_was_changed_by_hand_is_not_current(host, plan):
     path = host.bwdata / "env" / "global.override.env"
     path.write_text(f"{CLOUD}=true\n")
     host.start()
+    assert is_current(plan()[1])
     path.write_text(f"{CLOUD}=true\nHTTPS_PROXY=http://proxy.test\n")
-    assert look(unless_current=True)["current"] is False
+    assert not is_current(plan()[1])
 
 
 def test_push_off_is_skipped(host, world, look):

@@ -9,26 +9,25 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.probe import probe
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.trust import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.tls import (
     context_of,
     host_context,
-    trusted_here,
+    service_certificates,
 )
 
-from .on_the_way import KNOWN, endpoint, page
+from .stand_ins import KNOWN, ask, endpoint, page
 
 
-def test_unreadable_authorities_spoil_nothing(serve, authority, view):
+def test_unreadable_authorities_spoil_nothing(serve, authority, network):
     broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
-    trusting = view._replace(context=context_of([broken, authority.pem]))
-    assert probe(endpoint(serve(page("200 OK", KNOWN), authority.context()).url()), trusting, 5).ok
+    trusting = network._replace(context=context_of([broken, authority.pem]))
+    assert ask(trusting, endpoint(serve(page("200 OK", KNOWN), authority.context()).url())).ok
     assert trusting.context.verify_mode == ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize("name", ["ca.crt", "ca", "ca.der"])
 @pytest.mark.parametrize("kind", ["PEM", "DER"])
-def test_authorities_as_pem_and_der(serve, authority, tmp_path, view, name, kind):
+def test_authorities_as_pem_and_der(serve, authority, tmp_path, network, name, kind):
     """A container's folder is read whole, as .NET reads it; of ca-certificates the entry script takes *.crt alone."""
     folder = tmp_path / "bwdata" / "ca-certificates"
     folder.mkdir(parents=True)
@@ -36,10 +35,11 @@ def test_authorities_as_pem_and_der(serve, authority, tmp_path, view, name, kind
     (folder / name).write_bytes(content)
     (folder / "README").write_text("no certificate")
     server = serve(page("200 OK", KNOWN), authority.context())
-    trusted = trusted_here({"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": str(folder)})
-    assert probe(endpoint(server.url()), view._replace(context=context_of(trusted)), 5).ok
-    host = view._replace(context=host_context(str(tmp_path / "bwdata")))
-    assert probe(endpoint(server.url()), host, 5).ok == (name == "ca.crt")
+    environment = {"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/ca-certificates"}
+    trusted = service_certificates(environment, str(folder.parent))
+    assert ask(network._replace(context=context_of(trusted)), endpoint(server.url())).ok
+    host = network._replace(context=host_context(str(tmp_path / "bwdata")))
+    assert ask(host, endpoint(server.url())).ok == (name == "ca.crt")
 
 
 def test_this_host_is_no_stricter_than_the_server(tmp_path):
