@@ -224,10 +224,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.report import Installation, Report
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.run import check_connectivity
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
-    Options,
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
     Plan,
-    ServerState,
+    Request,
+    SettingsChange,
+    plan,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
@@ -235,7 +236,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.arg
     SETTINGS_OPTIONS,
     request_from,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
 SHARED = ("settings", "secret_settings", "cloud_communication", "region")
@@ -268,31 +268,26 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     if timeout <= 0:
         raise DurationError("timeout must be longer than zero.")
     deployment = Deployment(params["bwdata"], None, os.environ)
-    override = None
-    if request.settings or request.secret_settings or request.region or request.cloud_communication is not None:
-        override = OverrideFile(params["bwdata"], request.file, module.atomic_move, module.tmpdir)
-    # Planning only: it never pulls, so it needs no bitwarden.sh.
-    state = ServerState(deployment, Options(pull=False), override, request)
-    plan = state.plan()
-    if params["unless_current"] and is_current(plan):
-        cloud = DesiredCloud.of(plan.stack.setting)
+    settings = SettingsChange.requested(request, params["bwdata"], module.atomic_move, module.tmpdir)
+    # Only a plan: it never pulls, so it needs no bitwarden.sh.
+    planned = plan(deployment, Request(settings=settings, pull=False))
+    if params["unless_current"] and is_current(planned):
+        cloud = DesiredCloud.of(planned.stack.setting)
         report = Report([], Installation(cloud.installation_id or None), cloud.region)
-        return {"current": True, **report.result(state.mask)}
-    desired = plan.file.wanted.values if plan.file else {}
-    removed = [name for name, value in desired.items() if value is None]
+        return {"current": True, **report.result(planned.mask)}
     report = check_connectivity(
-        deployment, plan.stack, removed, environ=os.environ, timeout=timeout, login=params["login"]
+        deployment, planned.stack, planned.removed, environ=os.environ, timeout=timeout, login=params["login"]
     )
-    return {"current": False, **report.result(state.mask)}
+    return {"current": False, **report.result(planned.mask)}
 
 
-def is_current(plan: Plan) -> bool:
+def is_current(planned: Plan) -> bool:
     """Tell whether the server already runs on the desired settings, with cloud communication on.
 
     One that has not been let out to the cloud yet has not proved anything.
     """
-    switched_on = (plan.stack.setting(CLOUD_COMMUNICATION) or "").strip().lower() == "true"
-    return switched_on and not plan.writes and not plan.stack.missing() and not plan.stack.stale()
+    switched_on = (planned.stack.setting(CLOUD_COMMUNICATION) or "").strip().lower() == "true"
+    return switched_on and not planned.writes and not planned.stack.missing() and not planned.stack.stale()
 
 
 if __name__ == "__main__":

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server
-short_description: Bring a self-hosted Bitwarden server to a state, on the settings it is meant to have
+short_description: Manage the state and settings of a self-hosted Bitwarden server
 version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Writes settings, starts, restarts or stops the standard deployment of Bitwarden (C(bitwarden.sh), Docker Compose),
-    waits until it is well, and takes the settings back when it does not get well. All in one run.
-  - Whether a restart is needed is read from the containers. Their environment is compared with what Compose would give
-    them now, C(docker-compose.override.yml) included. So a server that runs on older settings than its files say is
-    found whatever the reason, be it a file edited by hand or a play that was cut off before the restart.
-  - The restart itself is C(bitwarden.sh restart), run as the owner of O(bwdata). It pulls the images of the
-    installed version. Should a pull fail, the images at hand are started on the wanted settings, with a warning.
+  - Writes settings, starts, restarts or stops a standard deployment (C(bitwarden.sh), Docker Compose), waits until all
+    services are healthy, and rolls back settings that make the server unhealthy.
+  - Restarts only a server whose containers are missing or were created with other settings than Compose would give
+    them now, C(docker-compose.override.yml) included. This also finds files that were edited by hand, or written by an
+    interrupted run.
+  - Restarts with C(bitwarden.sh restart) as the owner of O(bwdata), which pulls the images of the installed version.
+    When a pull fails, it starts the server from local images on the desired settings, and warns.
+  - Checks the connections to Bitwarden's cloud before it changes a server with cloud communication on, see
+    O(preflight). An unchanged run checks nothing there.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -41,25 +43,38 @@ options:
   script:
     description:
       - Path of C(bitwarden.sh).
-      - The default is C(bitwarden.sh) in the folder that holds O(bwdata).
+      - The default is C(bitwarden.sh) in the folder that contains O(bwdata).
     type: path
   state:
     description:
-      - V(started) makes the server run, on the settings in its files. It is restarted when a service is missing or
-        runs on other settings. One that is sick on the current settings is not restarted but reported.
-      - V(restarted) restarts it in any case.
-      - V(stopped) takes it down.
+      - V(started) starts the server when a service is missing, and restarts it when one runs on other settings than
+        those in the files. It reports, and does not restart, a service that is unhealthy on the current settings.
+      - V(restarted) always restarts it.
+      - V(stopped) stops it and removes its containers.
     type: str
     choices:
       - started
       - restarted
       - stopped
     default: started
+  preflight:
+    description:
+      - What to do about problems that the checks of M(selfhosted.bitwarden.cloud_connectivity_info) find before this
+        module changes a server that has, or is to have, cloud communication on. In check mode they run as well.
+      - V(warn) warns and continues. V(fail) fails before anything is changed. V(skip) does not run the checks.
+    type: str
+    choices:
+      - fail
+      - warn
+      - skip
+    default: warn
   wait:
     description:
-      - Wait until every service answers its health check, asked directly, and all others run.
+      - Wait until every service passes its health check, and those without one are running.
+      - Asks the services directly after a change, and where Docker still calls them starting. Otherwise the state that
+        Docker reports is enough.
       - The service C(icons) only has to run, as its health check needs the Internet.
-      - A service that keeps dying is reported at once, with its last words.
+      - Reports a service that crash-loops at once, with its last log lines.
     type: bool
     default: true
   wait_timeout:
@@ -69,37 +84,36 @@ options:
     default: 600s
   rollback:
     description:
-      - When the server does not get well on the settings that this run wrote, put the old file back, bring the server
-        up again on it, and fail.
-      - What this run did not write is never touched.
+      - When the server does not become healthy on the settings that this run wrote, restore the file as it was, start
+        the server on it, and fail.
+      - Settings that this run did not write stay as they are.
     type: bool
     default: true
   pull:
     description:
-      - Whether a restart fetches the images of the installed version.
-      - With V(false) the images at hand are used, by Docker Compose instead of C(bitwarden.sh). Only the services whose
-        settings changed are made anew then.
+      - Whether a restart pulls the images of the installed version.
+      - With V(false) Docker Compose starts the server from local images instead of C(bitwarden.sh). It recreates only
+        the services whose settings changed.
     type: bool
     default: true
+notes:
+  - Talks to the Docker engine that the owner of O(bwdata) uses, with the owner's rights, by E(DOCKER_HOST), the current
+    Docker context, C(/var/run/docker.sock), or the socket of a rootless engine.
 seealso:
   - module: selfhosted.bitwarden.override_env
   - module: selfhosted.bitwarden.server_info
+  - module: selfhosted.bitwarden.cloud_connectivity_info
   - module: selfhosted.bitwarden.sync_log_info
 """
 
 EXAMPLES = r"""
-- name: Let the server talk to the cloud of the European Union
+- name: Allow communication with the cloud of the European Union
   selfhosted.bitwarden.server:
     cloud_communication: true
     region: EU
   become: true
 
-- name: Heal a server that does not run on the settings in its files
-  selfhosted.bitwarden.server:
-    state: started
-  become: true
-
-- name: Set a mail server without fetching images
+- name: Set a mail server without pulling images
   selfhosted.bitwarden.server:
     settings:
       globalSettings__mail__smtp__host: mail.example.com
@@ -109,11 +123,27 @@ EXAMPLES = r"""
     pull: false
     wait_timeout: 10m
   become: true
+
+- name: Apply the settings in the files to a server that runs on others
+  selfhosted.bitwarden.server:
+    state: started
+  become: true
+
+- name: Allow cloud communication only if the cloud can be reached
+  selfhosted.bitwarden.server:
+    cloud_communication: true
+    preflight: fail
+  become: true
+
+- name: Stop the server
+  selfhosted.bitwarden.server:
+    state: stopped
+  become: true
 """
 
 RETURN = r"""
 restarted:
-  description: Whether containers were started or restarted (in check mode, whether they would be).
+  description: Whether containers were started or restarted, or would be in check mode.
   returned: always
   type: bool
   sample: true
@@ -131,8 +161,35 @@ changes:
       type: str
       returned: always
     action:
-      description: One of V(added), V(changed), V(removed), V(normalized) (the same value, written anew).
+      description: V(added), V(changed), V(removed), or V(normalized) where the same value is written differently.
       type: str
+      returned: always
+preflight:
+  description: What the connectivity checks found, null when they did not run. See O(preflight).
+  returned: always
+  type: dict
+  contains:
+    ok:
+      description: Whether they found no problem.
+      type: bool
+      returned: always
+    problems:
+      description: One line for each problem, with what to do about it.
+      type: list
+      elements: str
+      returned: always
+    checks:
+      description: All checks, as M(selfhosted.bitwarden.cloud_connectivity_info) returns them.
+      type: list
+      elements: dict
+      returned: always
+    region:
+      description: The region that the server is to have.
+      type: str
+      returned: always
+    installation:
+      description: The installation in the cloud, as M(selfhosted.bitwarden.cloud_connectivity_info) returns it.
+      type: dict
       returned: always
 stale_services:
   description: The services that did not run on their settings before this run, with the names of those settings.
@@ -165,16 +222,16 @@ services:
       type: str
       returned: always
     image:
-      description: The image it was made from, or would be.
+      description: The image of its container, or the one that Compose would use.
       type: str
       returned: always
 version:
-  description: Version of Bitwarden, by the image of its service C(api). Null where the image does not tell.
+  description: Version of Bitwarden by the image of its service C(api). Null where the image does not tell.
   returned: when the deployment could be read
   type: str
   sample: 2026.8.0
 installation_id:
-  description: The installation id that the server is set to.
+  description: The installation id in the server's settings.
   returned: when the deployment could be read
   type: str
   sample: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
@@ -184,12 +241,12 @@ backup_file:
   type: str
   sample: /opt/bitwarden/bwdata/env/global.override.env.2026-11-22T10-00-00Z.bak
 rolled_back:
-  description: Whether the settings that this run wrote were taken back, because the server was not well with them.
+  description: Whether the settings that this run wrote were rolled back, because the server was unhealthy with them.
   returned: always
   type: bool
   sample: false
 rc:
-  description: Exit status of C(bitwarden.sh), or of Compose with O(pull=false). Null when neither was run.
+  description: Exit status of C(bitwarden.sh), or of Compose with O(pull=false). Null when neither ran.
   returned: when the deployment could be read
   type: int
   sample: 0
@@ -206,17 +263,22 @@ stderr:
 """
 
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import CLOUD_COMMUNICATION
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
-    Options,
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.outcome import Outcome
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
+    STOPPED,
     Plan,
-    ServerState,
+    Request,
+    SettingsChange,
     StateError,
+    plan,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
@@ -224,10 +286,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.arg
     SETTINGS_OPTIONS,
     request_from,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
-FAILURE = {"restarted": False, "changes": [], "rolled_back": False}
+# What a failed result has where the run did not get so far.
+FAILURE = {"restarted": False, "changes": [], "rolled_back": False, "preflight": None}
 
 
 def main() -> None:
@@ -238,6 +300,7 @@ def main() -> None:
             **SETTINGS_OPTIONS,
             "script": {"type": "path"},
             "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
+            "preflight": {"type": "str", "choices": ["fail", "warn", "skip"], "default": "warn"},
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "str", "default": "600s"},
             "rollback": {"type": "bool", "default": True},
@@ -245,15 +308,16 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    request = request_from(module.params)
-    run_host_module(module, lambda module: run(module, request), FAILURE)
+    settings = request_from(module.params)
+    run_host_module(module, lambda module: run(module, settings), FAILURE)
 
 
-def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
+def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
     """Bring the server to the state that the options describe, and return the result."""
     params = module.params
-    options = Options(
+    request = Request(
         state=params["state"],
+        settings=SettingsChange.requested(settings, params["bwdata"], module.atomic_move, module.tmpdir),
         wait=params["wait"],
         wait_timeout=parse_duration(params["wait_timeout"]),
         rollback=params["rollback"],
@@ -262,35 +326,52 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     )
     lock_timeout = parse_duration(params["lock_timeout"])
     deployment = Deployment(params["bwdata"], params["script"], os.environ)
-    override = None
-    if wants_settings(request):
-        override = OverrideFile(params["bwdata"], request.file, module.atomic_move, module.tmpdir)
-    state = ServerState(deployment, options, override, request)
-    plan = None
-    try:
-        with server_lock(params["bwdata"], lock_timeout) as lock:
-            # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
-            deployment.commands.inherited = (lock,)
-            plan = state.plan()
-            if not module.check_mode:
-                state.apply(plan)
-    except StateError as error:
-        error.keys = report(module, state, plan)
-        raise
-    return report(module, state, plan)
+    with server_lock(params["bwdata"], lock_timeout) as lock:
+        # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
+        deployment.commands.inherited = (lock,)
+        planned = plan(deployment, request)
+        diff = {"diff": planned.diff()} if module._diff and planned.changed else {}
+        preflight: Optional[Dict[str, Any]] = None
+        warnings: List[str] = []
+        if params["preflight"] != "skip" and needs_preflight(planned):
+            preflight, warnings = run_preflight(planned, params["preflight"] == "fail")
+        shown = {"preflight": preflight, **diff}
+        try:
+            outcome = Outcome(planned) if module.check_mode else apply(planned)
+        except StateError as error:
+            error.keys = with_shown(error.keys, shown, warnings)
+            raise
+    return with_shown(outcome.result(), shown, warnings)
 
 
-def wants_settings(request: SettingsRequest) -> bool:
-    return bool(
-        request.settings or request.secret_settings or request.region or request.cloud_communication is not None
+def needs_preflight(planned: Plan) -> bool:
+    """Tell whether the run is about to change a server that is to communicate with the cloud."""
+    cloud = (planned.stack.setting(CLOUD_COMMUNICATION) or "").strip().lower()
+    return planned.changed and planned.request.state != STOPPED and cloud == "true"
+
+
+def run_preflight(planned: Plan, required: bool) -> Tuple[Dict[str, Any], List[str]]:
+    """Check the connections to the cloud; return the report and what to warn of.
+
+    Raises ``StateError`` for a problem where the checks are ``required`` to pass.
+    """
+    # Only here: an unchanged run does not need it.
+    from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.run import (  # noqa: PLC0415
+        check_connectivity,
     )
 
+    report = check_connectivity(planned.deployment, planned.stack, planned.removed, environ=os.environ)
+    result: Dict[str, Any] = report.result(planned.mask)
+    if report.problems and required:
+        problems = " ".join(planned.mask(problem) for problem in report.problems)
+        message = f"The cloud connectivity checks failed, and nothing was changed: {problems}"
+        raise StateError(f"{message} To change the server nevertheless, set preflight to warn.", {"preflight": result})
+    return result, [f"Cloud connectivity: {planned.mask(problem)}" for problem in report.problems]
 
-def report(module: AnsibleModule, state: ServerState, plan: Optional[Plan]) -> Dict[str, Any]:
-    result = {**state.outcome(plan, done=not module.check_mode), "warnings": state.warnings}
-    if module._diff and plan is not None and plan.changed:
-        result["diff"] = plan.diff()
-    return result
+
+def with_shown(result: Dict[str, Any], shown: Dict[str, Any], warnings: List[str]) -> Dict[str, Any]:
+    """Return the result of a run with the keys and warnings that this module adds."""
+    return {**result, **shown, "warnings": [*warnings, *result.get("warnings", [])]}
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server_info
-short_description: What a self-hosted Bitwarden server runs on, read on its host
+short_description: Gather facts about a self-hosted Bitwarden server on its host
 version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Returns services, version, settings, installation, region and license files of a standard deployment.
-  - Tells which services do not run on the settings in the files.
+  - Returns the services, version, settings, installation, region and license files of a standard deployment, as they
+    are on the host, without asking the server's API.
+  - Lists the services whose containers were created with other settings than those that are in the files now, so that a
+    restart is due. It changes nothing.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -24,13 +26,13 @@ extends_documentation_fragment:
 options:
   organization:
     description:
-      - Return the license file of this organization alone, by the organization's id on this server (not the cloud's).
-      - A file that is not there is returned with state V(missing) then.
+      - Return only the license file of this organization, by the organization's id on this server (not in the cloud).
+      - A file that does not exist is then returned with the state V(missing).
     type: str
   show_settings:
     description:
-      - Whether to return RV(settings). Secret values are masked by their names, which tells nothing of a value that was
-        given as secret under another name.
+      - Whether to return RV(settings). Values are masked where their names look secret, so a secret under another name
+        is returned.
     type: bool
     default: true
 seealso:
@@ -40,14 +42,21 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the server
+- name: Gather facts about the server
   selfhosted.bitwarden.server_info:
   become: true
   register: bitwarden_server
 
-- name: Stop when services run on other settings than their files have
+- name: Require that all services run on the settings in the files
   ansible.builtin.assert:
     that: not bitwarden_server.stale_services
+
+- name: Gather facts about one organization's license file
+  selfhosted.bitwarden.server_info:
+    organization: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+    show_settings: false
+  become: true
+  register: bitwarden_license_file
 
 - name: Show license files that the server cannot use
   ansible.builtin.debug:
@@ -82,11 +91,11 @@ services:
       type: str
       returned: always
     image:
-      description: The image it was made from, or would be.
+      description: The image of its container, or the one that Compose would use.
       type: str
       returned: always
 version:
-  description: Version of Bitwarden, by the image of its service C(api). Null where the image does not tell.
+  description: Version of Bitwarden by the image of its service C(api). Null where the image does not tell.
   returned: success
   type: str
   sample: 2026.8.0
@@ -106,12 +115,12 @@ stale_services:
     api:
       - globalSettings__enableCloudCommunication
 installation_id:
-  description: The installation id that the server is set to, null without one.
+  description: The installation id in the server's settings, null without one.
   returned: success
   type: str
   sample: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
 region:
-  description: The cloud that the server is set to.
+  description: The cloud in the server's settings.
   returned: success
   type: dict
   sample:
@@ -121,15 +130,15 @@ region:
       - globalSettings__installation__apiUri
   contains:
     configured:
-      description: C(globalSettings__baseServiceUri__cloudRegion) as it is set, null without one.
+      description: The value of C(globalSettings__baseServiceUri__cloudRegion), null without one.
       type: str
       returned: always
     settings_fit:
-      description: Whether region and the three URLs of the cloud belong together. A proxy's URL fits every region.
+      description: Whether the region and the three URLs of the cloud belong together. A proxy's URL fits every region.
       type: bool
       returned: always
     mismatches:
-      description: Names of the settings that lead to another region's cloud.
+      description: Names of the settings that point to another region's cloud.
       type: list
       elements: str
       returned: always
@@ -167,11 +176,11 @@ licenses:
       type: str
       returned: always
     expires:
-      description: When the license expires, its grace period included.
+      description: When the license expires, including its grace period.
       type: str
       returned: always
     expires_without_grace:
-      description: When the subscription expires, where the license says it.
+      description: When the subscription expires, null where the license does not say.
       type: str
       returned: always
     token_expires:
@@ -189,7 +198,7 @@ licenses:
       type: str
       returned: always
     problem:
-      description: What is wrong with it, empty when nothing is.
+      description: What is wrong with it, empty where there is no problem.
       type: str
       returned: always
     issued:
@@ -197,7 +206,7 @@ licenses:
       type: str
       returned: always
     license_key_digest:
-      description: SHA-256 of the license key, which tells keys apart without showing them. Null where there is none.
+      description: SHA-256 of the license key, which distinguishes keys without showing them. Null without a key.
       type: str
       returned: always
     fields:

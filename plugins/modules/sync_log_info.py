@@ -9,14 +9,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sync_log_info
-short_description: Why license and sponsorship syncs of a self-hosted Bitwarden server failed
+short_description: Gather failed syncs from the log of a self-hosted Bitwarden server
 version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Reads the log of the service C(api) on the host. The server answers every failed license sync alike, and tells of a
-    failed daily sponsorship sync nowhere else. Only this log has the cause.
-  - A sync that succeeds is not logged. So what is not found here is unknown, and by no means fine.
+  - Reads the log of the service C(api) on the host. Only this log has the cause, as the API answers every failed
+    license sync alike, and a failed daily sponsorship sync shows nowhere else.
+  - The server does not log successful syncs, so a result without failures does not prove that any sync succeeded.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -25,12 +25,12 @@ extends_documentation_fragment:
 options:
   organization:
     description:
-      - Return the failures of this organization alone, by its id on this server.
-      - The log knows the organization of a sponsorship sync by name alone. Its failures are returned when the license
-        file on disk gives that name to this organization, or to none.
+      - Return only the failures of this organization, by its id on this server.
+      - The log has only the name of a sponsorship sync's organization. Such a failure is returned when the license file
+        on disk gives that name to this organization, or when no license file has it.
     type: str
   kind:
-    description: Return the failures of this kind alone.
+    description: Return only the failures of this kind.
     type: str
     choices:
       - license
@@ -38,7 +38,7 @@ options:
   since:
     description:
       - How far to look back, as C(<n>[s|m|h|d|w]).
-      - The log begins with the container, that is with the last restart of the server.
+      - The log begins with the container, which each restart of the server recreates.
     type: str
     default: 2d
 seealso:
@@ -48,11 +48,22 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read why syncs failed in the last week
+- name: Gather the failed syncs of the last week
   selfhosted.bitwarden.sync_log_info:
     since: 7d
   become: true
   register: bitwarden_sync_log
+
+- name: Gather the failed license syncs of one organization
+  selfhosted.bitwarden.sync_log_info:
+    organization: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
+    kind: license
+  become: true
+  register: bitwarden_license_failures
+
+- name: Require that no sync failed
+  ansible.builtin.assert:
+    that: bitwarden_sync_log.state != "failed"
 
 - name: Show the last failure
   ansible.builtin.debug:
@@ -77,7 +88,7 @@ failures:
       passes: false
   contains:
     time:
-      description: When it was logged, UTC.
+      description: When it was logged (UTC).
       type: str
       returned: always
     kind:
@@ -86,7 +97,7 @@ failures:
       returned: always
     organization:
       description:
-        - Id of the organization on this server, or its name for sponsorships whose organization has no license file on
+        - Id of the organization on this server. Its name for sponsorships of an organization without a license file on
           disk.
       type: str
       returned: always
@@ -99,7 +110,7 @@ failures:
       type: str
       returned: always
     message:
-      description: The line of the log that tells it, with secrets masked.
+      description: The line of the log that has the cause, with secrets masked.
       type: str
       returned: always
     advice:
@@ -111,7 +122,7 @@ failures:
       type: bool
       returned: always
 log_since:
-  description: Since when the log tells, UTC. Null when there is no container.
+  description: The time that the log begins (UTC). Null without a container.
   returned: success
   type: str
   sample: "2026-11-21T08:15:00Z"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Module server on a host of the fleet: what it finds, heals, proves and takes back."""
+"""Module server on a host of the fleet: what it finds, corrects, proves and rolls back."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def started(host):
     return {name: one["started"] for name, one in host.containers().items()}
 
 
-def test_a_file_edited_by_hand_is_found_predicted_and_healed(bw4):
+def test_a_file_edited_by_hand_is_found_predicted_and_applied(bw4):
     assert server().ok().result(HOST, "server")["changed"] is False
     add(bw4, f"{CLOUD}=true")
     before = started(bw4)
@@ -77,7 +77,7 @@ def test_a_file_edited_by_hand_is_found_predicted_and_healed(bw4):
     assert (again["changed"], again["restarted"], again["stale_services"]) == (False, False, {})
 
 
-def test_a_run_killed_after_the_write_is_healed_by_the_next(bw4):
+def test_a_run_killed_after_the_write_is_completed_by_the_next(bw4):
     killed = threading.Thread(target=lambda: server(cloud_communication=True))
     killed.start()
     deadline = time.monotonic() + 60
@@ -124,21 +124,21 @@ def test_a_user_without_rights_is_told_so(bw4):
     assert bw4.read(FILE) == before
 
 
-def test_a_setting_that_kills_the_services_is_taken_back(bw4):
+def test_a_setting_that_stops_the_services_is_rolled_back(bw4):
     before = bw4.read(FILE)
     begun = time.monotonic()
     result = failed(settings={"STANDIN_SERVICE": "nosuchservice"}, backup=True)
     assert time.monotonic() - begun < 200, "not told at once"
     assert result["rolled_back"] is True
-    assert "keeps dying" in result["msg"] and "taken back" in result["msg"]
-    assert "invalid choice" in result["msg"], "no last words"
+    assert "crash-loops" in result["msg"] and "rolled back" in result["msg"]
+    assert "invalid choice" in result["msg"], "no last log lines"
     assert bw4.read(FILE) == before
     assert bw4.container_env("api")["STANDIN_SERVICE"] == "api"
     assert bw4.control.answers()
     assert server().ok().result(HOST, "server")["changed"] is False
 
 
-def test_a_service_that_never_gets_well_is_taken_back(bw4):
+def test_a_service_that_never_becomes_healthy_is_rolled_back(bw4):
     bw4.write(
         "docker/docker-compose.override.yml",
         'services:\n  admin:\n    healthcheck:\n      test: ["CMD-SHELL", "test -z \\"$$SICK\\""]\n',
@@ -146,7 +146,7 @@ def test_a_service_that_never_gets_well_is_taken_back(bw4):
     result = failed(settings={"SICK": "very"}, wait_timeout="15s")
     assert result["rolled_back"] is True
     assert "admin does not answer its health check" in result["msg"]
-    assert "up on the old ones" in result["msg"]
+    assert "running on the old ones" in result["msg"]
     assert "SICK" not in bw4.read(FILE)
     assert bw4.control.answers()
 
@@ -161,12 +161,12 @@ def test_what_this_run_did_not_write_is_left_as_it_is_and_named(bw4):
     edit(bw4, "globalSettings__disableUserRegistration=false", "globalSettings__disableUserRegistration=hunter2")
     before = bw4.read(FILE)
     result = failed()
-    assert "keeps dying" in result["msg"]
+    assert "crash-loops" in result["msg"]
     assert "globalSettings__disableUserRegistration" in result["msg"], "the setting that differs is not named"
     assert "hunter2" not in result["msg"]
     assert result["rolled_back"] is False
     assert bw4.read(FILE) == before
-    # Sick, but on its settings: another restart would not help.
+    # Unhealthy, but on its settings: another restart would not help.
     counts = {name: one["id"] for name, one in bw4.containers().items()}
     again = failed()
     assert again["restarted"] is False
@@ -178,12 +178,12 @@ def test_a_pull_that_fails_leaves_the_server_up_on_the_wanted_settings(bw4):
     run = server(cloud_communication=True).ok()
     result = run.result(HOST, "server")
     assert (result["changed"], result["restarted"], result["rc"]) == (True, True, 18)
-    assert "images at hand were started" in run.output
+    assert "started from local images" in run.output
     assert bw4.container_env("api")[CLOUD] == "true"
     assert bw4.control.answers()
 
 
-def test_without_pull_only_what_changed_is_made_anew_and_nginx_follows(bw4):
+def test_without_pull_only_what_changed_is_recreated_and_nginx_is_restarted(bw4):
     before = started(bw4)
     result = server(cloud_communication=True, pull=False).ok().result(HOST, "server")
     assert result["restarted"] is True
@@ -192,8 +192,8 @@ def test_without_pull_only_what_changed_is_made_anew_and_nginx_follows(bw4):
     assert bw4.control.answers(), "nginx leads nowhere"
     bw4.docker("compose", "-p", "docker", "-f", "/opt/bitwarden/bwdata/docker/docker-compose.yml", "up", "-d",
                "--force-recreate", "--no-deps", "api")  # fmt: skip
-    followed = server().ok().result(HOST, "server")
-    assert (followed["changed"], followed["stale_services"]) == (True, {}), "nginx did not follow"
+    restarted = server().ok().result(HOST, "server")
+    assert (restarted["changed"], restarted["stale_services"]) == (True, {}), "nginx was not restarted"
     assert server().ok().result(HOST, "server")["changed"] is False
 
 
@@ -223,9 +223,9 @@ def test_stopped_and_started_again(bw4):
     assert not set(before.values()) & set(started(bw4).values()), "a service was not restarted"
 
 
-def test_no_engine_has_a_message_of_its_own(bw4):
+def test_no_engine_has_its_own_message(bw4):
     bw4.engine("stop")
-    assert "engine does not run" in failed()["msg"]
+    assert "engine is not running" in failed()["msg"]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def ask_image(
     if result.timed_out:
         outcomes.update(dict.fromkeys(asked, failures.LATE.outcome()))
     elif not found and result.rc not in (0, *_NO_PROGRAM):
-        refused = skipped(f"not tried: docker exec says: {result.last_words[:200]}", more)
+        refused = skipped(f"not tried: docker exec says: {result.last_line[:200]}", more)
         outcomes.update(dict.fromkeys(asked, refused))
     return outcomes
 

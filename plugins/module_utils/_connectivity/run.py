@@ -27,7 +27,6 @@ from .tls import given_certificates, host_context
 T = TypeVar("T")
 
 _SERVICE = "api"
-_QUICK = 30.0
 _AS_ROOT = "Run the task as root (become: true) to check from the container's network."
 _AS_OTHER_ROOT = (
     "Run the task on the machine of the engine, as its root: an engine on another machine, a rootless one, or one in "
@@ -94,12 +93,10 @@ def _enter(
     """Return the container's network, or why root cannot enter it."""
     if running is None or not _is_root():
         return None, ""
-    command = [deployment.engine.docker, "inspect", "--format", "{{.State.Pid}}", running.id]
-    process = deployment.commands.run(command, _QUICK).stdout.strip()
-    if not process.isdecimal() or not belongs_to(int(process), running.id):
+    if not running.pid or not belongs_to(running.pid, running.id):
         return None, "its processes are not on this machine"
     try:
-        return ContainerNamespace(int(process), environment, given_certificates(deployment.bwdata), timeout), ""
+        return ContainerNamespace(running.pid, environment, given_certificates(deployment.bwdata), timeout), ""
     except NamespaceError as error:
         return None, str(error)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""bitwarden.sh: how it is called. What it did is for the containers to tell, never for its exit status."""
+"""bitwarden.sh and how it is called. The containers show what it did; its exit status does not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 
 from .runner import Commands, Result
 
-# Pulling eleven images over a slow line takes its time, and mssql alone has a minute to stop.
+# Pulling eleven images over a slow line takes long, and mssql has a minute to stop.
 _TIMEOUT = 3600.0
 
 
@@ -24,17 +24,17 @@ class Script:
 
     @property
     def folder(self) -> str:
-        """Where the script stands, and where it is run."""
+        """The folder of the script, where it is run."""
         return os.path.dirname(self.path)
 
     def exists(self) -> bool:
-        """Whether the script is there."""
+        """Tell whether the script exists."""
         return os.path.isfile(self.path)
 
     def run(self, command: str) -> Result:
         """Run ``bitwarden.sh COMMAND`` as the owner of the deployment.
 
-        To root it puts a question ("not recommended … continue?"), which is answered.
+        It asks root to confirm ("not recommended … continue?"), which is answered.
         """
         arguments = [self.commands.find("bash") or "bash", self.path, command]
         if os.path.realpath(self.bwdata) != os.path.realpath(os.path.join(self.folder, "bwdata")):

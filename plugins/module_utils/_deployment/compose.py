@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compose on the deployment's project: what it would give the containers, and bringing them up with images at hand."""
+"""Compose on the deployment's project: what it would give the containers, and starting them from local images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .runner import Commands, Result
 _QUICK = 60.0
 _FILES = ("docker-compose.yml", "docker-compose.override.yml")
 
-# Compose doubles "$" in what it prints; older ones did not always. The value tells which this one does.
+# Compose doubles "$" in its output; older ones did not always. The value tells whether this one does.
 _MARK = "bitwarden_reads_the_file_"
 _MARK_VALUE = "a$b"
 
@@ -34,14 +34,14 @@ class ComposeError(BitwardenError):
 
 
 class PlannedFile(NamedTuple):
-    """An env file as it would be: ``path`` on the host, ``content`` to take instead of what stands there."""
+    """An env file as it would be: ``path`` on the host, and its planned ``content``."""
 
     path: str
     content: bytes
 
 
 class Service(NamedTuple):
-    """A service as Compose would make it now. ``reads_file``: the planned env file is one of its sources."""
+    """A service as Compose would create it now. ``reads_file``: the planned env file is one of its sources."""
 
     name: str
     image: str
@@ -53,7 +53,7 @@ class Project:
     """The Compose project in ``bwdata/docker``, found as bitwarden.sh finds it."""
 
     def __init__(self, commands: Commands, docker: str, bwdata: str, directory: str) -> None:
-        """``directory`` is where bitwarden.sh stands and runs (Compose also reads a ``.env`` there)."""
+        """``directory`` is the folder of bitwarden.sh, where it runs (Compose also reads a ``.env`` there)."""
         self.commands = commands
         self.docker = docker
         self.bwdata = bwdata
@@ -67,14 +67,14 @@ class Project:
         return os.path.join(self.bwdata, "docker")
 
     def files(self) -> List[str]:
-        """The Compose files that exist. Raises ``ComposeError`` when there is none."""
+        """Return the Compose files that exist. Raises ``ComposeError`` when there is none."""
         found = [os.path.join(self.folder, name) for name in _FILES]
         if not os.path.isfile(found[0]):
             raise ComposeError(f"{found[0]} does not exist: is Bitwarden installed in {self.bwdata}?")
         return [path for path in found if os.path.isfile(path)]
 
     def services(self, planned: Optional[PlannedFile] = None) -> Dict[str, Service]:
-        """What Compose would make of the project now, or with ``planned`` in place of the file on disk."""
+        """Return what Compose would create now, or with ``planned`` in place of the file on disk."""
         if planned is None:
             return self._config(self.files(), None)
         mark = _MARK + secrets.token_hex(8)
@@ -85,15 +85,15 @@ class Project:
         with self._copy(planned.path, content) as folder:
             return self._config([os.path.join(folder, os.path.basename(path)) for path in self.files()], mark)
 
-    def up(self, timeout: float, everything: bool = False) -> Result:
-        """Bring up what is missing or was made from other settings, with the images at hand.
+    def up(self, timeout: float, recreate_all: bool = False) -> Result:
+        """Start what is missing or was created from other settings, from local images.
 
-        ``everything`` re-creates all containers.
+        ``recreate_all`` recreates all containers.
         """
-        arguments = ["up", "--detach", "--remove-orphans", *(["--force-recreate"] if everything else [])]
+        arguments = ["up", "--detach", "--remove-orphans", *(["--force-recreate"] if recreate_all else [])]
         result = self._run([*arguments, "--pull", "never"], self.files(), timeout)
         if result.rc != 0 and "unknown flag: --pull" in result.stderr:
-            # The first releases of Compose 2 have no such option; they pull only what is not there.
+            # The first releases of Compose 2 have no such option; they pull only missing images.
             result = self._run(arguments, self.files(), timeout)
         return result
 
@@ -109,9 +109,9 @@ class Project:
 
     @contextlib.contextmanager
     def _copy(self, path: str, content: bytes) -> Iterator[str]:
-        """A private tree of links that looks like bwdata, with ``content`` as the file at ``path``; its project folder.
+        """Make a private tree of links that looks like bwdata, with ``content`` as the file at ``path``.
 
-        So Compose itself says what a planned file would do, and the real one is not touched.
+        Gives its project folder. So Compose itself tells what a planned file would do, and the real one is not touched.
         """
         tree = tempfile.mkdtemp(prefix="bitwarden-")
         try:
@@ -138,9 +138,9 @@ class Project:
 
     def _run(self, arguments: List[str], files: List[str], timeout: float) -> Result:
         result = self._call(arguments, files, timeout)
-        # Was it Compose that failed, or is there none?
+        # Compose may have failed, or be missing.
         if result.rc != 0 and not self._found and self._call(["version", "--short"], [], _QUICK).rc != 0:
-            self._command = self._alone()
+            self._command = self._standalone()
             result = self._call(arguments, files, timeout)
         self._found = True
         return result
@@ -153,31 +153,34 @@ class Project:
             environment={"COMPOSE_FILE": os.pathsep.join(files), "COMPOSE_HTTP_TIMEOUT": "300"},
         )
 
-    def _alone(self) -> List[str]:
-        """A ``docker-compose`` that is no plugin and no version 1."""
-        alone = self.commands.find("docker-compose")
-        if alone is None:
-            raise ComposeError("Compose is not installed here (Docker knows no command compose): version 2 is needed.")
-        version = self.commands.run([alone, "version", "--short"], _QUICK).stdout.strip().lstrip("v")
+    def _standalone(self) -> List[str]:
+        """Return ``docker-compose``, where it is not version 1."""
+        standalone = self.commands.find("docker-compose")
+        if standalone is None:
+            raise ComposeError(
+                "Compose is not installed here (Docker has no command compose): version 2 or newer is needed "
+                "(the package docker-compose-plugin or docker-compose-v2)."
+            )
+        version = self.commands.run([standalone, "version", "--short"], _QUICK).stdout.strip().lstrip("v")
         if not version or version.startswith("1."):
             raise ComposeError(
                 f"Compose {version or 'of an unknown version'} is too old: version 2 or newer is needed "
                 "(the package docker-compose-plugin or docker-compose-v2)."
             )
-        return [alone]
+        return [standalone]
 
 
 def parse_config(text: str, mark: Optional[str] = None) -> Dict[str, Service]:
-    """Read the output of ``compose config --format json``.
+    """Parse the output of ``compose config --format json``.
 
-    ``mark`` is the name of the variable that tells which services read the planned file; it is taken out again.
-    Raises ``ComposeError`` when the text is no such output.
+    ``mark`` is the name of the variable that tells which services read the planned file; it is removed again.
+    Raises ``ComposeError`` for any other text.
     """
     try:
         data: Dict[str, Any] = json.loads(text)["services"]
     except (ValueError, KeyError, TypeError):
-        raise ComposeError("Compose's description of the project cannot be read.") from None
-    data = {name: service for name, service in data.items() if _wanted_number(service) > 0}
+        raise ComposeError("The output of compose config cannot be read.") from None
+    data = {name: service for name, service in data.items() if _replicas(service) > 0}
     given = {name: _given(service.get("environment")) for name, service in data.items()}
     doubled = mark is None or not any(variables.get(mark) == _MARK_VALUE for variables in given.values())
     services = {}
@@ -191,11 +194,11 @@ def parse_config(text: str, mark: Optional[str] = None) -> Dict[str, Service]:
 
 
 def _given(environment: Optional[Dict[str, Optional[str]]]) -> Dict[str, str]:
-    """The variables with a value; one without is passed on from the shell, where it is not set."""
+    """Return the variables with a value; one without is passed on from the shell, where it is not set."""
     return {name: str(value) for name, value in (environment or {}).items() if value is not None}
 
 
-def _wanted_number(service: Dict[str, Any]) -> int:
-    """How many containers the service is to have: 0 is how an override turns a service off."""
+def _replicas(service: Dict[str, Any]) -> int:
+    """Return how many containers the service is to have: 0 is how an override turns a service off."""
     replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
     return 1 if replicas is None else int(replicas)

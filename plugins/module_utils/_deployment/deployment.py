@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The standard deployment in one ``bwdata``: who owns it, what Compose would make of it, what runs."""
+"""The standard deployment in one ``bwdata``: its owner, its files, what Compose would create, what is running."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from .._common.errors import BitwardenError
 from .._common.masking import holds_credentials, looks_secret, mask_text
 from .._env_files.document import EnvFile
 from .bitwarden_sh import Script
-from .compose import ComposeError, PlannedFile, Project
+from .compose import ComposeError, PlannedFile, Project, Service
 from .docker import Container, Engine
+from .docker_client import EngineClient
+from .docker_host import EngineError
 from .drift import OLDEST_VERSION, Stack
 from .runner import Account, Commands
 
@@ -25,7 +27,7 @@ class DeploymentError(BitwardenError):
 
 
 class Deployment:
-    """One deployment, opened for its owner or root. Everything Docker is done as its owner, as bitwarden.sh does it."""
+    """One deployment, for its owner or root. Docker is used with the rights of its owner, as bitwarden.sh does."""
 
     def __init__(self, bwdata: str, script: Optional[str], environ: Mapping[str, str]) -> None:
         """``script`` defaults to ``bitwarden.sh`` beside ``bwdata``; ``environ`` is this process's environment.
@@ -41,30 +43,32 @@ class Deployment:
             os.path.abspath(script or os.path.join(os.path.dirname(self.bwdata), "bitwarden.sh")),
             self.bwdata,
         )
-        self.engine = Engine(self.commands)
-        self.project = Project(self.commands, self.engine.docker, self.bwdata, self._run_directory())
+        docker = self.commands.find("docker")
+        if docker is None:
+            raise EngineError("Docker is not installed here: no command named docker was found.")
+        self.engine = Engine(EngineClient(self.commands, docker))
+        self.project = Project(self.commands, docker, self.bwdata, self._run_directory())
+        self._env_files: Dict[str, EnvFile] = {}
 
     def _run_directory(self) -> str:
         return self.script.folder if os.path.isdir(self.script.folder) else os.path.dirname(self.bwdata)
 
     def containers(self) -> List[Container]:
-        """The deployment's containers as they are now."""
+        """Return the deployment's containers as they are now."""
         return self.engine.containers(self.project.folder)
 
-    def look(self, planned: Optional[PlannedFile] = None) -> Stack:
-        """What Compose would make now (or with ``planned``) against what runs.
+    def inspect(self, planned: Optional[PlannedFile] = None) -> Stack:
+        """Compare what Compose would create now (or with ``planned``) with what is running.
 
         Raises ``DeploymentError`` for a project that Compose cannot read and for a Bitwarden that is too old.
         """
-        # First, because it names the line where Compose's own message would show it.
+        # First, because it names the line and does not show it, as Compose's own message would.
         self.env_files()
         try:
             services = self.project.services(planned)
         except ComposeError as error:
             raise DeploymentError(self._with_details(error)) from error
-        containers = self.containers()
-        images = self.engine.image_environments(container.image_id for container in containers)
-        stack = Stack(services, containers, images)
+        stack = self.compare(services, {})
         if stack.is_too_old():
             oldest = ".".join(map(str, OLDEST_VERSION))
             raise DeploymentError(
@@ -73,8 +77,22 @@ class Deployment:
             )
         return stack
 
+    def compare(self, services: Mapping[str, Service], images: Mapping[str, Mapping[str, str]]) -> Stack:
+        """Compare ``services`` with what is running; ``images`` are the environments of images that are known."""
+        containers = self.containers()
+        unknown = {container.image_id for container in containers} - set(images)
+        return Stack(services, containers, {**images, **self.engine.image_environments(unknown)})
+
     def env_files(self) -> Dict[str, EnvFile]:
-        """All env files of the deployment by path, read as Compose would. Raises ``EnvFileError``."""
+        """Return all env files of the deployment by path, as Compose reads them. They are read once.
+
+        Raises ``EnvFileError``.
+        """
+        if not self._env_files:
+            self._env_files = self._read_env_files()
+        return self._env_files
+
+    def _read_env_files(self) -> Dict[str, EnvFile]:
         found = {}
         for folder in ("docker", "env"):
             directory = os.path.join(self.bwdata, folder)
@@ -85,11 +103,11 @@ class Deployment:
         return found
 
     def compose_override(self) -> str:
-        """The Compose file that is the likely source of what no env file explains."""
+        """Return the Compose file that is the likely source of what no env file explains."""
         return self.project.files()[-1]
 
     def secrets(self, stack: Optional[Stack] = None) -> Set[str]:
-        """Every value here whose name looks secret: in the env files, in Compose's eyes, in the containers."""
+        """Return every value whose name looks secret, from the env files, from Compose and from the containers."""
         sources: List[Mapping[str, str]] = [file.values() for file in self.env_files().values()]
         if stack is not None:
             sources += [service.environment for service in stack.services.values()]
@@ -100,11 +118,11 @@ class Deployment:
         if not error.details:
             return str(error)
         lines = [line.strip() for line in error.details.splitlines() if line.strip() and "level=warning" not in line]
-        return f"{error} It says: {mask_text(' '.join(lines[-3:]), self.secrets())}"
+        return f"{error} It printed: {mask_text(' '.join(lines[-3:]), self.secrets())}"
 
 
 def secret_values(sources: List[Mapping[str, str]]) -> Set[str]:
-    """The values of all names that look secret, and the passwords inside connection strings."""
+    """Return the values of all names that look secret, and the passwords inside connection strings."""
     found: Set[str] = set()
     for source in sources:
         for name, value in source.items():
@@ -133,14 +151,14 @@ def _owner(bwdata: str) -> Account:
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise DeploymentError(
-                f"{bwdata} may not be read by this user: run the task as root or as the owner of bwdata (become)."
+                f"{bwdata} cannot be read by this user: run the task as root or as the owner of bwdata (become)."
             ) from error
         raise DeploymentError(f"{bwdata} cannot be used: {error.strerror}. Is Bitwarden installed there?") from error
     if not is_readable:
-        raise DeploymentError(f"{bwdata} is no folder with a deployment in it. Is Bitwarden installed there?")
+        raise DeploymentError(f"{bwdata} is not a folder with a deployment in it. Is Bitwarden installed there?")
     if not account.can_be_taken():
         raise DeploymentError(
-            f"{bwdata} belongs to {account.name}, as whom this user cannot act: run the task as root or as "
+            f"{bwdata} belongs to {account.name}, and this user cannot act for that one: run the task as root or as "
             f"{account.name} (become)."
         )
     return account

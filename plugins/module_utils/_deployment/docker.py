@@ -2,29 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Docker engine as this collection uses it: which containers there are, how they are, what they say."""
+"""The Docker engine as this collection uses it: containers, their state and logs, commands inside them."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+import time
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import quote, urlencode
 
 from .._common.dates import parse_date
-from .._common.errors import BitwardenError
-from .runner import Commands, Result
+from .docker_client import Connection, EngineClient, Response, split_stream
+from .docker_host import EngineError
 
 _WORKING_DIR = "com.docker.compose.project.working_dir"
 _SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
-_LIST_FORMAT = '{{.ID}}\t{{.Label "%s"}}\t{{.Label "%s"}}' % (_WORKING_DIR, _ONE_OFF)  # noqa: UP031
 
 _QUICK = 30.0
 _SLOW = 120.0
+_PAUSE = 0.02
 
 
-class EngineError(BitwardenError):
-    """The engine is missing, does not answer or refuses; the message says which and what to do."""
+class Executed(NamedTuple):
+    """How a command inside a container ended: ``rc`` is None where it had not ended in time."""
+
+    rc: Optional[int]
+    output: str
 
 
 class Container(NamedTuple):
@@ -32,7 +38,8 @@ class Container(NamedTuple):
 
     ``state`` is the engine's word (created, running, restarting, exited, paused, dead), ``health`` its health
     status or None where it has no health check. ``created`` and ``started`` are seconds since 1970 (0.0: never).
-    ``health_check`` is the command that asks the service itself, None where there is none.
+    ``health_check`` is the command that asks the service itself, None where there is none. ``pid`` is that of its
+    first process on the engine's machine, 0 where none is running.
     """
 
     id: str
@@ -48,15 +55,16 @@ class Container(NamedTuple):
     labels: Dict[str, str]
     environment: Dict[str, str]
     health_check: Optional[Tuple[str, ...]]
+    pid: int = 0
 
     @property
-    def lives(self) -> bool:
-        """Runs, or is being restarted by the engine."""
+    def is_up(self) -> bool:
+        """Whether it is running, or being restarted by the engine."""
         return self.state in ("running", "restarting")
 
     @classmethod
     def from_inspect(cls, data: Dict[str, Any]) -> Container:
-        """Read one member of the list that ``docker inspect`` prints."""
+        """Read the engine's description of one container."""
         config, state = data["Config"], data["State"]
         labels = config.get("Labels") or {}
         return cls(
@@ -73,102 +81,138 @@ class Container(NamedTuple):
             labels=labels,
             environment=_variables(config.get("Env")),
             health_check=_health_check(config),
+            pid=int(state.get("Pid") or 0),
         )
 
 
 class Engine:
-    """Docker's command, run through ``commands``."""
+    """The engine behind ``client``. All of its methods raise ``EngineError``."""
 
-    def __init__(self, commands: Commands) -> None:
-        docker = commands.find("docker")
-        if docker is None:
-            raise EngineError("Docker is not installed here: no command named docker was found.")
-        self.commands = commands
-        self.docker = docker
+    def __init__(self, client: EngineClient) -> None:
+        self.client = client
+        #: The path of Docker's command.
+        self.docker = client.docker
 
     def containers(self, working_dir: str) -> List[Container]:
-        """All containers, also stopped ones, that Compose made from ``working_dir`` (symbolic links resolved)."""
-        wanted = os.path.realpath(working_dir)
-        ids = []
-        for line in self._output(["ps", "--all", "--no-trunc", "--filter", f"label={_WORKING_DIR}",
-                                  "--format", _LIST_FORMAT]).splitlines():  # fmt: skip
-            identifier, directory, one_off = line.split("\t")
-            if os.path.realpath(directory) == wanted and one_off != "True":
-                ids.append(identifier)
-        found = [Container.from_inspect(data) for data in self._inspect(["container", "inspect"], ids)]
+        """Return all containers, stopped ones too, that Compose made from ``working_dir`` (symbolic links resolved)."""
+        folder = os.path.realpath(working_dir)
+        query = urlencode({"all": "true", "filters": json.dumps({"label": [_WORKING_DIR]})})
+        found = []
+        for listed in _checked(self.client.request("GET", f"/containers/json?{query}", _QUICK)).body or []:
+            labels = listed.get("Labels") or {}
+            if os.path.realpath(labels.get(_WORKING_DIR, "")) == folder and labels.get(_ONE_OFF) != "True":
+                data = self._inspect(f"/containers/{listed['Id']}/json")
+                found += [Container.from_inspect(data)] if data else []
         return sorted(found, key=lambda container: (container.service, container.created))
 
     def image_environments(self, image_ids: Iterable[str]) -> Dict[str, Dict[str, str]]:
-        """The variables that each image sets itself; an image that is gone is left out."""
-        images = self._inspect(["image", "inspect"], sorted(set(image_ids)))
-        return {data["Id"]: _variables((data.get("Config") or {}).get("Env")) for data in images}
+        """Return the variables that each image sets itself; an image that is gone is left out."""
+        images = [(one, self._inspect(f"/images/{quote(one, safe=':')}/json")) for one in sorted(set(image_ids))]
+        return {one: _variables((data.get("Config") or {}).get("Env")) for one, data in images if data}
 
     def ask(self, containers: Sequence[Container], timeout: float) -> Dict[str, bool]:
-        """Run the health checks of ``containers`` now, side by side: container id → whether it answered in time."""
-        asked = [container for container in containers if container.health_check]
-        results = self.commands.run_all(
-            [[self.docker, "exec", container.id, *(container.health_check or ())] for container in asked], timeout
-        )
-        return {container.id: result.rc == 0 for container, result in zip(asked, results)}
+        """Run the health checks of ``containers`` now, concurrently: container id → whether it answered in time."""
+        asked = [one for one in containers if one.health_check]
+        prepared = [(one.id, self._prepare(one.id, one.health_check or (), None, False)) for one in asked]
+        started = [(one, check, self.client.connect()) for one, check in prepared if check]
+        answered = dict.fromkeys((one.id for one in asked), False)
+        if started:
+            # Only here, because an unchanged run needs no threads.
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+            deadline = time.monotonic() + timeout
+            with ThreadPoolExecutor(len(started)) as pool:
+                waiting = [(one, check, pool.submit(self._read, link, check, timeout)) for one, check, link in started]
+            for one, check, reading in waiting:
+                with contextlib.suppress(EngineError):
+                    answered[one] = reading.result().complete and self._status(check, deadline) == 0
+        return answered
+
+    def execute(
+        self,
+        container_id: str,
+        command: Sequence[str],
+        timeout: float,
+        environment: Optional[Mapping[str, str]] = None,
+        stdin: Optional[bytes] = None,
+    ) -> Executed:
+        """Run a command inside a container and return its output, errors included."""
+        prepared = self._prepare(container_id, command, environment, stdin is not None)
+        if prepared is None:
+            raise EngineError(f"The container {container_id[:12]} is not running.")
+        deadline = time.monotonic() + timeout
+        response = self._read(self.client.connect(), prepared, timeout, stdin)
+        rc = self._status(prepared, deadline) if response.complete else None
+        return Executed(rc, split_stream(response.body))
 
     def last_lines(self, container: Container, count: int) -> str:
-        """The last ``count`` lines of a container's log."""
-        result = self._run(["logs", "--tail", str(count), container.id], _QUICK)
-        return result.stdout + result.stderr
+        """Return the last ``count`` lines of a container's log."""
+        return self._logs(container, _QUICK, tail=str(count))
 
     def log(self, container: Container, since: float, count: int) -> str:
-        """The log from ``since`` (seconds since 1970) on, at most ``count`` lines, each behind its time."""
-        arguments = ["logs", "--timestamps", "--since", f"{since:.0f}", "--tail", str(count), container.id]
-        result = self._run(arguments, _SLOW)
-        if result.rc != 0:
-            raise self._error(result)
-        # The two streams come apart; their times put them together again.
-        return "\n".join(sorted((result.stdout + result.stderr).splitlines(), key=lambda line: line.split(" ", 1)[0]))
+        """Return the log from ``since`` (seconds since 1970) on: at most ``count`` lines, each after its time."""
+        text = self._logs(container, _SLOW, timestamps="true", since=f"{since:.0f}", tail=str(count))
+        # Output and errors reach the engine by two ways; their times put them in order.
+        return "\n".join(sorted(text.splitlines(), key=lambda line: line.split(" ", 1)[0]))
 
     def restart(self, container: Container) -> None:
         """Restart one container as it is (no new environment)."""
-        result = self._run(["restart", container.id], _SLOW)
-        if result.rc != 0:
-            raise self._error(result)
+        _checked(self.client.request("POST", f"/containers/{container.id}/restart", _SLOW))
 
-    def _inspect(self, command: List[str], names: Sequence[str]) -> List[Dict[str, Any]]:
-        if not names:
-            return []
-        result = self._run([*command, *names], _QUICK)
-        try:
-            # One that vanished in between makes the status non-zero; the others are printed all the same.
-            listed: List[Dict[str, Any]] = json.loads(result.stdout or "null") or []
-        except ValueError:
-            raise self._error(result) from None
-        if not listed and result.rc != 0 and "o such" not in result.stderr:
-            raise self._error(result)
-        return listed
+    def _inspect(self, path: str) -> Optional[Dict[str, Any]]:
+        """Return a description, or None for what vanished meanwhile."""
+        response = self.client.request("GET", path, _QUICK)
+        if response.status == 404:
+            return None
+        data: Dict[str, Any] = _checked(response).body
+        return data
 
-    def _output(self, arguments: List[str]) -> str:
-        result = self._run(arguments, _QUICK)
-        if result.rc != 0:
-            raise self._error(result)
-        return result.stdout
+    def _logs(self, container: Container, timeout: float, **options: str) -> str:
+        query = urlencode({"stdout": "true", "stderr": "true", **options})
+        connection = self.client.connect()
+        response = _checked(self.client.stream(connection, f"/containers/{container.id}/logs?{query}", timeout))
+        if not response.complete:
+            raise EngineError("The Docker engine did not answer in time.")
+        return split_stream(response.body)
 
-    def _run(self, arguments: Sequence[str], timeout: float) -> Result:
-        return self.commands.run([self.docker, *arguments], timeout)
+    def _prepare(
+        self, container_id: str, command: Sequence[str], environment: Optional[Mapping[str, str]], stdin: bool
+    ) -> Optional[str]:
+        """Return the id of a command that can be started in the container; None when it is not running."""
+        body = {
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "AttachStdin": stdin,
+            "Cmd": list(command),
+            "Env": [f"{name}={value}" for name, value in (environment or {}).items()],
+        }
+        response = self.client.request("POST", f"/containers/{container_id}/exec", _QUICK, body)
+        return None if response.status in (404, 409) else str(_checked(response).body["Id"])
 
-    def _error(self, result: Result) -> EngineError:
-        name = self.commands.account.name
-        if result.timed_out:
-            return EngineError("The Docker engine did not answer in time.")
-        if "permission denied" in result.stderr.lower():
-            return EngineError(
-                f"The user {name}, who owns the deployment, may not talk to the Docker engine. "
-                f"Add him to the group docker (usermod -aG docker {name})."
-            )
-        if "Cannot connect to the Docker daemon" in result.stderr or "connection refused" in result.stderr.lower():
-            return EngineError("The Docker engine does not run: its daemon cannot be reached (systemctl start docker).")
-        return EngineError(f"Docker failed: {result.last_words}")
+    def _read(self, connection: Connection, prepared: str, timeout: float, stdin: Optional[bytes] = None) -> Response:
+        """Start a prepared command and read its output."""
+        body = {"Detach": False, "Tty": False}
+        return _checked(self.client.stream(connection, f"/exec/{prepared}/start", timeout, body, stdin))
+
+    def _status(self, prepared: str, deadline: float) -> Optional[int]:
+        """Return the exit status of a command whose output has ended; None where it is still running."""
+        while True:
+            state = _checked(self.client.request("GET", f"/exec/{prepared}/json", _QUICK)).body
+            if not state.get("Running"):
+                return int(state.get("ExitCode") or 0)
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_PAUSE)
+
+
+def _checked(response: Response) -> Response:
+    if response.status >= 400:
+        raise EngineError(f"Docker failed: {response.message or f'status {response.status}'}")
+    return response
 
 
 def parse_time(text: str) -> float:
-    """Docker's time as seconds since 1970. Docker's "never" (year 1) is 0.0."""
+    """Return Docker's time as seconds since 1970. Docker's "never" (year 1) is 0.0."""
     moment = parse_date(text)
     return moment.timestamp() if moment else 0.0
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stack: what Compose would make now against what runs. Which services are missing, stale, or must follow."""
+"""The stack: what Compose would create now against what is running. Which services are missing or stale."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PROXY_VARIABLES = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_p
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)\b")
 
-# nginx looks its neighbours' addresses up once, at its start.
-_WEB_SERVER = "nginx"
+# nginx resolves the addresses of the other services once, at its start.
+_NGINX = "nginx"
 
 
 class ServiceReport(NamedTuple):
-    """One service as returned to the user. ``state`` is the engine's word, or ``absent``."""
+    """One service as returned to the user. ``state`` is the engine's, or ``absent``."""
 
     name: str
     state: str
@@ -34,9 +34,9 @@ class ServiceReport(NamedTuple):
 
 
 class Stack:
-    """One look at the deployment.
+    """The deployment at one moment.
 
-    ``services`` is what Compose would make, by name; ``containers`` what there is; ``image_environments`` the
+    ``services`` is what Compose would create, by name; ``containers`` what exists; ``image_environments`` the
     variables that the containers' images set themselves, by image id (an unknown image is not judged).
     """
 
@@ -51,20 +51,20 @@ class Stack:
         self.image_environments = image_environments
 
     def of(self, service: str) -> List[Container]:
-        """The containers of one service."""
+        """Return the containers of one service."""
         return [container for container in self.containers if container.service == service]
 
     @property
     def stopped(self) -> bool:
-        """Whether no container lives."""
-        return not any(container.lives for container in self.containers)
+        """Whether no container is up."""
+        return not any(container.is_up for container in self.containers)
 
     def missing(self) -> List[str]:
-        """The services without a living container."""
-        return [name for name in self.services if not any(container.lives for container in self.of(name))]
+        """Return the services without a container that is up."""
+        return [name for name in self.services if not any(container.is_up for container in self.of(name))]
 
     def stale(self) -> Dict[str, List[str]]:
-        """Service → names of the settings that its container lacks, has otherwise, or should no longer have."""
+        """Return service → names of the settings that its container lacks, has otherwise, or should no longer have."""
         found = {}
         for name, service in self.services.items():
             names = {key for container in self.of(name) for key in self._differing(container, service.environment)}
@@ -72,36 +72,36 @@ class Stack:
                 found[name] = sorted(names)
         return found
 
-    def _differing(self, container: Container, wanted: Mapping[str, str]) -> List[str]:
+    def _differing(self, container: Container, desired: Mapping[str, str]) -> List[str]:
         own = self.image_environments.get(container.image_id)
-        names = [key for key, value in wanted.items() if container.environment.get(key) != value]
+        names = [key for key, value in desired.items() if container.environment.get(key) != value]
         for key, value in container.environment.items():
             left_over = own is not None and own.get(key) != value
-            if key not in wanted and left_over and key.lower() not in _PROXY_VARIABLES:
+            if key not in desired and left_over and key.lower() not in _PROXY_VARIABLES:
                 names.append(key)
         return names
 
     def untouched_since(self, earlier: Stack) -> List[str]:
-        """The services whose containers are the same, started at the same moment, as in an earlier look."""
+        """Return the services whose containers are the same as earlier, started at the same moment."""
         before = {(container.id, container.started) for container in earlier.containers}
         return sorted({c.service for c in self.containers if (c.id, c.started) in before})
 
-    def web_server_to_follow(self) -> Optional[Container]:
-        """nginx's container when a neighbour was made after its start, so that it may look for it at an old address."""
-        others = [c.created for c in self.containers if c.service != _WEB_SERVER and c.service in self.services]
-        for container in self.of(_WEB_SERVER):
+    def outdated_nginx(self) -> Optional[Container]:
+        """Return nginx's container where another one was created after its start, whose address it may not know."""
+        others = [c.created for c in self.containers if c.service != _NGINX and c.service in self.services]
+        for container in self.of(_NGINX):
             if container.state == "running" and others and container.started < max(others):
                 return container
         return None
 
     def setting(self, key: str) -> Optional[str]:
-        """The value that Compose would give the api service for ``key``, matched as .NET does."""
+        """Return the value that Compose would give the api service for ``key``, matched as .NET does."""
         api = self.services.get("api")
         matches = [value for name, value in api.environment.items() if canonical(name) == canonical(key)] if api else []
         return matches[-1] if matches else None
 
     def version(self) -> Optional[str]:
-        """Bitwarden's version by the api container (or its image to be); None where neither tells."""
+        """Return Bitwarden's version by the api container (or its image to be); None where neither tells."""
         # Not by a label: where Bitwarden's image has none, the one of its base image shows through.
         images = [container.image for container in self.of("api")]
         if "api" in self.services:
@@ -114,13 +114,13 @@ class Stack:
         return None
 
     def is_too_old(self) -> bool:
-        """Whether the version is known and older than this collection supports."""
+        """Tell whether the version is known and older than this collection supports."""
         version = self.version()
         found = _VERSION.match(version) if version else None
         return bool(found) and tuple(int(part) for part in found.groups()) < OLDEST_VERSION  # type: ignore[union-attr]
 
     def report(self, answered: Tuple[str, ...] = ()) -> List[ServiceReport]:
-        """Every service, sorted by name; ``answered`` are those that answered when asked themselves just now."""
+        """Return every service, sorted by name; ``answered`` are those whose health check passed just now."""
         reports = []
         for name in sorted({*self.services, *(container.service for container in self.containers)}):
             containers = self.of(name)

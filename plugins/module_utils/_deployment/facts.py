@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Facts of a deployment for whoever only wants to look: services, settings, region, licenses."""
+"""Facts about a deployment: services, settings, region, licenses."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .._settings.types import guid_text
 from .deployment import Deployment
 from .drift import Stack
 
-_ONE_QUESTION = 15.0
+_ASK_TIMEOUT = 15.0
 
 
 def server_facts(
     deployment: Deployment, organization: Optional[str] = None, show_settings: bool = True
 ) -> Dict[str, Any]:
-    """Everything that ``server_info`` returns; with ``organization`` its license alone. Changes nothing.
+    """Return everything that ``server_info`` returns; with ``organization`` only its license.
 
-    Raises what looking at the deployment raises: ``DeploymentError``, ``EngineError``, ``EnvFileError``.
+    Raises ``DeploymentError``, ``EngineError``, ``EnvFileError``.
     """
-    stack = deployment.look()
+    stack = deployment.inspect()
     settings = override_settings(deployment)
     licenses = license_folder(deployment)
     found = [licenses.one(organization)] if organization else licenses.all()
@@ -48,7 +48,7 @@ def server_facts(
 
 
 def region_facts(setting: Callable[[str], Optional[str]]) -> Dict[str, Any]:
-    """Whether the region and the cloud's URLs belong together. ``setting`` gives a setting's effective value.
+    """Tell whether region and the cloud's URLs belong together. ``setting`` gives a setting's effective value.
 
     Without a URL the server talks to the US. A URL of neither cloud, a proxy's, fits both.
     """
@@ -64,19 +64,19 @@ def region_facts(setting: Callable[[str], Optional[str]]) -> Dict[str, Any]:
 
 
 def override_settings(deployment: Deployment) -> EnvFile:
-    """The deployment's ``global.override.env``; an empty one where there is none."""
+    """Return the deployment's ``global.override.env``; an empty one where there is none."""
     path = os.path.join(deployment.bwdata, "env", FILES["global"])
     return deployment.env_files().get(path) or EnvFile.parse(b"", path)
 
 
 def license_folder(deployment: Deployment) -> LicenseFolder:
-    """Where the organizations' license files of the deployment are."""
+    """Return the folder of the organizations' license files."""
     users = deployment.env_files().get(os.path.join(deployment.bwdata, "env", "uid.env"))
     return LicenseFolder.of(deployment.bwdata, override_settings(deployment), users)
 
 
 def _answering(deployment: Deployment, stack: Stack) -> Tuple[str, ...]:
-    """Docker's word lags by half a minute after a start: the services in question are asked themselves."""
+    """Ask the services that Docker calls starting: its state lags by half a minute after a start."""
     asked = [one for one in stack.containers if one.state == "running" and one.health == "starting"]
-    answers = deployment.engine.ask(asked, _ONE_QUESTION)
+    answers = deployment.engine.ask(asked, _ASK_TIMEOUT)
     return tuple(one.service for one in asked if answers.get(one.id))

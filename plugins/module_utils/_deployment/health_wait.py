@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Wait until every service answers when asked itself, and tell at once which one keeps dying, with its last words."""
+"""Wait until every service is healthy; report at once which one crash-loops, with its last log lines."""
 
 from __future__ import annotations
 
@@ -13,33 +13,40 @@ from .._common.durations import format_duration
 from .._common.errors import BitwardenError
 from .docker import Container, Engine
 
-# The health check of icons fetches a page from the Internet: it says nothing about this server.
+# The health check of icons fetches a page from the Internet: it does not tell about this server.
 _NOT_ASKED = {"icons"}
 
-# Without a health check a service counts as well when it has run this long: one with a bad setting dies sooner.
+# Without a health check a service counts as healthy once it has run this long: one with a bad setting ends sooner.
 _SETTLED = 5.0
 
-# So many restarts mean that a service keeps dying. As long as the database does not answer, more are forgiven.
-_DYING = 3
-_DYING_BEFORE_DATABASE = 6
+# So many restarts are a crash loop. As long as the database does not answer, more are accepted.
+_CRASHES = 3
+_CRASHES_BEFORE_DATABASE = 6
 _DATABASE = "mssql"
 
-_ONE_QUESTION = 15.0
+_ASK_TIMEOUT = 15.0
 _PAUSE = 1.0
 _LOG_LINES = 60
 _SHOWN_LINES = 3
 _CRASH = "Unhandled exception"
 
 
-class NotWell(BitwardenError):
-    """The server is not well: which services, how, and their last words (masked)."""
+class UnhealthyError(BitwardenError):
+    """The server is not healthy: which services, why, and their last log lines (masked)."""
 
 
 class Clock(NamedTuple):
-    """Time as the wait sees it; tests bring their own."""
+    """The time that the wait uses; tests bring their own."""
 
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+
+
+class Healthy(NamedTuple):
+    """The end of a wait: the services whose health check passed, and the containers at that moment."""
+
+    answered: Tuple[str, ...]
+    containers: List[Container]
 
 
 class HealthWait:
@@ -48,53 +55,71 @@ class HealthWait:
     def __init__(
         self,
         engine: Engine,
-        look: Callable[[], List[Container]],
+        inspect: Callable[[], List[Container]],
         mask: Callable[[str], str],
         clock: Optional[Clock] = None,
     ) -> None:
-        """``look`` lists the deployment's containers anew; ``mask`` hides the secrets in a text."""
+        """``inspect`` returns the deployment's containers as they are; ``mask`` hides the secrets in a text."""
         self.engine = engine
-        self.look = look
+        self.inspect = inspect
         self.mask = mask
         self.clock = clock or Clock()
         self._answered: Set[Tuple[str, float]] = set()
-        # Container → its count of restarts from which on deaths are counted.
+        # Container → its count of restarts from which on crashes are counted.
         self._restarts: Dict[str, int] = {}
-        self._died_before: Set[str] = set()
-        self._forgiven: Set[str] = set()
+        self._crashed_before: Set[str] = set()
+        self._excused: Set[str] = set()
 
-    def wait(self, services: Sequence[str], timeout: float, begun: float) -> Tuple[str, ...]:
-        """Return the services that answered, as soon as all are well; raise ``NotWell`` on a dying one or at the end.
+    def wait(self, services: Sequence[str], timeout: float, changed_at: float) -> Healthy:
+        """Return as soon as all services are healthy; raise ``UnhealthyError`` on a crash loop or at the end.
 
-        ``begun``: when the containers were last touched (seconds since 1970). Those made since then start at zero.
+        ``changed_at``: when this run began to change containers (seconds since 1970). The crashes of those created
+        since then are counted from zero.
         """
+        return self._wait(services, timeout, changed_at, self.inspect())
+
+    def wait_unchanged(self, services: Sequence[str], timeout: float, containers: List[Container]) -> Healthy:
+        """Do the same where this run changed nothing: Docker's own ``healthy`` is enough.
+
+        ``containers`` are those that were just inspected.
+        """
+        self._answered.update((one.id, one.started) for one in containers if one.health == "healthy")
+        return self._wait(services, timeout, float("inf"), containers)
+
+    def _wait(self, services: Sequence[str], timeout: float, changed_at: float, containers: List[Container]) -> Healthy:
         deadline = self.clock.now() + timeout
         while True:
-            containers = self.look()
-            waiting = self._waiting(services, containers, begun, deadline)
+            waiting = self._waiting(services, containers, changed_at, deadline)
             if not waiting:
-                return tuple(c.service for c in containers if (c.id, c.started) in self._answered)
+                answered = tuple(c.service for c in containers if (c.id, c.started) in self._answered)
+                return Healthy(answered, containers)
             if self.clock.now() >= deadline:
-                raise NotWell(self._too_late(waiting, containers, timeout))
+                raise UnhealthyError(self._timed_out(waiting, containers, timeout))
             self.clock.sleep(_PAUSE)
+            containers = self.inspect()
 
     def _waiting(
-        self, services: Sequence[str], containers: Sequence[Container], begun: float, deadline: float
+        self, services: Sequence[str], containers: Sequence[Container], changed_at: float, deadline: float
     ) -> Dict[str, str]:
-        """The services that are not well yet, with the reason. Raises ``NotWell`` when one never will be."""
-        wanted = [container for container in containers if container.service in services]
-        waiting = {name: "has no container" for name in services if name not in {c.service for c in wanted}}
-        waiting.update(self._ask(wanted, deadline))
-        dying = []
-        for container in wanted:
-            if self._keeps_dying(container, begun, patient=_DATABASE in waiting):
-                waiting[container.service] = f"keeps dying ({container.restarts} restarts)"
-                dying.append(container)
+        """Return the services that are not healthy yet, with the reason.
+
+        Raises ``UnhealthyError`` when one cannot become healthy.
+        """
+        expected = [container for container in containers if container.service in services]
+        waiting = {name: "has no container" for name in services if name not in {c.service for c in expected}}
+        waiting.update(self._ask(expected, deadline))
+        failed = []
+        for container in expected:
+            if self._crash_loops(container, changed_at, patient=_DATABASE in waiting):
+                waiting[container.service] = f"crash-loops ({container.restarts} restarts)"
+                failed.append(container)
             elif container.state in ("exited", "dead") and self.clock.now() - container.finished > _SETTLED:
-                waiting[container.service] = "has ended"
-                dying.append(container)
-        if dying:
-            raise NotWell(" ".join(self._obituary(container, waiting[container.service]) for container in dying))
+                waiting[container.service] = "has exited"
+                failed.append(container)
+        if failed:
+            raise UnhealthyError(
+                " ".join(self._describe(container, waiting[container.service]) for container in failed)
+            )
         return waiting
 
     def _ask(self, containers: Sequence[Container], deadline: float) -> Dict[str, str]:
@@ -108,8 +133,8 @@ class HealthWait:
                     asked.append(container)
             elif self.clock.now() - container.started < _SETTLED:
                 waiting[container.service] = "has only just started"
-        # The last question is still put when the time is up.
-        patience = min(_ONE_QUESTION, max(5.0, deadline - self.clock.now()))
+        # The last check is made even when the time is up.
+        patience = min(_ASK_TIMEOUT, max(5.0, deadline - self.clock.now()))
         answers = self.engine.ask(asked, patience) if asked else {}
         for container in asked:
             if answers[container.id]:
@@ -118,42 +143,42 @@ class HealthWait:
                 waiting[container.service] = "does not answer its health check"
         return waiting
 
-    def _keeps_dying(self, container: Container, begun: float, patient: bool) -> bool:
-        if (container.id, container.started) in self._answered:
+    def _crash_loops(self, container: Container, changed_at: float, patient: bool) -> bool:
+        if (container.id, container.started) in self._answered and container.state == "running":
             return False
         if container.id not in self._restarts:
-            made_now = container.created >= begun
-            self._restarts[container.id] = 0 if made_now else container.restarts
-            if not made_now and container.restarts >= _DYING:
-                self._died_before.add(container.id)
+            is_new = container.created >= changed_at
+            self._restarts[container.id] = 0 if is_new else container.restarts
+            if not is_new and container.restarts >= _CRASHES:
+                self._crashed_before.add(container.id)
         if patient and container.service != _DATABASE:
-            self._forgiven.add(container.id)
-            return container.restarts - self._restarts[container.id] >= _DYING_BEFORE_DATABASE
-        if container.id in self._forgiven:
-            # The database has come: from here on it counts.
-            self._forgiven.remove(container.id)
+            self._excused.add(container.id)
+            return container.restarts - self._restarts[container.id] >= _CRASHES_BEFORE_DATABASE
+        if container.id in self._excused:
+            # The database answers now: from here on crashes count.
+            self._excused.remove(container.id)
             self._restarts[container.id] = container.restarts
-        deaths = container.restarts - self._restarts[container.id]
-        if container.id in self._died_before:
+        crashes = container.restarts - self._restarts[container.id]
+        if container.id in self._crashed_before:
             # The pauses between restarts grow to a minute; three more would take too long.
-            return deaths > 0 or container.state == "restarting"
-        return deaths >= _DYING
+            return crashes > 0 or container.state == "restarting"
+        return crashes >= _CRASHES
 
-    def _too_late(self, waiting: Dict[str, str], containers: Sequence[Container], timeout: float) -> str:
+    def _timed_out(self, waiting: Dict[str, str], containers: Sequence[Container], timeout: float) -> str:
         reasons = []
         for name, reason in waiting.items():
             found = [container for container in containers if container.service == name]
-            reasons.append(self._obituary(found[0], reason) if found else f"{name} {reason}.")
-        return f"Not well after {format_duration(timeout)}: " + " ".join(reasons)
+            reasons.append(self._describe(found[0], reason) if found else f"{name} {reason}.")
+        return f"Not healthy after {format_duration(timeout)}: " + " ".join(reasons)
 
-    def _obituary(self, container: Container, reason: str) -> str:
+    def _describe(self, container: Container, reason: str) -> str:
         # Masked before it is cut: half a secret would not be recognised.
-        words = last_words(self.mask(self.engine.last_lines(container, _LOG_LINES)))
-        return f"{container.service} {reason}" + (f". Its last words: {words}" if words else ".")
+        lines = last_log_lines(self.mask(self.engine.last_lines(container, _LOG_LINES)))
+        return f"{container.service} {reason}" + (f". Its last log lines: {lines}" if lines else ".")
 
 
-def last_words(log: str) -> str:
-    """The telling lines at the end of a log: from the last crash on, or else the last ones."""
+def last_log_lines(log: str) -> str:
+    """Return the telling lines at the end of a log: from the last crash on, or else the last ones."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     crashes = [number for number, line in enumerate(lines) if line.startswith(_CRASH)]
     shown = lines[crashes[-1] :][:_SHOWN_LINES] if crashes else lines[-_SHOWN_LINES:]

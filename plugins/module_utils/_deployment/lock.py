@@ -20,11 +20,11 @@ _PAUSE = 0.2
 
 
 class LockError(BitwardenError):
-    """The lock cannot be had. The message says why."""
+    """The lock cannot be acquired. The message says why."""
 
 
 class LockTimeout(LockError):
-    """Another run held the lock all the time."""
+    """Another run held the lock for the whole time."""
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def server_lock(bwdata: str, timeout: float) -> Iterator[int]:
     """Hold the lock of the server whose data folder is ``bwdata``; wait for it up to ``timeout`` seconds.
 
     The lock is on the folder itself: there is no file to own or to leave behind, root and the folder's owner share it,
-    and it ends with the process. Gives its descriptor: a child that inherits it holds the lock until it ends, too.
+    and it ends with the process. Yields its descriptor: a child that inherits it holds the lock until it ends, too.
     Raises ``LockTimeout``, and ``LockError`` when the folder cannot be opened.
     """
     try:

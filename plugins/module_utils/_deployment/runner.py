@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run commands on the host as the owner of the deployment, in a clean environment, each with a time limit."""
+"""Commands on the host, run as the owner of the deployment, in a clean environment, each with a time limit."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import grp
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from typing import IO, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import IO, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._common.errors import BitwardenError
 
-# Where Docker's command is found when PATH does not name its place (an SSH session without a login shell).
-_USUAL_PLACES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
+# Where Docker's command is when PATH does not have its folder (an SSH session without a login shell).
+_USUAL_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
 
 # Which engine the owner's docker command talks to; a task sets these by its environment keyword.
 _KEPT = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR")
@@ -33,7 +34,7 @@ class CommandError(BitwardenError):
 
 
 class Account(NamedTuple):
-    """The user that owns a deployment, with all his groups."""
+    """The user that owns a deployment, with all of the user's groups."""
 
     name: str
     uid: int
@@ -43,7 +44,7 @@ class Account(NamedTuple):
 
     @classmethod
     def owner_of(cls, path: str) -> Account:
-        """The owner of ``path``. A number without an account keeps the path's own group. Raises ``OSError``."""
+        """Return the owner of ``path``. A number without an account keeps the path's own group. Raises ``OSError``."""
         status = os.stat(path)
         try:
             entry = pwd.getpwuid(status.st_uid)
@@ -53,16 +54,36 @@ class Account(NamedTuple):
         return cls(entry.pw_name, entry.pw_uid, entry.pw_gid, tuple(sorted(groups)), entry.pw_dir)
 
     def is_current(self) -> bool:
-        """Whether this process already runs as this account."""
+        """Tell whether this process already runs as this account."""
         return os.geteuid() == self.uid
 
     def can_be_taken(self) -> bool:
-        """Whether this process may act as this account: it is the account, or root."""
+        """Tell whether this process may act as this account: it is the account, or root."""
         return self.is_current() or os.geteuid() == 0
+
+    @contextlib.contextmanager
+    def assumed(self) -> Iterator[None]:
+        """Act as this account meanwhile, so that the kernel applies its rights to files and sockets.
+
+        It concerns the whole process: not for use while other threads open anything.
+        """
+        if self.is_current():
+            yield
+            return
+        uid, gid, groups = os.geteuid(), os.getegid(), os.getgroups()
+        try:
+            os.setgroups(list(self.groups))
+            os.setegid(self.gid)
+            os.seteuid(self.uid)
+            yield
+        finally:
+            os.seteuid(uid)
+            os.setegid(gid)
+            os.setgroups(groups)
 
 
 class Result(NamedTuple):
-    """How a command ended. ``rc`` is negative after a signal, as ``subprocess`` has it."""
+    """How a command ended. ``rc`` is negative after a signal, as in ``subprocess``."""
 
     rc: int
     stdout: str
@@ -70,10 +91,22 @@ class Result(NamedTuple):
     timed_out: bool = False
 
     @property
-    def last_words(self) -> str:
-        """The last line that says something, errors first."""
-        lines = [line.strip() for text in (self.stdout, self.stderr) for line in text.splitlines() if line.strip()]
-        return lines[-1] if lines else "it said nothing"
+    def last_line(self) -> str:
+        """The last line that is not empty, errors first."""
+        return _last_line(self.stdout + "\n" + self.stderr) or "it printed nothing"
+
+
+class Attached(NamedTuple):
+    """A command whose input and output are a socket."""
+
+    process: subprocess.Popen[bytes]
+    stderr: IO[bytes]
+
+    def last_line(self) -> str:
+        """Return the last line of its errors, empty where there is none. Call it once the socket is at its end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+        return _last_line(_end(self.stderr))
 
 
 class _Running(NamedTuple):
@@ -85,13 +118,13 @@ class _Running(NamedTuple):
 class Commands:
     """Runs commands as ``account``.
 
-    ``environ`` is this process's environment, of which only what chooses the engine is handed on.
+    ``environ`` is this process's environment, of which only what selects the engine is passed on.
     """
 
     def __init__(self, account: Account, environ: Mapping[str, str]) -> None:
         self.account = account
-        path = [place for place in environ.get("PATH", "").split(os.pathsep) if place]
-        path += [place for place in _USUAL_PLACES if place not in path]
+        path = [folder for folder in environ.get("PATH", "").split(os.pathsep) if folder]
+        path += [folder for folder in _USUAL_FOLDERS if folder not in path]
         #: Descriptors that every command inherits: a lock among them is held until the last command has ended.
         self.inherited: Tuple[int, ...] = ()
         self.environment: Dict[str, str] = {name: environ[name] for name in _KEPT if name in environ}
@@ -100,9 +133,9 @@ class Commands:
         )
 
     def find(self, name: str) -> Optional[str]:
-        """The path of a command, or None."""
-        for place in self.environment["PATH"].split(os.pathsep):
-            candidate = os.path.join(place, name)
+        """Return the path of a command, or None."""
+        for folder in self.environment["PATH"].split(os.pathsep):
+            candidate = os.path.join(folder, name)
             if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
                 return candidate
         return None
@@ -116,16 +149,16 @@ class Commands:
         cwd: Optional[str] = None,
         environment: Optional[Mapping[str, str]] = None,
     ) -> Result:
-        """Run one command; ``timeout`` in seconds, after which it is ended with all its children."""
+        """Run one command; after ``timeout`` seconds it is killed with all its children. Raises ``CommandError``."""
         return self._finish(self._start(arguments, stdin, cwd, environment), time.monotonic() + timeout)
 
-    def run_all(self, several: Sequence[Sequence[str]], timeout: float) -> List[Result]:
-        """Run several commands side by side and return their results in the same order.
+    def attach(self, arguments: Sequence[str], ends: socket.socket) -> Attached:
+        """Start a command whose input and output are the socket ``ends``; it runs until that is closed.
 
-        Processes, not threads: a thread must not fork with code of ours running before the exec.
+        Raises ``CommandError``.
         """
-        deadline = time.monotonic() + timeout
-        return [self._finish(running, deadline) for running in [self._start(one, "", None, None) for one in several]]
+        stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
+        return Attached(self._popen(arguments, ends.fileno(), ends.fileno(), stderr.fileno(), None, None), stderr)
 
     def _start(
         self, arguments: Sequence[str], stdin: str, cwd: Optional[str], environment: Optional[Mapping[str, str]]
@@ -136,23 +169,34 @@ class Commands:
         with tempfile.TemporaryFile() as source:
             source.write(stdin.encode())
             source.seek(0)
-            try:
-                # Ansible's run_command needs a module at hand, and this code knows none.
-                process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                    list(arguments),
-                    stdin=source,
-                    stdout=stdout,
-                    stderr=stderr,
-                    cwd=cwd or "/",
-                    env={**self.environment, **(environment or {})},
-                    start_new_session=True,
-                    pass_fds=self.inherited,
-                    preexec_fn=self._demotion(),  # noqa: PLW1509  there are no threads
-                )
-            except OSError as error:
-                reason = error.strerror or "not started"
-                raise CommandError(f"{arguments[0]} cannot be run as {self.account.name}: {reason}.") from error
+            process = self._popen(arguments, source.fileno(), stdout.fileno(), stderr.fileno(), cwd, environment)
         return _Running(process, stdout, stderr)
+
+    def _popen(
+        self,
+        arguments: Sequence[str],
+        stdin: int,
+        stdout: int,
+        stderr: int,
+        cwd: Optional[str],
+        environment: Optional[Mapping[str, str]],
+    ) -> subprocess.Popen[bytes]:
+        try:
+            # Ansible's run_command belongs to a module, and this code has none.
+            return subprocess.Popen(  # pylint: disable=ansible-bad-function
+                list(arguments),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=cwd or "/",
+                env={**self.environment, **(environment or {})},
+                start_new_session=True,
+                pass_fds=self.inherited,
+                preexec_fn=self._demotion(),  # noqa: PLW1509  no other thread is running
+            )
+        except OSError as error:
+            reason = error.strerror or "not started"
+            raise CommandError(f"{arguments[0]} cannot be run as {self.account.name}: {reason}.") from error
 
     def _demotion(self) -> Optional[Callable[[], None]]:
         account = self.account
@@ -184,3 +228,8 @@ def _end(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - _OUTPUT_LIMIT))
     return output.read().decode("utf-8", "replace")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

@@ -16,15 +16,13 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.container import NamespaceError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.failures import Outcome
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.run import check_connectivity
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import plan as plan_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
-    Options,
-    ServerState,
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
+    Request,
+    SettingsChange,
     StateError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.modules.cloud_connectivity_info import is_current
 
@@ -62,16 +60,10 @@ class Place:
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    class WithProcess(FakeHost):
-        def run(self, arguments, timeout, **keywords):
-            if arguments[1:3] == ["inspect", "--format"]:
-                return Result(0, f"{os.getpid()}\n", "")
-            return super().run(arguments, timeout, **keywords)
-
-    fake = WithProcess(tmp_path / "bitwarden" / "bwdata")
+    fake = FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
+    fake.pid = os.getpid()
     (fake.bwdata / "docker" / "global.env").write_text(PUSH)
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(deployment_module, "Commands", lambda account, environ: fake)
     return fake
 
 
@@ -103,9 +95,9 @@ def world(monkeypatch):
 @pytest.fixture
 def plan(host, tmp_path):
     def make(request=None):
-        override = OverrideFile(str(host.bwdata), "global", os.replace, str(tmp_path / "tmp")) if request else None
-        state = ServerState(Deployment(str(host.bwdata), None, {}), Options(pull=False), override, request)
-        return state, state.plan()
+        asked = request or SettingsRequest()
+        settings = SettingsChange.requested(asked, str(host.bwdata), os.replace, str(tmp_path / "tmp"))
+        return plan_module.plan(Deployment(str(host.bwdata), None, {}), Request(settings=settings, pull=False))
 
     return make
 
@@ -113,13 +105,12 @@ def plan(host, tmp_path):
 @pytest.fixture
 def look(host, plan):
     def run(request=None, login=True, environ=None):
-        state, planned = plan(request)
-        removed = [name for name, value in planned.file.wanted.values.items() if value is None] if planned.file else []
+        planned = plan(request)
         before = {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()}
         report = check_connectivity(
-            state.deployment, planned.stack, removed, environ=environ or {}, timeout=5, login=login
+            planned.deployment, planned.stack, planned.removed, environ=environ or {}, timeout=5, login=login
         )
-        found = report.result(state.mask)
+        found = report.result(planned.mask)
         assert {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()} == before
         assert host.done == [] and KEY not in str(found)
         found["warnings"] = report.warnings
@@ -333,16 +324,16 @@ def test_is_current(host, plan, file, start, request_, current):
     )
     if start:
         host.start()
-    assert is_current(plan(request_)[1]) == current
+    assert is_current(plan(request_)) == current
 
 
 def test_a_file_that_was_changed_by_hand_is_not_current(host, plan):
     path = host.bwdata / "env" / "global.override.env"
     path.write_text(f"{CLOUD}=true\n")
     host.start()
-    assert is_current(plan()[1])
+    assert is_current(plan())
     path.write_text(f"{CLOUD}=true\nHTTPS_PROXY=http://proxy.test\n")
-    assert not is_current(plan()[1])
+    assert not is_current(plan())
 
 
 def test_push_off_is_skipped(host, world, look):

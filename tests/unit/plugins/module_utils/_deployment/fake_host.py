@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host that exists in memory: Docker, Compose and bitwarden.sh answer as the real ones do, without any of them."""
+"""A host in memory: the Docker engine, Compose and bitwarden.sh answer as the real ones do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import os
 import pwd
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.health_wait import Clock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
@@ -27,7 +30,13 @@ READ = {
 
 
 class FakeHost:
-    """Takes the place of ``Commands``. ``done`` lists what was changed; the knobs say what goes wrong."""
+    """Stands in for ``Commands`` and ``EngineClient``. The knobs say what goes wrong.
+
+    ``done`` lists what was changed, ``processes`` the commands that were started, ``asked`` the services whose health
+    check was run, ``inspections`` counts how often all containers were inspected.
+    """
+
+    docker = "/usr/bin/docker"
 
     def __init__(self, bwdata: Path) -> None:
         self.bwdata = bwdata
@@ -36,6 +45,11 @@ class FakeHost:
         self.inherited = ()
         self.now = 1000.0
         self.done: list = []
+        self.processes: list = []
+        self.asked: list = []
+        self.inspections = 0
+        self.health = "starting"
+        self.pid = 0
         self.containers: dict = {}
         self.compose_environment: dict = {}
         self.version = "2026.8.0"
@@ -66,40 +80,60 @@ class FakeHost:
     def find(self, name):
         return f"/usr/bin/{name}"
 
-    def run_all(self, several, timeout):
-        return [self.run(one, timeout) for one in several]
+    def install(self, monkeypatch):
+        """Have every deployment that is opened from now on use this host."""
+        monkeypatch.setattr(deployment_module, "Commands", lambda account, environ: self)
+        monkeypatch.setattr(deployment_module, "EngineClient", lambda commands, docker: self)
+        return self
 
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
+        self.processes.append(arguments)
         program, *rest = arguments
         if program.endswith("bash"):
             return self._script(rest[1])
         if rest[0] == "compose":
             return self._compose(rest[1:], environment or {})
-        if rest[0] == "ps":
-            listed = [f"{name}\t{self.bwdata}/docker\tFalse\n" for name in self.containers]
-            return Result(0, "".join(listed), "")
-        if rest[:2] == ["container", "inspect"]:
-            return Result(0, json.dumps([self._inspect(name) for name in rest[2:]]), "")
-        if rest[:2] == ["image", "inspect"]:
-            image = {"Env": ["PATH=/bin", "FROM_IMAGE=yes"]}
-            return Result(0, json.dumps([{"Id": name, "Config": image} for name in rest[2:]]), "")
-        if rest[0] == "exec":
-            container = self.containers[rest[1]]
-            well = container["state"] == "running" and not self.sick(rest[1], container["environment"])
-            return Result(0 if well else 1, "", "")
-        if rest[0] == "logs":
-            return Result(0, f"Unhandled exception. {self.containers[rest[-1]]['environment']}\n", "")
-        if rest[0] == "restart":
-            self.done.append(f"restart {rest[1]}")
-            self.now += 1
-            self.containers[rest[1]]["started"] = self.now
-            return Result(0, "", "")
         raise AssertionError(arguments)
+
+    def request(self, method, path, timeout, body=None):
+        """Answer as the engine's API does."""
+        kind, *rest = unquote(urlparse(path).path).strip("/").split("/")
+        if path.startswith("/containers/json?"):
+            self.inspections += 1
+            labels = {"com.docker.compose.project.working_dir": f"{self.bwdata}/docker"}
+            return Response(200, [{"Id": name, "Labels": labels} for name in self.containers])
+        if kind == "images":
+            return Response(200, {"Id": rest[0], "Config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"]}})
+        if kind == "exec":
+            container = self.containers[rest[0]]
+            return Response(200, {"Running": False, "ExitCode": int(self.sick(rest[0], container["environment"]))})
+        if rest[1] == "json":
+            return Response(200, self._inspect(rest[0]))
+        if rest[1] == "exec":
+            self.asked.append(rest[0])
+            running = self.containers[rest[0]]["state"] == "running"
+            return Response(201, {"Id": rest[0]}) if running else Response(409, {"message": "is not running"})
+        if rest[1] == "restart":
+            self.done.append(f"restart {rest[0]}")
+            self.now += 1
+            self.containers[rest[0]]["started"] = self.now
+            return Response(204, None)
+        raise AssertionError(path)
+
+    def connect(self):
+        return None
+
+    def stream(self, connection, path, timeout, body=None, stdin=None):
+        """Answer with a log, or with what a health check prints."""
+        kind, name, *_more = path.strip("/").split("/")
+        text = f"Unhandled exception. {self.containers[name]['environment']}\n" if kind == "containers" else ""
+        return Response(200, b"\1\0\0\0" + len(text.encode()).to_bytes(4, "big") + text.encode())
 
     def start(self):
         """Bring everything up on the files as they are; not noted in ``done``."""
         self._up()
         self.done.clear()
+        self.processes.clear()
         return self
 
     def expected(self, service, folder):
@@ -170,7 +204,8 @@ class FakeHost:
                 "Status": container["state"],
                 "StartedAt": _time(container["started"]),
                 "FinishedAt": "0001-01-01T00:00:00Z",
-                "Health": {"Status": "starting"},
+                "Health": {"Status": self.health},
+                "Pid": self.pid,
             },
             "Config": {
                 "Image": IMAGE.format(name, container["version"]),

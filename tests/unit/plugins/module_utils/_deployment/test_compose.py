@@ -155,7 +155,7 @@ def test_a_compose_2_that_is_no_plugin_will_do(bwdata):
 @pytest.mark.parametrize(("stderr", "calls"), [("unknown flag: --pull", 2), ("No such image", 1)])
 def test_an_early_compose_2_brings_up_without_the_option_it_lacks(bwdata, stderr, calls):
     commands = Recorder({"--pull never": Result(1, "", stderr)})
-    result = Project(commands, "/usr/bin/docker", str(bwdata), "/").up(10, everything=True)
+    result = Project(commands, "/usr/bin/docker", str(bwdata), "/").up(10, recreate_all=True)
     ups = [arguments for arguments, _cwd in commands.calls if "up" in arguments]
     assert (len(ups), result.rc == 0) == (calls, calls == 2)
     assert all("--force-recreate" in arguments for arguments in ups)

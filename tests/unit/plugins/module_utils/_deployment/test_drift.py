@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Compose would make against what runs, on what ``docker inspect`` says of a real container."""
+"""What Compose would create against what is running, on the engine's description of a real container."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Service
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Container, parse_time
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.drift import Stack
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.shadowed import find_hidden
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.shadowed import find_shadowed
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 
 # From Docker Engine 20.10, Compose 2.26; left out: what nobody reads here.
@@ -23,6 +23,7 @@ INSPECTED = {
     "RestartCount": 2,
     "State": {
         "Status": "running",
+        "Pid": 4711,
         "StartedAt": "2026-11-23T10:09:43.5Z",
         "FinishedAt": "0001-01-01T00:00:00Z",
         "Health": {"Status": "healthy", "FailingStreak": 0, "Log": None},
@@ -58,7 +59,7 @@ def test_a_container_as_docker_describes_it():
     found = Container.from_inspect(INSPECTED)
     assert (found.service, found.state, found.health, found.restarts) == ("api", "running", "healthy", 2)
     assert found.environment["EQUALS"] == "a=b"
-    assert found.finished == 0.0
+    assert (found.finished, found.pid) == (0.0, 4711)
     assert found.started - found.created == pytest.approx(1.3765, abs=0.001)
     assert found.health_check == ("/bin/sh", "-c", "curl -f http://localhost:5000/alive || exit 1")
 
@@ -128,10 +129,10 @@ def test_what_is_no_service_any_more_is_reported_but_not_asked_for():
     assert [one.name for one in found.report()] == ["api", "scim"]
 
 
-@pytest.mark.parametrize(("created", "follows"), [("2026-11-23T10:09:43Z", False), ("2026-11-23T10:10:00Z", True)])
-def test_nginx_follows_neighbours_that_were_made_after_its_start(created, follows):
+@pytest.mark.parametrize(("created", "outdated"), [("2026-11-23T10:09:43Z", False), ("2026-11-23T10:10:00Z", True)])
+def test_nginx_is_outdated_by_containers_that_were_created_after_its_start(created, outdated):
     found = stack({}, container("nginx"), container(created=created), nginx=Service("nginx", "n", {}, False))
-    assert (found.web_server_to_follow() is not None) is follows
+    assert (found.outdated_nginx() is not None) is outdated
 
 
 @pytest.mark.parametrize(
@@ -173,9 +174,9 @@ BASE = EnvFile.parse(f"{KEY}=https://push.bitwarden.com\ns__Twin=base\n".encode(
         pytest.param({KEY: None}, b"", {KEY: "https://push.bitwarden.eu"}, "override.yml", id="absent, but overridden"),
     ],
 )  # fmt: skip
-def test_hidden_settings(wanted, planned, effective, source):
+def test_shadowed_settings(wanted, planned, effective, source):
     services = {"api": Service("api", "i", effective, True), "web": Service("web", "i", {"K": "9", KEY: "9"}, False)}
-    found = find_hidden(services, wanted, EnvFile.parse(planned, "f"), {"global.env": BASE}, "override.yml")
+    found = find_shadowed(services, wanted, EnvFile.parse(planned, "f"), {"global.env": BASE}, "override.yml")
     assert [(one.source, one.services) for one in found] == ([(source, ["api"])] if source else [])
     for one in found:
         assert one.source in str(one) and one.key in str(one)

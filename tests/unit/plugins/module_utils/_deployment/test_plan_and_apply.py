@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From wanted settings, files and stack to what is done, on a host in memory."""
+"""From a request, files and containers to what is done, on a host in memory."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
     Deployment,
     DeploymentError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.server_state import (
-    Options,
-    ServerState,
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
+    Request,
+    SettingsChange,
     StateError,
+    plan,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
 from .fake_host import READ, FakeHost
@@ -34,21 +35,32 @@ RUNNING = "running on the settings in the files"
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    fake = FakeHost(tmp_path / "bitwarden" / "bwdata")
-    monkeypatch.setattr(deployment_module, "Commands", lambda account, environ: fake)
     (tmp_path / "tmp").mkdir()
-    return fake
+    return FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
 
 
 @pytest.fixture
-def run(host, tmp_path):
-    """Make a run: ``run(request, **options)``."""
+def planned(host, tmp_path):
+    """Make a plan: ``planned(settings, **options)``."""
 
-    def make(request=None, **options):
-        override = None
-        if request:
-            override = OverrideFile(str(host.bwdata), request.file, os.replace, str(tmp_path / "tmp"))
-        return ServerState(Deployment(str(host.bwdata), None, {}), Options(**options), override, request, host.clock)
+    def make(settings=None, **options):
+        change = None
+        if settings:
+            change = SettingsChange.requested(settings, str(host.bwdata), os.replace, str(tmp_path / "tmp"))
+        return plan(Deployment(str(host.bwdata), None, {}), Request(settings=change, **options))
+
+    return make
+
+
+@pytest.fixture
+def run(host, planned):
+    """Plan and apply: ``run(settings, **options)``; the result, and the error, if any."""
+
+    def make(settings=None, **options):
+        try:
+            return apply(planned(settings, **options), host.clock).result(), ""
+        except StateError as error:
+            return error.keys, str(error)
 
     return make
 
@@ -57,18 +69,8 @@ def settings(host):
     return (host.bwdata / "env" / "global.override.env").read_text()
 
 
-def carry_out(state):
-    """Plan and apply; the outcome and the error, if any."""
-    plan = state.plan()
-    try:
-        state.apply(plan)
-    except StateError as error:
-        return state.outcome(plan, True), str(error)
-    return state.outcome(plan, True), ""
-
-
-def shown(plan):
-    return [(one["before"].strip(), one["after"].strip()) for one in plan.diff()]
+def shown(found):
+    return [(one["before"].strip(), one["after"].strip()) for one in found.diff()]
 
 
 @pytest.mark.parametrize(
@@ -87,28 +89,28 @@ def shown(plan):
         (
             lambda host: host.start().containers["api"].update(created=2e3),
             {},
-            "follow",
-            "nginx older than its neighbours",
+            "restart_nginx",
+            "nginx started before other services",
         ),
     ],
 )
-def test_what_a_look_at_the_stack_leads_to(host, run, prepare, options, action, before):
+def test_what_the_stack_leads_to(host, planned, prepare, options, action, before):
     prepare(host)
-    plan = run(**options).plan()
-    assert plan.action == action
-    assert plan.changed is bool(action)
-    assert plan.restarted is (action in ("up", "follow"))
-    assert [one[0] for one in shown(plan)] == ([f"stack={before}"] if action else [])
+    found = planned(**options)
+    assert found.action == action
+    assert found.changed is bool(action)
+    assert found.restarted is (action in ("up", "restart_nginx"))
+    assert [one[0] for one in shown(found)] == ([f"stack={before}"] if action else [])
     assert host.done == [], "planning changed something"
 
 
-def test_settings_are_written_and_applied_in_one_run_and_then_left_alone(host, run):
+def test_settings_are_written_and_applied_in_one_run_and_then_left_alone(host, run, planned):
     host.start()
-    predicted = run(ON).plan()
+    predicted = planned(ON)
     assert settings(host).endswith("Communication=false\n"), "planning wrote the file"
     assert predicted.stack.stale() == {"api": [CLOUD], "identity": [CLOUD]}
 
-    outcome, error = carry_out(run(ON))
+    outcome, error = run(ON)
     assert not error
     assert (outcome["changed"], outcome["restarted"], outcome["rolled_back"]) == (True, True, False)
     assert outcome["changes"] == [{"key": CLOUD, "action": "changed"}]
@@ -120,34 +122,67 @@ def test_settings_are_written_and_applied_in_one_run_and_then_left_alone(host, r
     assert "started" in outcome["stdout"] and "Canary" not in outcome["stdout"]
 
     host.done.clear()
-    again, error = carry_out(run(ON))
+    again, error = run(ON)
     assert (again["changed"], again["restarted"], error, host.done) == (False, False, "", [])
+
+
+@pytest.mark.parametrize("settings", [None, SettingsRequest(cloud_communication=False)])
+def test_an_unchanged_run_starts_one_process_and_inspects_once(host, run, settings):
+    host.start().health = "healthy"
+    host.now += 60
+    outcome, error = run(settings)
+    assert (outcome["changed"], error) == (False, "")
+    assert [process[1:3] for process in host.processes] == [["compose", "config"]]
+    assert (host.asked, host.inspections) == ([], 1)
+    assert {one["health"] for one in outcome["services"]} == {"healthy"}
+
+
+def test_a_change_inspects_before_and_after_and_asks_the_services(host, run):
+    host.start().health = "healthy"
+    host.now += 60
+    assert run(ON, wait=False)[1] == ""
+    assert (host.asked, host.inspections) == ([], 2)
+    assert run(SettingsRequest(cloud_communication=False))[1] == ""
+    assert set(host.asked) == {"api", "identity", "mssql", "nginx"}, "Docker was believed after a change"
+    assert sum(process[1:3] == ["compose", "config"] for process in host.processes) == 2
+
+
+def test_env_files_are_read_once(host, run, monkeypatch):
+    host.start()
+    read = []
+    parse = EnvFile.parse
+
+    def recorded(data, name, *more):
+        read.extend([name] if more else [])
+        return parse(data, name, *more)
+
+    monkeypatch.setattr(EnvFile, "parse", recorded)
+    run()
+    assert read and sorted(read) == sorted(set(read)), "a file was parsed twice"
 
 
 def test_a_file_that_no_service_reads_is_written_without_a_restart(host, run):
     host.start()
     (host.bwdata / "env" / "key-connector.override.env").write_text("A=1\n")
-    state = run(SettingsRequest(file="key_connector", settings={"A": "2"}))
-    outcome, error = carry_out(state)
+    outcome, error = run(SettingsRequest(file="key_connector", settings={"A": "2"}))
     assert (outcome["changed"], outcome["restarted"], host.done, error) == (True, False, [], "")
-    assert "No service of this deployment reads" in state.warnings[0]
+    assert "No service of this deployment reads" in outcome["warnings"][0]
 
 
-def test_a_setting_in_another_file_concerns_its_own_services(host, run):
+def test_a_setting_in_another_file_concerns_its_own_services(host, planned):
     host.start()
-    plan = run(SettingsRequest(file="mssql", settings={"MSSQL_PID": "Express"})).plan()
-    assert plan.stack.stale() == {"mssql": ["MSSQL_PID"]}
+    found = planned(SettingsRequest(file="mssql", settings={"MSSQL_PID": "Express"}))
+    assert found.stack.stale() == {"mssql": ["MSSQL_PID"]}
 
 
 def test_a_failed_pull_is_made_good_with_the_images_at_hand(host, run):
     host.start().pull_fails = True
-    state = run(ON)
-    outcome, error = carry_out(state)
+    outcome, error = run(ON)
     assert not error
     assert (outcome["changed"], outcome["restarted"], outcome["rc"]) == (True, True, 18)
     assert host.done == ["script restart", "up"]
     assert host.containers["api"]["environment"][CLOUD] == "true"
-    (warning,) = state.warnings
+    (warning,) = outcome["warnings"]
     assert "status 18" in warning and "a pull failed" in warning
     assert "Canary" not in warning + json.dumps(outcome)
 
@@ -155,7 +190,7 @@ def test_a_failed_pull_is_made_good_with_the_images_at_hand(host, run):
 def test_without_images_at_hand_either_the_old_settings_come_back(host, run):
     host.start().pull_fails = True
     host.images_gone = True
-    outcome, error = carry_out(run(ON))
+    outcome, error = run(ON)
     assert "No such image" in error
     assert outcome["rolled_back"] is True
     assert "Communication=false" in settings(host)
@@ -164,7 +199,7 @@ def test_without_images_at_hand_either_the_old_settings_come_back(host, run):
 @pytest.mark.parametrize("state", ["started", "restarted"])
 def test_a_script_that_does_nothing_is_not_believed(host, run, state):
     host.start().script_does_nothing = True
-    _outcome, error = carry_out(run(ON, state=state))
+    _outcome, error = run(ON, state=state)
     assert not error
     assert host.done == ["script restart", *(["up all"] if state == "restarted" else ["up", "restart nginx"])]
     assert host.containers["api"]["environment"][CLOUD] == "true"
@@ -172,19 +207,18 @@ def test_a_script_that_does_nothing_is_not_believed(host, run, state):
 
 def test_a_restart_that_was_asked_for_must_have_happened(host, run):
     host.start().script_does_nothing = True
-    state = run(state="restarted")
-    _outcome, error = carry_out(state)
+    outcome, error = run(state="restarted")
     assert (error, host.done) == ("", ["script restart", "up all"])
-    assert "services as they were" in state.warnings[0]
+    assert "services as they were" in outcome["warnings"][0]
 
 
 def test_without_pull_compose_does_it_and_nginx_follows(host, run):
     host.start()
-    _outcome, error = carry_out(run(ON, pull=False))
+    _outcome, error = run(ON, pull=False)
     assert not error
     assert host.done == ["up", "restart nginx"]
     host.done.clear()
-    assert not carry_out(run(state="restarted", pull=False))[1]
+    assert not run(state="restarted", pull=False)[1]
     assert host.done == ["up all"]
 
 
@@ -195,9 +229,9 @@ def killed_by(value):
 def test_settings_that_kill_are_taken_back_and_the_server_is_up_again(host, run):
     host.start().dies = killed_by("true")
     before = settings(host)
-    outcome, error = carry_out(run(ON, backup=True))
+    outcome, error = run(ON, backup=True)
     assert outcome["rolled_back"] is True
-    assert "api keeps dying (3 restarts)" in error and "taken back; the server is up" in error
+    assert "api crash-loops (3 restarts)" in error and "rolled back; the server is running" in error
     assert settings(host) == before
     assert host.done == ["script restart", "up", "restart nginx"]
     assert host.containers["api"]["state"] == "running"
@@ -207,14 +241,14 @@ def test_settings_that_kill_are_taken_back_and_the_server_is_up_again(host, run)
 
 def test_a_rollback_that_does_not_help_says_so(host, run):
     host.start().dies = lambda environment: True
-    outcome, error = carry_out(run(ON))
+    outcome, error = run(ON)
     assert outcome["rolled_back"] is True
-    assert "were taken back, but then: " in error
+    assert "were rolled back, but then: " in error
 
 
 def test_without_rollback_the_settings_stay(host, run):
     host.start().dies = killed_by("true")
-    outcome, error = carry_out(run(ON, rollback=False))
+    outcome, error = run(ON, rollback=False)
     assert outcome["rolled_back"] is False
     assert "Communication=true" in settings(host)
     assert "left in place" in error
@@ -224,18 +258,18 @@ def test_what_the_run_did_not_write_is_left_and_named(host, run):
     host.start().dies = killed_by("true")
     path = host.bwdata / "env" / "global.override.env"
     path.write_text(settings(host).replace("false", "true"))
-    outcome, error = carry_out(run())
+    outcome, error = run()
     assert outcome["rolled_back"] is False
-    assert f"these differ: api ({CLOUD}), identity ({CLOUD})" in error
+    assert f"these have changed: api ({CLOUD}), identity ({CLOUD})" in error
     assert "Communication=true" in settings(host)
 
 
 def test_sick_but_current_is_waited_for_and_not_restarted(host, run):
     host.start().sick = lambda service, environment: service == "mssql"
-    outcome, error = carry_out(run(wait_timeout=20.0))
-    assert "Not well after 20s: mssql does not answer" in error
+    outcome, error = run(wait_timeout=20.0)
+    assert "Not healthy after 20s: mssql does not answer" in error
     assert (outcome["changed"], host.done) == (False, [])
-    assert not carry_out(run(wait=False))[1]
+    assert not run(wait=False)[1]
 
 
 def test_still_stale_after_a_restart_fails_once(host, run, monkeypatch):
@@ -244,7 +278,7 @@ def test_still_stale_after_a_restart_fails_once(host, run, monkeypatch):
     monkeypatch.setattr(
         host, "_script", lambda command: host.done.append("script") or Result(0, "CanaryInstallationKey\n", "")
     )
-    _outcome, error = carry_out(run(ON, rollback=False))
+    _outcome, error = run(ON, rollback=False)
     assert "Still not on the settings in the files after the restart: api" in error
     assert "Canary" not in error
     assert host.done == ["script"]
@@ -255,38 +289,38 @@ def test_stop_takes_down_what_the_script_leaves(host, run):
     for service in READ:
         if service != "api":
             host.containers.pop(service)
-    outcome, error = carry_out(run(state="stopped"))
+    outcome, error = run(state="stopped")
     assert (error, host.done, host.containers) == ("", ["script stop", "down"], {})
     assert (outcome["changed"], outcome["restarted"]) == (True, False)
 
 
 @pytest.mark.parametrize("name", [CLOUD, CLOUD.upper(), CLOUD.replace("__", ":")])
-def test_a_setting_that_compose_hides_is_refused_and_named(host, run, name):
+def test_a_setting_that_compose_hides_is_refused_and_named(host, planned, name):
     host.start().compose_environment["api"] = {name: "false"}
-    with pytest.raises(StateError, match=r"docker-compose\.yml, which hides it from api"):
-        run(ON).plan()
+    with pytest.raises(StateError, match=r"docker-compose\.yml, which shadows it for api"):
+        planned(ON)
     host.compose_environment["api"] = {name: "true"}
-    assert run(ON).plan().changed
+    assert planned(ON).changed
 
 
-def test_too_old_a_bitwarden_is_told(host, run):
+def test_too_old_a_bitwarden_is_told(host, planned):
     host.version = "2023.1.0"
     with pytest.raises(DeploymentError, match=r"Bitwarden 2023\.1\.0 is too old"):
-        run().plan()
+        planned()
     host.version = "2023.2.0"
-    assert run().plan().changed
+    assert planned().changed
 
 
-def test_a_missing_script_is_told_where_it_is_needed(host, run):
+def test_a_missing_script_is_told_where_it_is_needed(host, planned):
     (host.bwdata.parent / "bitwarden.sh").unlink()
     with pytest.raises(StateError, match=r"bitwarden\.sh does not exist"):
-        run().plan()
-    assert run(pull=False).plan().changed
+        planned()
+    assert planned(pull=False).changed
 
 
-def test_a_broken_env_file_is_named_by_line_and_not_shown(host, run):
+def test_a_broken_env_file_is_named_by_line_and_not_shown(host, planned):
     path = host.bwdata / "docker" / "global.env"
     path.write_text('A=1\nCANARY"x=2\n')
     with pytest.raises(Exception, match=r"global\.env, line 2") as caught:
-        run().plan()
+        planned()
     assert "CANARY" not in str(caught.value)

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carry a plan out, prove that it worked, and roll back what did not."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Dict, List, Optional
+
+from .._env_files.document import EnvFileError
+from .compose import ComposeError
+from .deployment import DeploymentError
+from .docker_host import EngineError
+from .drift import Stack
+from .health_wait import Clock, HealthWait, UnhealthyError
+from .outcome import Outcome
+from .plan import DOWN, RESTARTED, STOPPED, UP, FileChange, Plan, StateError
+from .runner import CommandError
+
+# The images are local: what takes time is stopping mssql (a minute) and starting the rest.
+_UP_TIMEOUT = 600.0
+
+_FAILURES = (UnhealthyError, DeploymentError, EngineError, ComposeError, CommandError, EnvFileError)
+
+
+def apply(plan: Plan, clock: Optional[Clock] = None) -> Outcome:
+    """Carry ``plan`` out. Raises ``StateError``, with the outcome, when the server is not healthy in the end."""
+    run = _Run(plan, clock or Clock())
+    outcome = run.outcome
+    if plan.file is not None and plan.writes:
+        outcome.backup_file = plan.file.file.write(plan.file.plan, plan.request.backup)
+    try:
+        run.change()
+    except _FAILURES as error:
+        reason = plan.mask(str(error))
+        if plan.file is not None and plan.writes and plan.request.rollback and plan.request.state != STOPPED:
+            message = run.roll_back(plan.file, reason)
+        else:
+            message = reason + _differing(plan)
+        with contextlib.suppress(EngineError):
+            outcome.containers = plan.deployment.containers()
+        raise StateError(message, outcome.result()) from error
+    return outcome
+
+
+class _Run:
+    """One plan being carried out; ``outcome`` is filled meanwhile."""
+
+    def __init__(self, plan: Plan, clock: Clock) -> None:
+        self.plan = plan
+        self.deployment = plan.deployment
+        self.request = plan.request
+        self.clock = clock
+        self.outcome = Outcome(plan)
+
+    def change(self) -> None:
+        """Bring the containers to the requested state, and wait until they are healthy."""
+        begun = self.clock.now()
+        if self.plan.action == DOWN:
+            self._take_down()
+        elif self.plan.action == UP:
+            self._prove(self._bring_up())
+        elif self.plan.action:
+            self._restart_nginx(self.plan.stack)
+        if self.request.state != STOPPED and self.request.wait:
+            self._wait(begun if self.plan.action else None)
+
+    def roll_back(self, change: FileChange, reason: str) -> str:
+        """Restore the file, bring the server up on it, and return what to say about it."""
+        try:
+            change.file.restore(change.plan)
+            self.outcome.rolled_back = True
+            begun = self.clock.now()
+            self._restart_nginx(self._up_with_local_images())
+            self._wait(begun)
+        except _FAILURES as error:
+            done = "were rolled back" if self.outcome.rolled_back else "could not be rolled back"
+            return f"{reason} The settings that this run wrote {done}, but then: {self.plan.mask(str(error))}"
+        return f"{reason} The settings that this run wrote were rolled back; the server is running on the old ones."
+
+    def _bring_up(self) -> Stack:
+        recreate_all = self.request.state == RESTARTED
+        if not self.request.pull:
+            self.outcome.command = self.deployment.project.up(_UP_TIMEOUT, recreate_all)
+            return self._inspect()
+        command = self.outcome.command = self.deployment.script.run("restart")
+        after = self._inspect()
+        missing = after.missing()
+        untouched = recreate_all and after.untouched_since(self.plan.stack)
+        if not missing and not untouched and (command.rc == 0 or not after.stale()):
+            return after
+        left = f"{len(missing)} of {len(after.services)} services down" if missing else "services as they were"
+        self.outcome.warnings.append(
+            f"bitwarden.sh restart ended with status {command.rc} and left {left}"
+            + (" (a pull failed)" if missing and command.rc else "")
+            + ". The server was started from local images instead, on the desired settings; newer images were not "
+            f"fetched. Its last line: {self.plan.mask(command.last_line)}"
+        )
+        return self._up_with_local_images(bool(untouched))
+
+    def _up_with_local_images(self, recreate_all: bool = False) -> Stack:
+        """Start with Compose; its output is told only where it failed."""
+        result = self.deployment.project.up(_UP_TIMEOUT, recreate_all)
+        after = self._inspect()
+        if after.missing():
+            raise UnhealthyError(f"Compose could not start {', '.join(after.missing())}: {result.last_line}")
+        return after
+
+    def _prove(self, after: Stack) -> None:
+        """Have the containers themselves show that a restart worked."""
+        self._restart_nginx(after)
+        missing, stale = after.missing(), after.stale()
+        command = self.outcome.command
+        last = f" Last line of the restart: {command.last_line}" if command else ""
+        if missing:
+            raise UnhealthyError(f"Not running after the restart: {', '.join(missing)}.{last}")
+        if stale:
+            raise UnhealthyError(f"Still not on the settings in the files after the restart: {describe(stale)}.{last}")
+
+    def _take_down(self) -> None:
+        if self.deployment.script.exists():
+            self.outcome.command = self.deployment.script.run("stop")
+        # The script leaves a single running container as it is; and it may be missing.
+        if self._running():
+            self.outcome.command = self.deployment.project.down(_UP_TIMEOUT)
+            left = self._running()
+            if left:
+                raise UnhealthyError(f"Still running after the stop: {', '.join(left)}.")
+
+    def _running(self) -> List[str]:
+        self.outcome.containers = self.deployment.containers()
+        return [container.service for container in self.outcome.containers if container.is_up]
+
+    def _inspect(self) -> Stack:
+        """Compare with the services of the plan: the file was written as it was planned."""
+        stack = self.deployment.compare(self.plan.stack.services, self.plan.stack.image_environments)
+        self.outcome.containers = stack.containers
+        return stack
+
+    def _restart_nginx(self, stack: Stack) -> None:
+        nginx = stack.outdated_nginx()
+        if nginx is not None:
+            self.deployment.engine.restart(nginx)
+
+    def _wait(self, changed_at: Optional[float]) -> None:
+        """Wait until all services are healthy. ``changed_at`` is None where this run changed no container."""
+        waiting = HealthWait(self.deployment.engine, self.deployment.containers, self.plan.mask, self.clock)
+        services, timeout = list(self.plan.stack.services), self.request.wait_timeout
+        if changed_at is None:
+            healthy = waiting.wait_unchanged(services, timeout, self.outcome.containers)
+        else:
+            healthy = waiting.wait(services, timeout, changed_at)
+        self.outcome.answered, self.outcome.containers = healthy
+
+
+def _differing(plan: Plan) -> str:
+    if plan.writes:
+        return " The settings that this run wrote were left in place (rollback=false)."
+    stale = plan.stack.stale()
+    if not stale:
+        return ""
+    return f" This run wrote no settings. Since the server last started, these have changed: {describe(stale)}."
+
+
+def describe(stale: Dict[str, List[str]]) -> str:
+    """Return ``api (globalSettings__a, globalSettings__b), identity (…)``: only names."""
+    return ", ".join(f"{service} ({', '.join(names)})" for service, names in stale.items())

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTTP to the Docker engine: over its unix socket, over TCP, or through Docker's own command (ssh, TLS)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from .docker_host import USUAL_HOST, EngineError, docker_host
+from .runner import Attached, Commands
+
+_CONNECT_TIMEOUT = 30.0
+
+# The engine may have closed a connection that was kept since the last request.
+_DROPPED = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+
+
+class Response(NamedTuple):
+    """A response of the engine; ``body`` is parsed JSON, or bytes where a stream was asked for.
+
+    ``complete`` is false for a stream that had not ended in time.
+    """
+
+    status: int
+    body: Any
+    complete: bool = True
+
+    @property
+    def message(self) -> str:
+        """The engine's own message about a failure."""
+        return str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over a socket that is already connected; ``attached`` is the command that passes it on, if any."""
+
+    def __init__(self, connected: socket.socket, attached: Optional[Attached] = None) -> None:
+        super().__init__("docker")
+        self.sock = connected
+        self.attached = attached
+
+
+class EngineClient:
+    """Sends requests to the engine that the owner of the deployment uses, with the owner's rights."""
+
+    def __init__(self, commands: Commands, docker: str) -> None:
+        """``docker`` is the path of Docker's command. Raises ``EngineError``."""
+        self.commands = commands
+        self.docker = docker
+        self.host = docker_host(commands.account, commands.environment)
+        if self.host.startswith("unix://") and self.host != USUAL_HOST and "DOCKER_CONTEXT" not in commands.environment:
+            # Compose and bitwarden.sh are to talk to the same engine, also where Docker's command would not find it.
+            commands.environment.setdefault("DOCKER_HOST", self.host)
+        self._kept: Optional[Connection] = None
+
+    def request(self, method: str, path: str, timeout: float, body: Any = None) -> Response:
+        """Send one request and parse the JSON of the response. Raises ``EngineError``."""
+        was_kept = self._kept is not None
+        connection = self._kept or self.connect()
+        self._kept = connection
+        try:
+            response = _send(connection, method, path, timeout, body)
+            return Response(response.status, _parse(response.read()))
+        except (OSError, http.client.HTTPException) as error:
+            self._kept = None
+            if isinstance(error, _DROPPED) and was_kept:
+                return self.request(method, path, timeout, body)
+            raise self._broken(connection, error) from error
+
+    def stream(
+        self, connection: Connection, path: str, timeout: float, body: Any = None, stdin: Optional[bytes] = None
+    ) -> Response:
+        """Send one request, then ``stdin`` if any, and read to the end of the stream. The connection is used up.
+
+        GET, or POST where there is a ``body``. Raises ``EngineError``.
+        """
+        deadline = time.monotonic() + timeout
+        # http.client gives up its own reference as soon as it knows that the stream ends with the connection.
+        connected = connection.sock
+        try:
+            response = _send(connection, "GET" if body is None else "POST", path, timeout, body)
+            if response.status >= 400:
+                return Response(response.status, _parse(response.read()))
+            if stdin is not None:
+                connected.sendall(stdin)
+                connected.shutdown(socket.SHUT_WR)
+            body, complete = _read(response, connected, deadline)
+            return Response(response.status, body, complete)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken(connection, error) from error
+        finally:
+            connection.close()
+
+    def connect(self) -> Connection:
+        """Connect to the engine as the owner of the deployment. Raises ``EngineError``."""
+        scheme, _separator, address = self.host.partition("://")
+        environment = self.commands.environment
+        try:
+            if scheme == "unix":
+                return Connection(self._connect_unix(address))
+            if scheme == "tcp" and "DOCKER_HOST" in environment and not environment.get("DOCKER_TLS_VERIFY"):
+                return Connection(socket.create_connection(_host_and_port(address), _CONNECT_TIMEOUT))
+        except (OSError, OverflowError) as error:
+            raise self._unreachable(error) from error
+        # Docker's command knows ssh, and the certificates of a context.
+        ours, theirs = socket.socketpair()
+        with theirs:
+            return Connection(ours, self.commands.attach([self.docker, "system", "dial-stdio"], theirs))
+
+    def _connect_unix(self, path: str) -> socket.socket:
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connected.settimeout(_CONNECT_TIMEOUT)
+        try:
+            # As the owner: so the kernel applies the owner's rights (access lists included), not those of root.
+            with self.commands.account.assumed():
+                connected.connect(path)
+        except OSError:
+            connected.close()
+            raise
+        return connected
+
+    def _unreachable(self, error: Exception) -> EngineError:
+        if isinstance(error, PermissionError):
+            return self._not_permitted()
+        if isinstance(error, socket.timeout):
+            return EngineError(f"The Docker engine did not answer in time ({self.host}).")
+        reason = getattr(error, "strerror", None) or str(error)
+        return EngineError(
+            f"The Docker engine is not running: {self.host} cannot be reached ({reason}). "
+            "Start it (systemctl start docker)."
+        )
+
+    def _not_permitted(self) -> EngineError:
+        name = self.commands.account.name
+        return EngineError(
+            f"The user {name}, who owns the deployment, may not use the Docker engine ({self.host}). "
+            f"Add the user to the group docker (usermod -aG docker {name})."
+        )
+
+    def _broken(self, connection: Connection, error: Exception) -> EngineError:
+        """Explain a connection that broke; a command that passes it on has said why."""
+        said = connection.attached.last_line() if connection.attached and not isinstance(error, socket.timeout) else ""
+        if "permission denied" in said.lower() and not self.host.startswith("ssh://"):
+            return self._not_permitted()
+        if said:
+            return EngineError(f"The Docker engine ({self.host}) cannot be reached: {said}")
+        if isinstance(error, socket.timeout):
+            return EngineError("The Docker engine did not answer in time.")
+        return EngineError(f"The Docker engine closed the connection: {error}.")
+
+
+def split_stream(data: bytes) -> str:
+    """Return the text of a log or of a command's output, taken out of the frames that the engine puts it in."""
+    parts = []
+    position = 0
+    while position < len(data):
+        if data[position] > 2 or data[position + 1 : position + 4] != b"\0\0\0":
+            # A container with a terminal has no frames.
+            parts.append(data[position:])
+            break
+        size = int.from_bytes(data[position + 4 : position + 8], "big")
+        parts.append(data[position + 8 : position + 8 + size])
+        position += 8 + size
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def _send(connection: Connection, method: str, path: str, timeout: float, body: Any) -> http.client.HTTPResponse:
+    connection.sock.settimeout(timeout)
+    data = None if body is None else json.dumps(body)
+    connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+    return connection.getresponse()
+
+
+def _read(response: http.client.HTTPResponse, connected: socket.socket, deadline: float) -> Tuple[bytes, bool]:
+    """Read a stream until it ends or its time is up; return what came, and whether it ended."""
+    chunks: List[bytes] = []
+    while True:
+        connected.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            chunk = response.read1(65536)
+        except socket.timeout:
+            return b"".join(chunks), False
+        if not chunk:
+            return b"".join(chunks), True
+        chunks.append(chunk)
+
+
+def _parse(data: bytes) -> Any:
+    if not data.strip():
+        return None
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise EngineError(f"The response of the Docker engine is not JSON: {data[:80]!r}.") from None
+
+
+def _host_and_port(address: str) -> Tuple[str, int]:
+    host, _colon, port = address.rstrip("/").rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdecimal() else (address.rstrip("/"), 2375)

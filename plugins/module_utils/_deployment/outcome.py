@@ -1,0 +1,49 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run did, also after a failure: the return values of module server."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+from .._common.setting_names import INSTALLATION_ID
+from .._settings.types import guid_text
+from .docker import Container
+from .drift import Stack
+from .plan import Plan
+from .runner import Result
+
+
+class Outcome:
+    """One run so far. ``containers`` are those that were inspected last; ``command`` is the last one that was run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.containers: List[Container] = plan.stack.containers
+        self.answered: Tuple[str, ...] = ()
+        self.warnings: List[str] = list(plan.warnings)
+        self.backup_file: Optional[str] = None
+        self.rolled_back = False
+        self.command: Optional[Result] = None
+
+    def result(self) -> Dict[str, Any]:
+        """Return the module's return values, and ``warnings``."""
+        plan, command = self.plan, self.command
+        stack = Stack(plan.stack.services, self.containers, {})
+        return {
+            "changed": plan.changed,
+            "restarted": plan.restarted,
+            "changes": plan.changes(),
+            "backup_file": self.backup_file,
+            "stale_services": plan.stack.stale(),
+            "services": [report._asdict() for report in stack.report(self.answered)],
+            "version": stack.version(),
+            "installation_id": guid_text(stack.setting(INSTALLATION_ID)),
+            "rolled_back": self.rolled_back,
+            "rc": command.rc if command else None,
+            "stdout": plan.mask(command.stdout) if command else "",
+            "stderr": plan.mask(command.stderr) if command else "",
+            "warnings": self.warnings,
+        }

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a request, the files and the containers to a plan. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
+
+from .._common.diff import Difference
+from .._common.errors import BitwardenError
+from .._common.masking import mask_text
+from .._env_files.document import EnvFile
+from .._settings.override_file import FILES, FilePlan, OverrideFile
+from .._settings.resolve import SettingsRequest
+from .._settings.secrecy import is_secret
+from .compose import PlannedFile
+from .deployment import Deployment
+from .drift import Stack
+from .shadowed import find_shadowed
+
+STARTED = "started"
+RESTARTED = "restarted"
+STOPPED = "stopped"
+
+UP = "up"
+DOWN = "down"
+RESTART_NGINX = "restart_nginx"
+
+_CURRENT = "running on the settings in the files"
+
+
+class SettingsChange(NamedTuple):
+    """Settings to write: the file, and what is asked of it."""
+
+    file: OverrideFile
+    request: SettingsRequest
+
+    @classmethod
+    def requested(
+        cls, request: SettingsRequest, bwdata: str, replace: Callable[[str, str], None], tmpdir: str
+    ) -> Optional[SettingsChange]:
+        """Return the change that a request leads to, None where it asks for nothing. See ``OverrideFile``."""
+        return None if request.empty else cls(OverrideFile(bwdata, request.file, replace, tmpdir), request)
+
+
+class Request(NamedTuple):
+    """What the user asks for; ``wait_timeout`` in seconds."""
+
+    state: str = STARTED
+    settings: Optional[SettingsChange] = None
+    wait: bool = True
+    wait_timeout: float = 600.0
+    rollback: bool = True
+    pull: bool = True
+    backup: bool = False
+
+
+class StateError(BitwardenError):
+    """The server is not in the requested state; the message (masked) says why and what this run left behind.
+
+    ``keys`` are those of the failed result.
+    """
+
+    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
+        super().__init__(message)
+        self.keys = dict(keys or {})
+
+    def result(self) -> Dict[str, Any]:
+        """Return the message, and the keys that tell of the run so far."""
+        return {**self.keys, **super().result()}
+
+
+class FileChange(NamedTuple):
+    """What becomes of an env file: its path below bwdata, the file itself, and its planned content."""
+
+    path: str
+    file: OverrideFile
+    plan: FilePlan
+
+
+class Plan(NamedTuple):
+    """What a run would do. ``stack`` compares the containers with the files as they are planned.
+
+    ``action`` is empty, ``UP``, ``RESTART_NGINX`` or ``DOWN``; ``difference`` shows it.
+    """
+
+    deployment: Deployment
+    request: Request
+    stack: Stack
+    action: str
+    difference: Difference
+    file: Optional[FileChange]
+    secrets: FrozenSet[str]
+    warnings: Tuple[str, ...]
+
+    @property
+    def writes(self) -> bool:
+        """Whether the env file changes."""
+        return self.file is not None and bool(self.file.plan.difference)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything changes."""
+        return self.writes or bool(self.difference)
+
+    @property
+    def restarted(self) -> bool:
+        """Whether containers are started or restarted."""
+        return self.action in (UP, RESTART_NGINX)
+
+    @property
+    def removed(self) -> List[str]:
+        """The names of the settings that are to be absent."""
+        desired = self.file.plan.desired.values if self.file else {}
+        return [name for name, value in desired.items() if value is None]
+
+    def changes(self) -> List[Dict[str, str]]:
+        """Return what changes in the env file, without values."""
+        return self.file.plan.difference.summary() if self.file else []
+
+    def diff(self) -> List[Dict[str, str]]:
+        """Return Ansible's diffs: the env file's and the containers', each where it changes."""
+        settings = [self.file.plan.difference.diff(self.file.path)] if self.file and self.writes else []
+        return settings + ([self.difference.diff("containers")] if self.difference else [])
+
+    def mask(self, text: str) -> str:
+        """Hide every secret of the deployment in ``text``."""
+        return mask_text(text, self.secrets)
+
+
+def plan(deployment: Deployment, request: Request) -> Plan:
+    """Decide what to do. Raises ``StateError`` for a setting that would not take effect.
+
+    Also raises ``SettingsError``, ``EnvFileError``, ``DeploymentError``, ``EngineError``.
+    """
+    file = _plan_file(deployment, request.settings) if request.settings else None
+    stack = deployment.inspect(PlannedFile(file.path, file.plan.after) if file else None)
+    secrets = deployment.secrets(stack)
+    warnings: List[str] = []
+    if file is not None:
+        desired = file.plan.desired
+        secrets.update(value for key, value in desired.values.items() if value and is_secret(key, desired.secret_keys))
+        warnings += desired.warnings
+        if desired.values and not any(service.reads_file for service in stack.services.values()):
+            warnings.append(f"No service of this deployment reads {file.path}.")
+        _require_effect(deployment, stack, file)
+    script = deployment.script
+    if request.state != STOPPED and request.pull and not script.exists():
+        raise StateError(f"{script.path} does not exist. Set script to the path of bitwarden.sh, or pull to false.")
+    action, difference = decide(stack, request.state)
+    return Plan(deployment, request, stack, action, difference, file, frozenset(secrets), tuple(warnings))
+
+
+def _plan_file(deployment: Deployment, change: SettingsChange) -> FileChange:
+    path = os.path.join(deployment.bwdata, "env", FILES[change.request.file])
+    return FileChange(path, change.file, change.file.plan(change.request))
+
+
+def _require_effect(deployment: Deployment, stack: Stack, file: FileChange) -> None:
+    """Raise ``StateError`` where a setting would be written but another source has its own value."""
+    others = {name: content for name, content in deployment.env_files().items() if name != file.path}
+    planned = EnvFile.parse(file.plan.after, file.path)
+    values = file.plan.desired.values
+    shadowed = find_shadowed(stack.services, values, planned, others, deployment.compose_override())
+    if shadowed:
+        raise StateError(
+            "Settings would not take effect, because another source has its own value: "
+            + "; ".join(str(setting) for setting in shadowed)
+            + ". Remove them there. Nothing was changed."
+        )
+
+
+def decide(stack: Stack, state: str) -> Tuple[str, Difference]:
+    """Return the action that leads to ``state``, and the difference that shows it.
+
+    A service that is unhealthy on the current settings is not restarted; one that Docker keeps restarting is running.
+    """
+    difference = Difference()
+    missing, stale = stack.missing(), stack.stale()
+    if stack.stopped:
+        now = "stopped"
+    elif missing:
+        now = f"without {', '.join(missing)}"
+    elif stale:
+        now = f"on other settings ({', '.join(stale)})"
+    elif stack.outdated_nginx():
+        now = "nginx started before other services"
+    else:
+        now = _CURRENT
+    if state == STOPPED:
+        difference.compare("stack", now, "stopped")
+        return (DOWN if difference else "", difference)
+    difference.compare("stack", now, _CURRENT + (" (restarted)" if state == RESTARTED else ""))
+    if not difference:
+        return "", difference
+    only_nginx = not (missing or stale or stack.stopped or state == RESTARTED)
+    return (RESTART_NGINX if only_nginx else UP), difference
