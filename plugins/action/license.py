@@ -10,6 +10,11 @@ from typing import Any, Dict
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import inspection_by
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import (
+    MissingFile,
+    content_of,
+    encode_content,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 
 
@@ -21,15 +26,15 @@ class ActionModule(ApiActionModule):
 
     def for_host(self, params: Dict[str, Any]) -> Dict[str, Any]:
         """Return the options with the content of the controller's file, which goes along as a secret."""
-        content = license_upload.content_of(params, self.read_file)
-        return {**params, "src": None, "content": content.decode("utf-8", "surrogateescape")}
+        content = content_of(params, self.read_file)
+        return {**params, "src": None, "content": encode_content(content)}
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Upload the license. Raises ``ApiError``."""
         inspect = inspection_by(self.read_on_host(task_vars), params["bwdata"], params["inspect"])
         try:
-            content = license_upload.content_of(params, self.read_file)
-        except license_upload.MissingFile as missing:
+            content = content_of(params, self.read_file)
+        except MissingFile as missing:
             if not check_mode:
                 raise
             # An earlier task may bring it.

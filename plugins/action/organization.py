@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import organization
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import content_of, encode_content
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import wait_turn
 
@@ -24,8 +24,8 @@ class ActionModule(ApiActionModule):
         """Return the options with the content of the controller's license file, which goes along as a secret."""
         if not params["license"]:
             return params
-        content = license_upload.content_of(params["license"], self.read_file)
-        return {**params, "license": {"content": content.decode("utf-8", "surrogateescape")}}
+        content = content_of(params["license"], self.read_file)
+        return {**params, "license": {"content": encode_content(content)}}
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Bring the organization to its state. Raises ``ApiError``."""

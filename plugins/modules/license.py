@@ -47,7 +47,7 @@ options:
     type: path
   content:
     description:
-      - The license itself, as text or as a mapping.
+      - The license itself, as text, as a mapping, or as C(base64:) followed by the encoded file.
     type: raw
   force:
     description:
@@ -211,10 +211,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import inspection_by
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_file, read_here
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import content_of
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
-    content = license_upload.content_of(params, read_file)
+    content = content_of(params, read_file)
     inspect = inspection_by(read_here, params["bwdata"], params["inspect"])
     return license_upload.perform(params, check_mode, content, inspect)
 

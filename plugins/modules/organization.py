@@ -50,7 +50,7 @@ options:
         type: path
       content:
         description:
-          - The license itself, as text or as a mapping.
+          - The license itself, as text, as a mapping, or as C(base64:) followed by the encoded file.
         type: raw
   billing_sync_token:
     description:

@@ -18,8 +18,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import ReadOnHost
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.license import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 
 
 class ApiActionModule(ActionBase):  # type: ignore[misc]

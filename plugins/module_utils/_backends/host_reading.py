@@ -6,13 +6,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Union
 
-from .._sync_log.diagnosis import Diagnose, Diagnosis, NoDiagnosis, log_options, read_log_result
-from .license import Inspect, NotOnHost, OnHost, read_server_info
+from .._sync_log.diagnosis import Diagnose, Diagnosis, NoDiagnosis, log_options, no_access, read_log_result
 
 # read_on_host(name of an info module, its options) -> its result; {"failed": True, "msg": …} without access
 ReadOnHost = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+
+
+class OnHost(NamedTuple):
+    """The installation and the organization's license file, as module ``server_info`` returns them."""
+
+    installation_id: Optional[str]
+    file: Mapping[str, Any]
+
+
+class NotOnHost(NamedTuple):
+    """The reason for which the host could not be inspected."""
+
+    reason: str
+
+
+Inspect = Callable[[str], Union[OnHost, NotOnHost]]
+
+
+def read_server_info(result: Mapping[str, Any]) -> Union[OnHost, NotOnHost]:
+    """Read the result of module ``server_info`` for one organization."""
+    licenses = result.get("licenses")
+    if result.get("failed") or result.get("unreachable") or not licenses:
+        return NotOnHost(no_access(str(result.get("msg") or "no access to the host")).reason)
+    return OnHost(result.get("installation_id"), licenses[0])
 
 
 def diagnosis_by(read_on_host: ReadOnHost, bwdata: str) -> Diagnose:

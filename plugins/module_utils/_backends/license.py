@@ -6,24 +6,35 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timedelta
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .._api.argspec import API_OPTIONS
 from .._api.auth import Account
 from .._api.connections import Connection, read_connection
-from .._api.errors import LICENSE, PERMISSION, REQUEST, SERVER, ApiError
+from .._api.errors import LICENSE, PERMISSION, SERVER, ApiError
 from .._api.organizations import Organization, find_organization
 from .._api.session import ASSUME_READY, connected, server_is_down
 from .._api.subscription import BROKEN, UNKNOWN, UNREADABLE, License, read_license
-from .._common.dates import format_date, normal_date, parse_date
+from .._common.dates import parse_date
 from .._common.diff import Difference
 from .._licenses import file as license_file
-from .._licenses.document import LicenseDocument, LicenseError, differences, member_text, parse_license_text
-from .._licenses.objections import Known, Objection, dangers, refusals
-from .._licenses.rejections import rejection
-from .._sync_log.diagnosis import no_access
+from .._licenses import problems
+from .._licenses.checks import KnownLicense, license_errors, license_warnings, rejection
+from .._licenses.comparison import (
+    API,
+    ENFORCED,
+    FILE,
+    ServerLicense,
+    compare,
+    compare_token,
+    is_older,
+    is_shown,
+    is_stored,
+    shown_fields,
+)
+from .._licenses.document import LicenseDocument, parse_license_text
+from .._licenses.problems import LicenseError, Problem
+from .host_reading import Inspect, NotOnHost, OnHost
 
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
@@ -35,54 +46,7 @@ OPTIONS: Dict[str, Any] = {
     "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
 }
 
-FILE, API = "file", "api"
-# These the API shows too, but as the server's own: its storage, its idea of trials, its owner's setting; or by another
-# name beside.
-_NOT_OF_THE_LICENSE = (
-    "MaxStorageGb", "Id", "Version", "Plan", "Trial", "AllowAdminAccessToAllCollectionItems",
-    "ExpirationWithoutGracePeriod",
-)  # fmt: skip
-# What of a license the server keeps beside the file, and lives by.
-_LIVED_BY = ("PlanType", "Seats")
 _FILE_BROKEN = (license_file.MISSING, license_file.CORRUPT, license_file.CAMEL_CASE)
-# A token is good for a year: one that is good for so much longer is worth an upload even if all else is equal.
-_WORTH_LONGER = timedelta(days=30)
-
-
-class OnHost(NamedTuple):
-    """What module ``server_info`` says: the installation, and the organization's license file (one of ``licenses``)."""
-
-    installation_id: Optional[str]
-    file: Mapping[str, Any]
-
-
-class NotOnHost(NamedTuple):
-    """The host could not be looked at, for this reason."""
-
-    reason: str
-
-
-Inspect = Callable[[str], Union[OnHost, NotOnHost]]
-
-
-def read_server_info(result: Mapping[str, Any]) -> Union[OnHost, NotOnHost]:
-    """What a result of module ``server_info`` for one organization says."""
-    licenses = result.get("licenses")
-    if result.get("failed") or result.get("unreachable") or not licenses:
-        return NotOnHost(no_access(str(result.get("msg") or "no access to the host")).reason)
-    return OnHost(result.get("installation_id"), licenses[0])
-
-
-def content_of(params: Mapping[str, Any], read: Callable[[str], bytes]) -> bytes:
-    """The license to upload. ``read`` reads ``src``. Raises ``ApiError``."""
-    src, content = params.get("src"), params.get("content")
-    if bool(src) == bool(content):
-        raise ApiError(REQUEST, "One of src and content is needed, and not both.")
-    if src:
-        return read(str(src))
-    if isinstance(content, (Mapping, list)):
-        return json.dumps(content).encode("utf-8")
-    return content if isinstance(content, bytes) else str(content).encode("utf-8", "surrogatepass")
 
 
 def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect: Inspect) -> Dict[str, Any]:
@@ -108,7 +72,7 @@ def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return not_known(str(error), license_.facts())
-        raise as_refusal(error) from None
+        raise as_rejection(error) from None
 
 
 def parse_content(content: bytes) -> LicenseDocument:
@@ -116,13 +80,13 @@ def parse_content(content: bytes) -> LicenseDocument:
     try:
         return parse_license_text(content)
     except LicenseError as error:
-        raise _Refused(Objection(error.cause, error.message, error.advice)) from None
+        raise RejectedLicense(error.problem) from None
 
 
-def as_refusal(error: ApiError) -> ApiError:
+def as_rejection(error: ApiError) -> ApiError:
     """Return the error with the cause ``not_owner`` where the account lacks permission, otherwise as it is."""
-    if error.layer == PERMISSION and not isinstance(error, _Refused):
-        return _Refused(Objection("not_owner", error.message, error.advice), layer=PERMISSION)
+    if error.layer == PERMISSION and not isinstance(error, RejectedLicense):
+        return RejectedLicense(Problem("not_owner", error.message, error.advice), layer=PERMISSION)
     return error
 
 
@@ -141,7 +105,7 @@ def _result(organization: Organization, plan: UploadPlan, warnings: List[str], c
 
 
 def not_known(reason: str, after: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
-    """The result of a check mode that cannot tell. ``after``: the facts of the license, if there is one already."""
+    """Return the result of a check mode that cannot tell. ``after``: the facts of the license, if there is one."""
     return {
         "changed": False, "uploaded": False, "reason": "unknown", "compared": None, "organization": None,
         "changes": [], "license": {"before": None, "after": after},
@@ -150,41 +114,26 @@ def not_known(reason: str, after: Optional[Dict[str, Any]] = None) -> Dict[str, 
 
 
 def _secrets(license_: LicenseDocument) -> List[str]:
-    return [str(license_.members[name]) for name in ("LicenseKey", "Signature", "Token") if license_.members.get(name)]
+    return [str(license_.fields[name]) for name in ("LicenseKey", "Signature", "Token") if license_.fields.get(name)]
 
 
-class _Refused(ApiError):
-    """A license that is not sent, or that the server did not take."""
+class RejectedLicense(ApiError):
+    """A license that is not sent, or that the server rejected."""
 
     def __init__(
         self,
-        objection: Objection,
+        problem: Problem,
         status: Optional[int] = None,
         text: str = "",
         more: str = "",
         layer: str = LICENSE,
     ) -> None:
-        super().__init__(layer, objection.message + more, status, objection.advice, text=text)
-        self.cause = objection.cause
+        super().__init__(layer, problem.message + more, status, problem.advice, text=text)
+        self.cause = problem.cause
 
     def result(self) -> Dict[str, Any]:
+        """Return the failed task's keys, with ``cause``."""
         return {**super().result(), "cause": self.cause}
-
-
-class _Present(NamedTuple):
-    """The license that the server has. ``members``: those that can be seen; ``broken``: why it is none, else empty.
-
-    ``shown``: what the API shows of it, and by it of what the server lives by.
-    """
-
-    compared: str
-    broken: str
-    members: Mapping[str, Any]
-    shown: Mapping[str, Any]
-    issued: Optional[datetime] = None
-    token_expires: Optional[datetime] = None
-    known: Known = Known()
-    installation_id: Optional[str] = None
 
 
 class UploadPlan(NamedTuple):
@@ -209,10 +158,6 @@ class UploadPlan(NamedTuple):
             "before": self.before,
             "after": self.after,
         }
-
-
-class MissingFile(ApiError):
-    """There is no such license file."""
 
 
 class LicenseUpload:
@@ -243,20 +188,20 @@ class LicenseUpload:
         """Check the license and compare it with the server's. Raises ``ApiError`` for one that must not be sent."""
         now = self.account.client.server_time()
         present = self._present(inspected)
-        for objection in refusals(self.license, present.installation_id, now):
-            raise _Refused(objection, more=" It was not sent.")
-        for objection in dangers(self.license, self.organization, present.known, now):
+        for problem in license_errors(self.license, present.installation_id, now):
+            raise RejectedLicense(problem, more=" It was not sent.")
+        for problem in license_warnings(self.license, self.organization, present.known, now):
             if not self.force:
-                raise _Refused(objection, more=" It was not sent.")
-            self.warnings.append(f"{objection.message} It was sent because of force.")
+                raise RejectedLicense(problem, more=" It was not sent.")
+            self.warnings.append(f"{problem.message} It was sent because of force.")
         found, reason, needed = self._decide(present)
         return UploadPlan(
             needed=needed,
             reason=reason,
             difference=found,
             compared=present.compared,
-            before=None if present.broken else _facts(present.members),
-            after=self.license.facts() if needed else _facts(present.members),
+            before=None if present.broken else present.facts(),
+            after=self.license.facts() if needed else present.facts(),
         )
 
     def apply(self, content: bytes, plan: UploadPlan, inspect: Inspect) -> License:
@@ -269,95 +214,69 @@ class LicenseUpload:
                 raise self._explained(error) from None
             if self._arrived(plan.compared, inspect):
                 return read_license(self.account, self.organization)
-            error.message += " The license may have been taken all the same; the server does not show it."
+            error.message += " The server may have accepted the license all the same, but does not show it."
             raise
         current = read_license(self.account, self.organization)
-        if not self._is_shown(current, _LIVED_BY):
+        if not is_shown(self.license, current, ENFORCED):
             raise ApiError(
                 SERVER,
-                "The server took the license, but does not show it.",
+                "The server accepted the license, but does not show it.",
                 advice="The reason may be in the log of the server's api container.",
             )
         return current
 
-    def _present(self, looked: Union[OnHost, NotOnHost]) -> _Present:
+    def _present(self, inspected: Union[OnHost, NotOnHost]) -> ServerLicense:
         license_ = self.current
-        shown = self._shown_members(license_)
-        if isinstance(looked, OnHost):
-            present = self._by_file(looked, license_, shown)
-            if isinstance(present, _Present):
+        shown = shown_fields(self.license, license_)
+        if isinstance(inspected, OnHost):
+            present = self._by_file(inspected, license_, shown)
+            if isinstance(present, ServerLicense):
                 return present
-            looked = present
+            inspected = present
         self.warnings.append(
             "The license was compared with what the server's API shows, without installation and license key: "
-            + looked.reason
+            + inspected.reason
         )
         broken = license_.state if license_.state in BROKEN else ""
-        return _Present(API, broken, shown, shown, known=self._known_by_connection())
+        return ServerLicense(API, broken, shown, shown, known=self._known_by_connection())
 
-    def _by_file(self, looked: OnHost, license_: License, shown: Mapping[str, Any]) -> Union[_Present, NotOnHost]:
-        """The license by its file. What the server itself says of it wins: it may know another file, or not like it."""
-        file = looked.file
+    def _by_file(
+        self, inspected: OnHost, license_: License, shown: Mapping[str, Any]
+    ) -> Union[ServerLicense, NotOnHost]:
+        """Read the license by its file. What the server itself says of it takes precedence: it may use another file."""
+        file = inspected.file
         state = file.get("state")
-        installation = looked.installation_id
+        installation = inspected.installation_id
         if license_.state == UNREADABLE:
-            raise _Refused(
-                Objection("unreadable", f"The server may not read its license file: {file.get('path')}.",
-                          "A restart of the server gives the file to its services.")
-            )  # fmt: skip
+            raise RejectedLicense(problems.NOT_READABLE.found(path=file.get("path")))
         if state in _FILE_BROKEN and shown and license_.state != UNKNOWN:
             return NotOnHost(f"the server has a good license, but not in {file.get('path')} ({state}).")
         if state in _FILE_BROKEN or license_.state in BROKEN:
             broken = str(state) if state in _FILE_BROKEN else license_.state
-            return _Present(FILE, broken, {}, {}, known=self._known_by_connection(), installation_id=installation)
+            return ServerLicense(FILE, broken, {}, {}, known=self._known_by_connection(), installation_id=installation)
         if not file.get("fields"):
             return NotOnHost(str(file.get("problem") or "The file could not be understood."))
-        known = Known(file.get("cloud_organization_id"), file.get("license_key_digest"))
+        known = KnownLicense(file.get("cloud_organization_id"), file.get("license_key_digest"))
         issued, expires = parse_date(file.get("issued")), parse_date(file.get("token_expires"))
-        return _Present(FILE, "", file["fields"], shown, issued, expires, known, installation)
+        return ServerLicense(FILE, "", file["fields"], shown, issued, expires, known, installation)
 
-    def _known_by_connection(self) -> Known:
-        """Whose license it was, as the connection to the cloud remembers."""
+    def _known_by_connection(self) -> KnownLicense:
+        """Return whose license it was, as the connection to the cloud has it."""
         connection = self.connection()
         identifier = connection.cloud_organization_id if connection else None
-        return Known(str(identifier) if identifier and not _is_zero(str(identifier)) else None)
+        return KnownLicense(str(identifier) if identifier and not _is_zero(str(identifier)) else None)
 
-    def _shown_members(self, shown: License) -> Dict[str, Any]:
-        if shown.state in BROKEN:
-            return {}
-        lowered = {key.lower(): value for key, value in shown.answer.items()}
-        members = {
-            name: lowered[name.lower()]
-            for name in self.license.members
-            if name.lower() in lowered and name not in _NOT_OF_THE_LICENSE
-        }
-        dates = {"Expires": "expiration", "ExpirationWithoutGracePeriod": "expirationwithoutgraceperiod"}
-        plan = shown.answer.get("plan")
-        return {
-            **members,
-            # For a license without this date the server reckons one.
-            **{
-                name: normal_date(lowered.get(key))
-                for name, key in dates.items()
-                if name == "Expires" or self.license.members.get(name)
-            },
-            "Plan": plan.get("name") if isinstance(plan, dict) else None,
-        }
-
-    def _decide(self, present: _Present) -> Tuple[Difference, str, bool]:
-        """What differs, why (not), and whether to upload."""
-        found = Difference()
+    def _decide(self, present: ServerLicense) -> Tuple[Difference, str, bool]:
+        """Return what differs, why it is uploaded (or not), and whether it is."""
         if present.broken:
-            found.compare("license", present.broken, f"issued {self.license.members.get('Issued')}")
+            found = Difference()
+            found.compare("license", present.broken, f"issued {self.license.fields.get('Issued')}")
             return found, present.broken, True
-        self._compare(found, present)
-        longer, mine = present.token_expires, self.license.token_expires
-        if not found and longer is not None and mine is not None and mine - longer > _WORTH_LONGER:
-            found.compare("Token", format_date(longer), format_date(mine))
-            return found, "token", True
+        found = compare(self.license, present, self.organization.enabled)
         if not found:
-            return found, "equal", False
-        if self._is_older(present) and not self.force:
+            found = compare_token(self.license, present)
+            return found, "token" if found else "equal", bool(found)
+        if is_older(self.license, present) and not self.force:
             self.warnings.append(
                 "The license was not uploaded: it differs from the server's, but the server's is newer. Set force to "
                 "upload it all the same."
@@ -365,59 +284,19 @@ class LicenseUpload:
             return found, "older", False
         return found, "differs", True
 
-    def _compare(self, found: Difference, present: _Present) -> None:
-        """What an upload would change: of the license, and of what the server makes of it."""
-        members, key = self.license.members, present.known.key_digest
-        # Older servers leave out of the file what they do not know; in that of this very license it is no difference.
-        same_issue = present.issued is not None and present.issued == self.license.issued
-        known = present.members if same_issue or present.compared == API else members
-        seen = {name: value for name, value in members.items() if name in known}
-        for name, before, after in differences(present.members, {**seen, "LicenseKey": None}):
-            found.compare(name, member_text(before), member_text(after))
-        if key is not None:
-            found.compare("LicenseKey", key, self.license.key_digest, secret=True)
-        for name in _LIVED_BY:
-            if not found and name in present.shown and present.shown[name] != members.get(name):
-                found.compare(name, member_text(present.shown[name]), member_text(members.get(name)))
-        if not found and not self.organization.enabled:
-            found.compare("Enabled", "false", "true")
-
-    def _is_older(self, present: _Present) -> bool:
-        if present.issued is not None and self.license.issued is not None:
-            return self.license.issued < present.issued
-        before, after = parse_date(present.members.get("Expires")), self.license.date("Expires")
-        return present.compared == API and before is not None and after is not None and after < before
-
     def _arrived(self, compared: str, inspect: Inspect) -> bool:
-        """Whether a license whose upload was not answered is there. What cannot be looked at has not arrived."""
+        """Tell whether a license whose upload was not answered is there. What cannot be inspected has not arrived."""
         try:
             if compared == API:
-                return self._is_shown(read_license(self.account, self.organization))
-            looked = inspect(self.organization.id)
+                return is_shown(self.license, read_license(self.account, self.organization))
+            inspected = inspect(self.organization.id)
         except ApiError:
             return False
-        if not isinstance(looked, OnHost) or not looked.file.get("fields"):
-            return False
-        there = looked.file["fields"]
-        members = {name: value for name, value in self.license.members.items() if name in there}
-        same_key = looked.file.get("license_key_digest") == self.license.key_digest
-        same_issue = parse_date(looked.file.get("issued")) == self.license.issued
-        return same_key and same_issue and not differences(there, members)
-
-    def _is_shown(self, current: License, names: Optional[Tuple[str, ...]] = None) -> bool:
-        """Tell whether the server shows the license (its expiry, and these members or all)."""
-        shown = self._shown_members(current)
-        compared = {*(names or shown), "Expires"} & set(shown)
-        members = {name: self.license.members.get(name) for name in compared}
-        return bool(shown) and not differences({name: shown[name] for name in compared}, members)
+        return isinstance(inspected, OnHost) and is_stored(self.license, inspected.file)
 
     def _explained(self, error: ApiError) -> ApiError:
-        objection = rejection(error)
-        return error if objection is None else _Refused(objection, error.status, error.text)
-
-
-def _facts(members: Mapping[str, Any]) -> Dict[str, Any]:
-    return LicenseDocument(dict(members), {}).facts()
+        problem = rejection(error)
+        return error if problem is None else RejectedLicense(problem, error.status, error.text)
 
 
 def _is_zero(identifier: str) -> bool:

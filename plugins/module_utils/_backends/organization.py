@@ -18,6 +18,7 @@ from .._api.sponsorships import read_sponsorships_briefly
 from .._api.subscription import EXPIRING, GRACE, OK, judge, read_license
 from .._common.dates import format_date
 from .._common.diff import Change, Difference
+from .._licenses.content import MissingFile, content_of
 from .._sync_log.explanation import SyncFailure
 from . import billing_sync, license_sync
 from . import license as license_upload
@@ -202,9 +203,9 @@ class _Run:
     def _apply_license(self) -> None:
         self.step = LICENSE
         try:
-            content = license_upload.content_of(self.params["license"], self.surroundings.read_file)
+            content = content_of(self.params["license"], self.surroundings.read_file)
             document = license_upload.parse_content(content)
-        except license_upload.MissingFile as missing:
+        except MissingFile as missing:
             if not self.check_mode:
                 raise
             # An earlier task may bring it.
@@ -222,7 +223,7 @@ class _Run:
                 license_ = upload.apply(content, plan, inspect)
                 self.state = self.state._replace(license=license_)
         except ApiError as error:
-            raise license_upload.as_refusal(error) from None
+            raise license_upload.as_rejection(error) from None
         self.upload = plan.facts(self.check_mode)
         if not plan.needed:
             return

@@ -13,24 +13,9 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Union
 
 from .._common.dates import parse_date
 from . import problems
-from .fields import FIELDS, REQUIRED_FIELDS, SECRET_FIELDS, differences, field_text, fields_of_claims, read_fields
+from .fields import REQUIRED_FIELDS, SECRET_FIELDS, fields_of_claims, read_fields
 from .problems import LicenseError
 from .token import token_claims, token_expiry
-
-# Others import these by their new names from fields and problems soon.
-MEMBERS, SECRET_MEMBERS, member_text = FIELDS, SECRET_FIELDS, field_text
-__all__ = [
-    "LARGEST",
-    "MEMBERS",
-    "SECRET_MEMBERS",
-    "LicenseDocument",
-    "LicenseError",
-    "differences",
-    "member_text",
-    "parse_license_text",
-    "token_claims",
-    "token_expiry",
-]
 
 LARGEST = 50_000  # bytes; a server accepts 51,200 in one request, the form around the license included
 
@@ -47,11 +32,6 @@ class LicenseDocument(NamedTuple):
 
     fields: Dict[str, Any]
     claims: Dict[str, Any]
-
-    @property
-    def members(self) -> Dict[str, Any]:
-        """The fields, by their former name."""
-        return self.fields
 
     @property
     def issued(self) -> Optional[datetime]:

@@ -33,7 +33,6 @@ class LicenseError(BitwardenError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(f"{problem.message} {problem.advice}")
         self.problem = problem
-        self.cause, self.message, self.advice = problem
 
     def result(self) -> Dict[str, Any]:
         """Return the failed task's keys, with ``cause``."""

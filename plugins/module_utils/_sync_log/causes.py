@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from .._licenses.problems import sync_advice
+
 
 class Cause(NamedTuple):
     """Why a sync failed. ``passes``: it goes away by itself, so that waiting helps."""
@@ -150,7 +152,7 @@ def _cause_of(line: str, following: List[str]) -> Optional[Cause]:
     if "An item with the same key has already been added" in line:
         return DUPLICATES
     if "Invalid license" in line:
-        return _REJECTED
+        return _REJECTED._replace(advice=sync_advice(line) or _REJECTED.advice)
     return None
 
 

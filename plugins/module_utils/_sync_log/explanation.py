@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Optional
 
 from .._api.errors import CLOUD, LICENSE, REQUEST, ApiError
 from .._api.organizations import Organization
+from .._licenses.problems import sync_advice
 from .diagnosis import Diagnosis, NoDiagnosis, usable
 
 # The Api's one answer to everything that goes wrong between it and the cloud.
@@ -70,7 +71,8 @@ def _refused(error: ApiError, organization: Organization) -> SyncFailure:
     else:
         return SyncFailure(
             LICENSE,
-            f"The server does not take the license that the cloud sent: {text}",
+            f"The server rejected the license that the cloud sent: {text}",
+            advice=sync_advice(text),
             status=error.status,
             text=text,
             cause="license_rejected",

@@ -17,7 +17,8 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.license import NotOnHost, OnHost
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import NotOnHost, OnHost
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import content_of
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import License, parse_license
 from standin import license_fields, license_signing
 
@@ -73,7 +74,7 @@ def task(pair: Pair, params: dict[str, Any]) -> Task:
             return on_disk(pair) if see_host else NotOnHost("no access")
 
         try:
-            raw = license_upload.content_of(given, lambda path: Path(path).read_bytes())
+            raw = content_of(given, lambda path: Path(path).read_bytes())
             result = license_upload.perform(given, check_mode, raw, inspect)
         except ApiError as error:
             assert not [canary for canary in CANARIES if canary in repr(error.result())]
@@ -411,7 +412,7 @@ def test_a_lost_answer_of_a_server_that_is_down_then(pair: Pair, task: Task, sig
             pair.server.control("POST", "faults", down)
         return send(self, method, *arguments, **named)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(ApiError, match="may have been taken") as error:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ApiError, match="may have accepted the license") as error:
         patch.setattr(license_upload.Account, "call", fall)
         task(license_, see_host=False)
     assert "upload the license" in error.value.message

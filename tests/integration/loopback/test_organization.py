@@ -21,7 +21,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends imp
     organization,
     organization_info,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.license import MissingFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import License, parse_license
 
 from .standin_pair import CANARIES, EXPIRES, INSTALLATION, ORGANIZATION, OWNER, TOKEN, WRONG_TOKEN, Pair

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.transport import (
-    EncodingError,
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import (
     decode_content,
     encode_content,
 )
@@ -28,5 +28,5 @@ def test_the_text_of_a_license_is_taken_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["base64:{}", "base64:e30", "base64:\u00e9"])
 def test_what_is_not_base64_is_named(text: str) -> None:
-    with pytest.raises(EncodingError, match="not valid base64"):
+    with pytest.raises(ApiError, match="not valid base64"):
         decode_content(text)
