@@ -46,10 +46,7 @@ def compare(
     endpoints: List[Endpoint], host: Mapping[str, Outcome], container: Mapping[str, Outcome],
     environments: Mapping[str, Mapping[str, str]],
 ) -> List[Check]:  # fmt: skip
-    """Return the checks of all endpoints, each from host and container.
-
-    ``environments`` are those of ``HOST`` and of the service on the desired settings (``CONTAINER``): their proxies.
-    """
+    """Return the checks of all endpoints, each from ``HOST`` and ``CONTAINER``, whose proxies ``environments`` name."""
     checks = []
     for one in endpoints:
         if one.unusable:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+import time
+import traceback
+from concurrent import futures
 from functools import partial
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import urlencode
 
 from .._api.errors import page_title
 from .._settings.regions import REGION_URLS
 from . import failures
-from .concurrency import run_concurrently
 from .endpoints import API, IDENTITY, PUSH, DesiredCloud, Endpoint
-from .failures import LOGIN, Outcome, skipped
-from .http import Network, Response, send
+from .failures import LOGIN, ConnectFailure, Outcome, skipped
+from .http import Network, Response, send, start
 from .report import HOST, Check, Installation
 
+_GRACE, _SHARE = 2.0, 0.3  # What a request may take beyond its time limit: seconds, and a share of that limit.
 _SCOPE = "api.licensing api.installation api.push"
 
 
@@ -43,7 +46,32 @@ def probe(network: Network, endpoints: List[Endpoint], timeout: float) -> Dict[s
 
 def log_in(network: Network, cloud: DesiredCloud, timeout: float) -> Outcome:
     """Log in with the installation's id and key, once; the token is thrown away."""
-    return run_concurrently({IDENTITY: partial(_log_in, network, cloud, timeout)}, timeout)[IDENTITY]
+    login = {"client_id": f"installation.{cloud.installation_id}", "client_secret": cloud.key}
+    form = urlencode({"grant_type": "client_credentials", "scope": _SCOPE, **login})
+    url = f"{cloud.endpoint(IDENTITY).base}connect/token"
+    return run_concurrently({"": lambda: judge_login(send(network, url, timeout, form))}, timeout)[""]
+
+
+def run_concurrently(calls: Mapping[str, Callable[[], Outcome]], timeout: float) -> Dict[str, Outcome]:
+    """Run all calls at once and return their outcomes by name; a defect in one says nothing about the others."""
+    started = {name: start(call) for name, call in calls.items()}
+    # A socket's own time limit starts again with each byte, this one does not.
+    deadline = time.monotonic() + timeout + min(_GRACE, _SHARE * timeout)
+    return {name: _outcome(future, deadline) for name, future in started.items()}
+
+
+def _outcome(future: futures.Future[Outcome], deadline: float) -> Outcome:
+    try:
+        return future.result(max(0.0, deadline - time.monotonic()))
+    except futures.TimeoutError:
+        return failures.LATE.outcome()
+    except ConnectFailure as failure:
+        return failure.outcome
+    except BaseException as defect:
+        # Kind and line only: the message could quote a secret.
+        frame = traceback.extract_tb(defect.__traceback__)[-1]
+        where = f"{type(defect).__name__} in {frame.filename.rpartition('/')[2]}, line {frame.lineno}"
+        return failures.DEFECT.outcome(where=where)
 
 
 def check_installation(
@@ -52,13 +80,11 @@ def check_installation(
     """Look the installation up and, with ``login``, log in once. ``vantages`` are in the order of preference."""
     api = next((one for one in vantages if one.reached(API)), None)
     known, installation = _look_up(cloud, api, timeout)
-    where, accepted = HOST, _reason_not_to_log_in(cloud, known, login)
-    if accepted is None:
-        where, accepted = _first_login(cloud, vantages, timeout)
-        if accepted.layer == LOGIN and installation.known_in is None:
-            accepted = accepted._replace(detail=f"{accepted.detail} (or its id is unknown there, or it is disabled)")
-        if accepted.ok or accepted.layer == LOGIN:
-            installation = installation._replace(credentials_ok=accepted.ok)
+    where, accepted = _first_login(cloud, vantages, timeout, known, login)
+    if accepted.layer == LOGIN and installation.known_in is None:
+        accepted = accepted._replace(detail=f"{accepted.detail} (or its id is unknown there, or it is disabled)")
+    if accepted.ok or accepted.layer == LOGIN:
+        installation = installation._replace(credentials_ok=accepted.ok)
     first = Check("installation", api.name if api else HOST, cloud.endpoint(API).target, known)
     return [first, Check("credentials", where, cloud.endpoint(IDENTITY).target, accepted)], installation
 
@@ -72,8 +98,7 @@ def _look_up(cloud: DesiredCloud, vantage: Optional[Vantage], timeout: float) ->
     region, found = cloud.asked_region, vantage.outcomes[API]
     if found.status == 200:
         enabled = bool(_fields(found.body).get("enabled"))
-        fine = Outcome(True, "", f"known in {region}")
-        known = fine if enabled else failures.DISABLED.outcome(region=region)
+        known = Outcome(True, "", f"known in {region}") if enabled else failures.DISABLED.outcome(region=region)
         return known, installation._replace(known_in=region, enabled=enabled)
     elsewhere = "nor found in another region"
     for other in sorted(set(REGION_URLS) - {region}):
@@ -87,17 +112,17 @@ def _look_up(cloud: DesiredCloud, vantage: Optional[Vantage], timeout: float) ->
     return failures.UNKNOWN.outcome(region=region, elsewhere=elsewhere), installation
 
 
-def _reason_not_to_log_in(cloud: DesiredCloud, known: Outcome, login: bool) -> Optional[Outcome]:
+def _first_login(
+    cloud: DesiredCloud, vantages: List[Vantage], timeout: float, known: Outcome, login: bool
+) -> Tuple[str, Outcome]:
+    """Log in from the first vantage point that gets to Identity, so that it is one login."""
     if not (known.ok or known.skipped):
         # It would be refused in any case, and count towards the cloud's limit.
-        return skipped("not tried: the installation is not known there, or disabled")
+        return HOST, skipped("not tried: the installation is not known there, or disabled")
     if not login:
-        return skipped("not asked for (login=false)")
-    return None if cloud.installation_id and cloud.key else skipped("not tried: id or key is not set")
-
-
-def _first_login(cloud: DesiredCloud, vantages: List[Vantage], timeout: float) -> Tuple[str, Outcome]:
-    """Log in from the first vantage point that gets to Identity, so that it is one login."""
+        return HOST, skipped("not asked for (login=false)")
+    if not (cloud.installation_id and cloud.key):
+        return HOST, skipped("not tried: id or key is not set")
     where, outcome = HOST, skipped("not tried: the cloud's Identity was not reached")
     for one in vantages:
         if one.reached(IDENTITY):
@@ -108,34 +133,23 @@ def _first_login(cloud: DesiredCloud, vantages: List[Vantage], timeout: float) -
 
 
 def _probe(network: Network, endpoint: Endpoint, timeout: float) -> Outcome:
-    response = send(network, endpoint.url, timeout)
-    return _judge(endpoint, response)._replace(status=response.status, body=response.body)
-
-
-def _judge(endpoint: Endpoint, response: Response) -> Outcome:
     """Return whether Bitwarden responded. Any response of push is fine: it says nothing without a login."""
+    response = send(network, endpoint.url, timeout)
     status, fields = response.status, _fields(response.body)
     if endpoint.name == API:
         bitwarden = (status, fields.get("object")) in ((200, "installation"), (404, "error"))
     else:
         bitwarden = endpoint.name == PUSH or (status == 200 and "token_endpoint" in fields)
     if bitwarden or status == 429:
-        return Outcome(True, "", f"{response.peer} responded {status}")
-    if status in (502, 503, 504):
-        return failures.OUTAGE.outcome(peer=response.peer, status=status)
+        return Outcome(True, "", f"{response.peer} responded {status}", status=status, body=response.body)
     what, title = "with something that is not Bitwarden's", page_title(response.body)
     if 300 <= status < 400:
         host = re.match(r"\w+://(?:[^/@]*@)?([\w.-]+)", response.location)
         what = f"and points to {host.group(1) if host else 'another address'}"
     elif title:
         what = f'with a page: "{title}"'
-    return failures.NOT_BITWARDEN.outcome(peer=response.peer, status=status, what=what, setting=endpoint.setting)
-
-
-def _log_in(network: Network, cloud: DesiredCloud, timeout: float) -> Outcome:
-    login = {"client_id": f"installation.{cloud.installation_id}", "client_secret": cloud.key}
-    form = urlencode({"grant_type": "client_credentials", "scope": _SCOPE, **login})
-    return judge_login(send(network, f"{cloud.endpoint(IDENTITY).base}connect/token", timeout, form))
+    failure = failures.OUTAGE if status in (502, 503, 504) else failures.NOT_BITWARDEN
+    return failure.outcome(peer=response.peer, status=status, what=what, setting=endpoint.setting)
 
 
 def judge_login(response: Response) -> Outcome:

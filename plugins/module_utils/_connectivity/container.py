@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A child process in the network of a container, for root only; the image needs nothing for it.
-
-As with ``ip netns exec``, the process keeps its own programs and files except those that name the name servers.
-"""
+"""A child process in the network of a container, for root only: like ``ip netns exec`` with the container's names."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
 import os
+import re
 import tempfile
 from multiprocessing.connection import Connection
 from typing import Any, Callable, List, Mapping, TypeVar
@@ -22,13 +20,10 @@ from .tls import context_of, service_certificates
 
 T = TypeVar("T")
 
-_CLONE_NEWNS, _CLONE_NEWNET = 0x20000, 0x40000000
-_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
-_HOSTS, _RESOLV_CONF = "/etc/hosts", "/etc/resolv.conf"
+_CLONE_NEWNS, _CLONE_NEWNET, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x20000, 0x40000000, 0x1000, 0x4000, 0x40000
 # This host's own order of look-ups could go around the container's name servers.
 _NSSWITCH = ("/etc/nsswitch.conf", "hosts: files dns\n")
-# What one call may take beside the time limits of its requests, in seconds.
-_SPARE = 30.0
+_SPARE = 30.0  # Seconds that a call may take beside its requests' own time limit.
 
 
 class NamespaceError(BitwardenError):
@@ -39,10 +34,7 @@ class ContainerNamespace:
     """The child process; secrets are only in its memory. Create it before any thread, which would not go with it."""
 
     def __init__(self, process: int, environment: Mapping[str, str], certificates: List[bytes], timeout: float) -> None:
-        """Enter the network of ``process``, the first one of the container. Raises ``NamespaceError``.
-
-        ``environment`` is that of the service, ``certificates`` what it trusts beside those of its image.
-        """
+        """Enter the network of ``process``; its service trusts ``certificates``, too. Raises ``NamespaceError``."""
         fork = multiprocessing.get_context("fork")
         self._limit = timeout + _SPARE
         self._pipe, pipe = fork.Pipe()
@@ -69,13 +61,12 @@ class ContainerNamespace:
         self._pipe.close()
 
     def _receive(self) -> Any:
-        problem = "the process in the container's network ended"
+        problem, result = "the process in the container's network ended", None
         with contextlib.suppress(EOFError, OSError):
-            if self._pipe.poll(self._limit):
-                problem, result = self._pipe.recv()
-                if not problem:
-                    return result
-        raise NamespaceError(problem)
+            problem, result = self._pipe.recv() if self._pipe.poll(self._limit) else (problem, None)
+        if problem:
+            raise NamespaceError(problem)
+        return result
 
 
 def _serve(pipe: Connection, process: int, environment: Mapping[str, str], certificates: List[bytes]) -> None:
@@ -103,7 +94,7 @@ def enter(process: int, environment: Mapping[str, str], certificates: List[bytes
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
     root = f"/proc/{process}/root"
-    files = {path: _text(root + path) for path in (_HOSTS, _RESOLV_CONF)}
+    files = {path: _text(root + path) for path in ("/etc/hosts", "/etc/resolv.conf")}
     trusted = context_of([*service_certificates(environment, root), *certificates])
     with open(f"/proc/{process}/ns/net", encoding="ascii") as namespace:
         ensure(library.unshare(_CLONE_NEWNS))
@@ -115,13 +106,12 @@ def enter(process: int, environment: Mapping[str, str], certificates: List[bytes
                     file.flush()
                     ensure(library.mount(file.name.encode(), path.encode(), None, _MS_BIND, None))
         ensure(library.setns(namespace.fileno(), _CLONE_NEWNET))
-    lines = [line.split() for line in files[_RESOLV_CONF].splitlines()]
-    return Network(environment, trusted, ", ".join(words[1] for words in lines if words[:1] == ["nameserver"]))
+    servers = re.findall(r"(?m)^nameserver\s+(\S+)", files["/etc/resolv.conf"])
+    return Network(environment, trusted, ", ".join(servers))
 
 
 def belongs_to(process: int, container: str) -> bool:
-    """Tell whether this process is of the container with this id: an engine on another machine has its own numbers."""
-    # Docker's mounts (resolv.conf, hosts) name the container.
+    """Tell by Docker's mounts whether it is a process of this container: a remote engine has its own numbers."""
     return container in _text(f"/proc/{process}/mountinfo")
 
 

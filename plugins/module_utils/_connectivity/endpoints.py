@@ -16,23 +16,18 @@ from .._settings.types import guid_text, url_error, validation_error
 API, IDENTITY, PUSH = "api", "identity", "push"
 PUSH_OFF = "push is off"
 
-# Any id shows whether an Api responds.
-_ANY_ID = "00000000-0000-0000-0000-000000000000"
+_ANY_ID = "00000000-0000-0000-0000-000000000000"  # It shows whether an Api responds.
 
 Setting = Callable[[str], Optional[str]]
 
 
 class Endpoint(NamedTuple):
-    """One address that the server talks to.
-
-    ``base`` ends in a slash; ``url`` is what is requested without a login (not ``alive``, of which the cloud answers
-    five a minute). ``unusable`` says why nothing can be requested, empty otherwise.
-    """
+    """One address that the server talks to; ``unusable`` says why nothing can be requested, empty otherwise."""
 
     name: str
     setting: str
     base: str
-    url: str
+    url: str  # Requested without a login. Not "alive", to which the cloud responds only five times a minute.
     unusable: str = ""
 
     @property

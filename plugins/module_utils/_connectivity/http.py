@@ -12,36 +12,49 @@ import ipaddress
 import re
 import socket
 import ssl
+import threading
 import time
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, List, Mapping, NamedTuple, Optional
+from concurrent import futures
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, TypeVar
 from urllib.parse import urlsplit
 
 from . import failures, tls
-from .concurrency import start
-from .failures import ConnectFailure, skipped
+from .failures import ConnectFailure
 from .proxy import proxy_for
+
+T = TypeVar("T")
 
 _LONGEST = 64 * 1024
 _LATE = "no response in time"
 _HEADERS = {"User-Agent": "selfhosted.bitwarden", "Accept": "application/json", "Connection": "close"}
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-_OTHER_PROXY = (
-    "Check the log of the api container instead (selfhosted.bitwarden.sync_log_info). Most proxies require an address "
-    "with http://, for https addresses too."
-)
+_FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 _TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (([0-9]+).*)")
 
 
-class Network(NamedTuple):
-    """From where requests are made: the proxies in ``environment`` (a secret), whom TLS trusts, the name servers.
+def start(call: Callable[[], T]) -> futures.Future[T]:
+    """Run ``call`` in a daemon thread, which does not keep the program when it overstays (an executor's would)."""
+    future: futures.Future[T] = futures.Future()
 
-    ``servers`` is empty where they are this host's.
-    """
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+class Network(NamedTuple):
+    """From where requests are made. ``environment`` (a secret) names the proxies, ``servers`` a container's servers."""
 
     environment: Mapping[str, str]
     context: ssl.SSLContext
     servers: str = ""
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function with this network first."""
+        return function(self, *arguments)
 
 
 class Response(NamedTuple):
@@ -77,10 +90,7 @@ class _Connection(http.client.HTTPSConnection):
         return left
 
     def connect(self) -> None:
-        """Connect up to where HTTP can be spoken.
-
-        Raises ``ConnectFailure`` for name, connection and proxy; for TLS what the standard library does.
-        """
+        """Connect up to where HTTP can be spoken. Raises ``ConnectFailure``, for TLS what the standard library does."""
         self._open()
         try:
             self.wait_until_deadline()
@@ -111,19 +121,20 @@ class _Connection(http.client.HTTPSConnection):
     def _addresses(self) -> List[str]:
         """Look the name up as every program does, which knows no time limit."""
         if self.proxy and self.proxy.scheme != "http":
-            other = f"{self.proxy} ({self.proxy.scheme}), and this only checks HTTP proxies"
-            raise ConnectFailure(skipped(f"not tried: it goes through the proxy {other}", _OTHER_PROXY))
+            raise failures.OTHER_PROXY.error(proxy=self.proxy, scheme=self.proxy.scheme)
         with contextlib.suppress(ValueError):
             return [str(ipaddress.ip_address(self.host))]
         try:
             looking = start(lambda: socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM))
             return list(dict.fromkeys(str(entry[4][0]) for entry in looking.result(self.wait_until_deadline())))
-        except FutureTimeoutError:
+        except futures.TimeoutError:
             reason = "no name server responded in time"
-        except (OSError, UnicodeError) as error:
-            reason = _reason(error) if isinstance(error, OSError) else "it is not a host name"
+        except OSError as error:
+            reason = _reason(error)
+        except UnicodeError:
+            reason = "it is not a host name"
         failure = failures.PROXY_UNKNOWN if self.proxy else failures.NAME_UNKNOWN
-        servers = f" by {self.network.servers}" if self.network.servers else ""
+        servers = self.network.servers and f" by {self.network.servers}"
         raise failure.error(name=self.host, servers=servers, reason=reason)
 
     def _open_tunnel(self) -> None:
@@ -152,7 +163,7 @@ def send(network: Network, url: str, timeout: float, form: Optional[str] = None)
         raise failures.NO_TLS.error(name=connection.name, reason=_reason(error).replace("_", " ")) from None
     with contextlib.closing(connection):
         try:
-            method, headers = ("GET", _HEADERS) if form is None else ("POST", {**_HEADERS, **_FORM})
+            method, headers = ("POST", _FORM) if form else ("GET", _HEADERS)
             connection.request(method, urlsplit(url).path, form, headers)
             response = connection.getresponse()
             body = response.read(_LONGEST).decode("utf-8", "replace")
@@ -164,17 +175,15 @@ def send(network: Network, url: str, timeout: float, form: Optional[str] = None)
 def _certificate(failed: _Connection, url: str) -> Mapping[str, Any]:
     """Return the untrusted certificate as ``getpeercert`` does, empty if it cannot be had; nothing else is sent."""
     with contextlib.suppress(ConnectFailure, OSError, ValueError):
-        with _connected(failed, url, tls.blind_context()) as blind:
-            certificate = blind.sock.getpeercert(binary_form=True)
-        with _connected(failed, url, tls.pinned_context(certificate)) as pinned:
-            return dict(pinned.sock.getpeercert())
+        certificate: Any = None
+        # Only of a certificate that it trusts does the standard library show more than the bytes.
+        for _round in range(2):
+            context = tls.lenient_context(certificate)
+            with contextlib.closing(_Connection(failed.network, url, failed.deadline, context)) as again:
+                again.connect()
+                certificate = again.sock.getpeercert(binary_form=certificate is None)
+        return dict(certificate)
     return {}
-
-
-def _connected(failed: _Connection, url: str, context: ssl.SSLContext) -> contextlib.closing[_Connection]:
-    connection = _Connection(failed.network, url, failed.deadline, context)
-    connection.connect()
-    return contextlib.closing(connection)
 
 
 def _reason(error: Optional[Exception]) -> str:

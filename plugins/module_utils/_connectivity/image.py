@@ -2,16 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests by the wget of a container's image, where the container's network cannot be entered.
-
-It tells whether something responds and roughly why not. The wget of current images, busybox's, knows no proxy.
-"""
+"""Requests by the wget of a container's image, busybox's, where the container's network cannot be entered."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, NamedTuple
 
 from .._deployment.runner import Commands
 from . import failures
@@ -19,9 +16,7 @@ from .endpoints import API, PUSH, Endpoint
 from .failures import Outcome, skipped
 from .proxy import proxy_for
 
-# What an engine may take to start a program and to end it, beside the program's own time limit.
-_SPARE = 10.0
-_NO_PROGRAM = (126, 127)
+_SPARE = 10.0  # Seconds for the engine, to start a program and to end it.
 _SCRIPT = """\
 command -v wget > /dev/null 2>&1 && command -v timeout > /dev/null 2>&1 || exit 127
 set -f
@@ -34,45 +29,52 @@ ask() {
 _LINE = re.compile(r"(\w+) (\d+)(?: (.*))?\Z")
 _STATUS = re.compile(r"HTTP/[\d.]+ ([1-5]\d\d)")
 _BLIND = "wget: note: TLS certificate validation not implemented"
-# It is no fault to say so, and the name in it could be any.
+# It says so without a fault, and the name in it could be any.
 _CONNECTING = re.compile(rf"\bConnecting to \S+(?: ?\(\S+\))?|{_BLIND}")
-_WORDS = (
-    ("bad address", failures.NAME_UNKNOWN),
-    ("certificate|ssl|tls", failures.NOT_TRUSTED),
-    ("connect|timed out|unreachable|refused|no route", failures.NOT_CONNECTED),
-)
-# By the program "timeout", or a signal.
-_ENDED = (124, 137, 143)
+_WORDS = {
+    "bad address": failures.NAME_UNKNOWN,
+    "certificate|ssl|tls": failures.NOT_TRUSTED,
+    "connect|timed out|unreachable|refused|no route": failures.NOT_CONNECTED,
+}
+_ENDED = (124, 137, 143)  # By the program "timeout", or a signal.
+_AS_ROOT = "Run the task as root (become: true) to check from the container's network."
+_AS_OTHER_ROOT = "Run the task as root on the machine of the engine; a rootless one keeps its networks to itself."
 
 
-def ask_image(
-    commands: Commands, command: List[str], environment: Mapping[str, str], endpoints: List[Endpoint], timeout: float,
-    more: str,
-) -> Dict[str, Outcome]:  # fmt: skip
-    """Request ``endpoints`` at once; without a program in the image none is returned.
+class Image(NamedTuple):
+    """A running container. ``problem`` is why root could not enter its network, empty without root."""
 
-    ``command`` is ``docker exec`` up to the container, ``environment`` the service's, ``more`` how to learn more.
-    """
-    untried = skipped("not tried: wget of the image knows no proxy", more)
-    outcomes = {one.name: untried for one in endpoints if proxy_for(one.url, environment)}
-    asked = {one.name: one for one in endpoints if one.name not in outcomes}
-    script = _SCRIPT % (max(1, round(timeout)) + 1)
-    script += "".join(f"ask {name} {shlex.quote(one.url)} &\n" for name, one in asked.items()) + "wait\n"
-    result = commands.run([*command, "sh", "-s"], timeout + _SPARE, stdin=script)
-    found = [match.groups() for match in map(_LINE.match, result.stdout.splitlines()) if match]
-    for name, status, said in found:
-        if name in asked:
-            outcomes[name] = judge(asked.pop(name), int(status), said or "", more)
-    if result.timed_out:
-        outcomes.update(dict.fromkeys(asked, failures.LATE.outcome()))
-    elif not found and result.rc not in (0, *_NO_PROGRAM):
-        refused = skipped(f"not tried: docker exec says: {result.last_line[:200]}", more)
-        outcomes.update(dict.fromkeys(asked, refused))
-    return outcomes
+    commands: Commands
+    docker: str
+    container: str
+    environment: Mapping[str, str]
+    problem: str
+
+    def probe(self, endpoints: List[Endpoint], timeout: float) -> Dict[str, Outcome]:
+        """Request ``endpoints`` at once, each within ``timeout`` seconds."""
+        more = _AS_OTHER_ROOT if self.problem else _AS_ROOT
+        by_proxy = skipped("not tried: wget of the image knows no proxy", more)
+        outcomes = {one.name: by_proxy for one in endpoints if proxy_for(one.url, self.environment)}
+        asked = {one.name: one for one in endpoints if one.name not in outcomes}
+        script = _SCRIPT % (max(1, round(timeout)) + 1)
+        script += "".join(f"ask {name} {shlex.quote(one.url)} &\n" for name, one in asked.items()) + "wait\n"
+        command = [self.docker, "exec", "--interactive", self.container, "sh", "-s"]
+        result = self.commands.run(command, timeout + _SPARE, stdin=script)
+        found = [match.groups() for match in map(_LINE.match, result.stdout.splitlines()) if match]
+        for name, status, said in found:
+            if name in asked:
+                outcomes[name] = judge(asked.pop(name), int(status), said or "", more)
+        entered = f"the container's network could not be entered: {self.problem}; and " if self.problem else ""
+        others = skipped(f"not tried: {entered}the image has no program to try it with", more)
+        if result.timed_out:
+            others = failures.LATE.outcome()
+        elif not found and result.rc not in (0, 126, 127):
+            others = skipped(f"not tried: docker exec says: {result.last_line[:200]}", more)
+        return {**outcomes, **dict.fromkeys(asked, others)}
 
 
 def judge(endpoint: Endpoint, exit_status: int, said: str, more: str) -> Outcome:
-    """Return what it means how wget ended and what it said."""
+    """Return what it means how wget ended and what it said; ``more`` is how to learn more."""
     found = _STATUS.search(said)
     if exit_status == 0 or found:
         status = int(found.group(1)) if found else 200
@@ -81,7 +83,7 @@ def judge(endpoint: Endpoint, exit_status: int, said: str, more: str) -> Outcome
         blind = " without looking at the certificate" if _BLIND in said else ""
         return Outcome(True, "", f"wget of the image got status {status}{blind} (programs of the image tell no more)")
     lowered = _CONNECTING.sub("", said).lower()
-    failure = next((failure for words, failure in _WORDS if re.search(words, lowered)), failures.LATE)
+    failure = next((failure for words, failure in _WORDS.items() if re.search(words, lowered)), failures.LATE)
     if exit_status in _ENDED:
         # It says so once it has found the address.
         failure = failures.NOT_CONNECTED if _CONNECTING.search(said) else failures.NAME_UNKNOWN

@@ -14,10 +14,7 @@ HOST, CONTAINER = "host", "container"
 
 
 class Check(NamedTuple):
-    """One thing that was examined, from host or container (``where``).
-
-    ``counts`` is false for what the server does not depend on, as its own network gets through.
-    """
+    """One thing that was examined; ``counts`` is false for what the server does not depend on."""
 
     name: str
     where: str

@@ -12,51 +12,38 @@ import os
 import re
 import ssl
 import time
-from typing import Any, Dict, Iterable, List, Mapping
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from . import failures
 from .failures import Outcome
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt")
-_LARGEST = 4 * 1024 * 1024
 _SHORT = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU"}
-# OpenSSL's numbers.
-_NOT_YET_VALID, _EXPIRED, _OTHER_NAMES = 9, 10, (62, 64)
+_NOT_YET_VALID, _EXPIRED, _OTHER_NAMES = 9, 10, (62, 64)  # OpenSSL's numbers, as those of the next line.
 _PARTIAL_CHAIN, _NO_CHECK_TIME = 0x80000, 0x200000
 
 
-def host_context(bwdata: str) -> ssl.SSLContext:
-    """Trust whom this host trusts, and the authorities that the administrator gave to the services."""
-    context = context_of(given_certificates(bwdata))
-    context.load_default_certs()
-    return context
-
-
-def context_of(certificates: Iterable[bytes]) -> ssl.SSLContext:
-    """Trust only these (PEM or DER)."""
+def context_of(certificates: Iterable[bytes], defaults: bool = False) -> ssl.SSLContext:
+    """Trust only these (PEM or DER), or with ``defaults`` whom this host trusts, too."""
     # create_default_context would be stricter than the server from Python 3.13 on.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if defaults:
+        context.load_default_certs()
     for certificate in certificates:
         is_pem = certificate.startswith(b"-----")
-        # One that OpenSSL cannot read is no reason to trust none of the others.
+        # One that OpenSSL cannot read does not spoil the others.
         with contextlib.suppress(ssl.SSLError, ValueError):
             context.load_verify_locations(cadata=certificate.decode("ascii", "ignore") if is_pem else certificate)
     return context
 
 
-def blind_context() -> ssl.SSLContext:
-    """Trust anyone: only for seeing who responds."""
-    context = context_of([])
+def lenient_context(certificate: Optional[bytes]) -> ssl.SSLContext:
+    """Trust this certificate (DER), whatever its name and times, or anyone: only for seeing who responds."""
+    context = context_of([certificate] if certificate else [])
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def pinned_context(certificate: bytes) -> ssl.SSLContext:
-    """Trust this certificate (DER), whatever its name and times: only a trusted one is shown by ``getpeercert``."""
-    context = context_of([certificate])
-    context.check_hostname = False
+    if certificate is None:
+        context.verify_mode = ssl.CERT_NONE
     context.verify_flags = ssl.VerifyFlags(_PARTIAL_CHAIN | _NO_CHECK_TIME)
     return context
 
@@ -67,13 +54,10 @@ def given_certificates(bwdata: str) -> List[bytes]:
 
 
 def service_certificates(environment: Mapping[str, str], root: str) -> List[bytes]:
-    """Return what a service with this environment and root folder trusts.
-
-    As .NET does it: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, each with OpenSSL's own default. Links in a folder are left
-    out: they lead to what is in the bundle, too, and from here elsewhere.
-    """
+    """Return what .NET trusts with this environment and root folder."""
     file = environment.get("SSL_CERT_FILE")
     paths = [root + path for path in ([file] if file else _BUNDLES) if os.path.isfile(root + path)][:1]
+    # Links are left out: they lead to what is in the bundle, too, and from here elsewhere.
     for folder in (environment.get("SSL_CERT_DIR") or "/etc/ssl/certs").split(":"):
         paths += [path for path in sorted(glob.glob(f"{glob.escape(root + folder)}/*")) if not os.path.islink(path)]
     return _certificates(paths)
@@ -84,7 +68,7 @@ def _certificates(paths: Iterable[str]) -> List[bytes]:
     for path in paths:
         # Not just any file: a named pipe would be waited for.
         with contextlib.suppress(OSError):
-            if os.path.isfile(path) and os.path.getsize(path) <= _LARGEST:
+            if os.path.isfile(path):
                 with open(path, "rb") as stream:
                     content = stream.read()
                 found.update(dict.fromkeys(_CERTIFICATE.findall(content) or [content]))

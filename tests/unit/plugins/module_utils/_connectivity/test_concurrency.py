@@ -11,8 +11,11 @@ import threading
 import time
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.cloud import log_in, probe
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.concurrency import run_concurrently
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.cloud import (
+    log_in,
+    probe,
+    run_concurrently,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.endpoints import (
     API,
     IDENTITY,

@@ -17,7 +17,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity
     DesiredCloud,
     Endpoint,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.image import ask_image, judge
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.image import Image, judge
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 
 from tests.support.tools.commands import WORK
@@ -96,8 +96,8 @@ class Shell:
         return (self.folder / "log").read_text()
 
 
-def ask(shell, endpoints=CLOUD.endpoints, timeout=5, **environment):
-    return ask_image(shell, ["docker", "exec", "--interactive", "c1"], environment, endpoints, timeout, MORE)
+def ask(shell, endpoints=CLOUD.endpoints, timeout=5, problem="", **environment):
+    return Image(shell, "docker", "c1", environment, problem).probe(endpoints, timeout)
 
 
 def test_all_are_asked_at_once_and_without_a_proxy(tmp_path):
@@ -113,7 +113,7 @@ def test_all_are_asked_at_once_and_without_a_proxy(tmp_path):
 def test_what_goes_through_a_proxy_is_not_asked(tmp_path):
     shell = Shell(tmp_path)
     found = ask(shell, HTTPS_PROXY="http://me:word@proxy.test", NO_PROXY="push.bitwarden.com")
-    assert found[API].skipped and not found[API].ok and found[API].advice == MORE
+    assert found[API].skipped and not found[API].ok and "become" in found[API].advice
     assert "wget of the image knows no proxy" in found[API].detail and found[PUSH].ok
     assert shell.log == f"wget -O /dev/null {CLOUD.endpoint(PUSH).url} https=\n" and "word" not in str(found)
 
@@ -144,8 +144,13 @@ def test_the_wget_of_busybox(tmp_path, serve, status, ok):
     assert found[API].ok == ok and f"status {status[:3]}" in found[API].detail
 
 
-def test_an_image_with_nothing_says_nothing(tmp_path):
-    assert ask(Shell(tmp_path, wget=False)) == {}
+@pytest.mark.parametrize("problem", ["", "Operation not permitted"])
+def test_an_image_with_nothing_is_skipped(tmp_path, problem):
+    found = ask(Shell(tmp_path, wget=False), problem=problem)
+    assert set(found) == {"api", "identity", "push"} and all(one.skipped for one in found.values())
+    entered = f"the container's network could not be entered: {problem}; and " if problem else ""
+    assert found[API].detail == f"not tried: {entered}the image has no program to try it with"
+    assert ("rootless" if problem else "become") in found[API].advice
 
 
 class Engine:
@@ -158,8 +163,9 @@ class Engine:
         return self.result
 
 
-def test_no_shell_says_nothing():
-    assert ask(Engine(126, "", 'exec: "sh": executable file not found')) == {}
+def test_no_shell_is_skipped():
+    found = ask(Engine(126, "", 'exec: "sh": executable file not found'))
+    assert found[API].skipped and "no program" in found[API].detail
 
 
 def test_an_engine_that_hangs_is_a_finding():

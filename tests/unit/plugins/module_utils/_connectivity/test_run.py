@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import run as run_module
@@ -23,6 +24,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.p
     SettingsChange,
     StateError,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.modules.cloud_connectivity_info import is_current
 
@@ -60,18 +62,33 @@ class Place:
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    fake = FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
+    class WithProcess(FakeHost):
+        def run(self, arguments, timeout, **keywords):
+            if arguments[1:3] == ["exec", "--interactive"]:
+                time.sleep(self.world["pause"])
+                refused = "wget: can't connect to remote host (192.0.2.1): Connection refused"
+                said = "".join(f"{name} 1 {refused}\n" for name in self.world["image"])
+                return Result(0 if said else 127, said, "")
+            return super().run(arguments, timeout, **keywords)
+
+    fake = WithProcess(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
     fake.pid = os.getpid()
     (fake.bwdata / "docker" / "global.env").write_text(PUSH)
     (tmp_path / "tmp").mkdir()
     return fake
 
 
+def be(monkeypatch, root):
+    """Whether the check runs as root."""
+    monkeypatch.setattr(run_module, "os", SimpleNamespace(geteuid=lambda: 0 if root else 1000))
+
+
 @pytest.fixture
-def world(monkeypatch):
+def world(host, monkeypatch):
     """``host``, ``container``, ``image`` are what these say (by endpoint); ``asked`` is what they were asked."""
-    found = {"host": {}, "container": {}, "image": {}, "asked": [], "closed": 0, "environment": None, "here": True,
+    found = {"host": {}, "container": {}, "image": [], "asked": [], "closed": 0, "environment": None, "here": True,
              "entering": None, "pause": 0.0}  # fmt: skip
+    host.world = found
 
     def enter(process, environment, certificates, timeout):
         found["environment"] = environment
@@ -79,15 +96,9 @@ def world(monkeypatch):
             raise found["entering"]
         return Place("container", found)
 
-    def ask_image(commands, command, environment, endpoints, timeout, more):
-        time.sleep(found["pause"])
-        found["environment"] = environment
-        return found["image"]
-
-    monkeypatch.setattr(run_module, "_call", lambda network, *what: Place("host", found).call(*what))
+    monkeypatch.setattr(run_module.Network, "call", lambda network, *what: Place("host", found).call(*what))
     monkeypatch.setattr(run_module, "ContainerNamespace", enter)
-    monkeypatch.setattr(run_module, "ask_image", ask_image)
-    monkeypatch.setattr(run_module, "_is_root", lambda: True)
+    be(monkeypatch, root=True)
     monkeypatch.setattr(run_module, "belongs_to", lambda process, container: found["here"])
     return found
 
@@ -220,7 +231,7 @@ def test_a_failing_host_counts_where_the_server_goes_the_same_way(
     """And nothing could be asked from the container: a server that needs its proxy could never be started."""
     if up:
         host.start()
-        monkeypatch.setattr(run_module, "_is_root", lambda: False)
+        be(monkeypatch, root=False)
     world["host"] = {"api": REFUSED}
     found = look(request_, environ=environ)
     check = checks(found)["api", "host"]
@@ -235,17 +246,18 @@ def test_the_engine_of_another_machine(host, world, look):
     """Its number of a process means another one here, whose network is nobody's business."""
     host.start()
     world["here"] = False
-    world["image"] = {"api": REFUSED}
-    found = checks(look(PROXY))
+    world["image"] = ["api"]
+    found = checks(look())
     assert not found["api", "container"]["ok"] and found["identity", "container"]["skipped"]
     assert "its processes are not on this machine" in found["identity", "container"]["detail"]
-    assert world["closed"] == 0 and world["environment"]["HTTPS_PROXY"] == PROXY.settings["HTTPS_PROXY"]
+    assert world["environment"] is None
+    assert "knows no proxy" in checks(look(PROXY))["api", "container"]["detail"]
 
 
 def test_a_network_that_root_cannot_enter(host, world, look):
     host.start()
     world["entering"] = NamespaceError("Operation not permitted")
-    world["image"] = {"api": REFUSED}
+    world["image"] = ["api"]
     found = checks(look())
     assert not found["api", "container"]["ok"] and world["closed"] == 0
     skipped = found["identity", "container"]
@@ -255,8 +267,8 @@ def test_a_network_that_root_cannot_enter(host, world, look):
 
 def test_another_user_is_told_to_become_root(host, world, look, monkeypatch):
     host.start()
-    monkeypatch.setattr(run_module, "_is_root", lambda: False)
-    world["image"] = {"api": REFUSED}
+    be(monkeypatch, root=False)
+    world["image"] = ["api"]
     found = checks(look())
     assert not found["api", "container"]["ok"]
     assert found["identity", "container"]["skipped"] and "become" in found["identity", "container"]["advice"]
@@ -289,7 +301,7 @@ def test_a_process_that_ends_later_leaves_the_host(host, world, look, monkeypatc
 @pytest.mark.parametrize("root", [True, False])
 def test_host_and_container_are_asked_side_by_side(host, world, look, monkeypatch, root):
     host.start()
-    monkeypatch.setattr(run_module, "_is_root", lambda: root)
+    be(monkeypatch, root)
     if root:
         world["entering"] = NamespaceError("Operation not permitted")
     world["pause"] = 1.0
@@ -301,9 +313,13 @@ def test_host_and_container_are_asked_side_by_side(host, world, look, monkeypatc
 def test_removed_proxies_reach_the_image(host, world, look, monkeypatch):
     (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\n")
     host.start()
-    monkeypatch.setattr(run_module, "_is_root", lambda: False)
-    look(SettingsRequest(settings={"HTTPS_PROXY": None}))
-    assert "HTTPS_PROXY" not in world["environment"]
+    be(monkeypatch, root=False)
+    world["image"] = ["api"]
+    assert "knows no proxy" in checks(look())["api", "container"]["detail"]
+    assert (
+        "Connection refused"
+        in checks(look(SettingsRequest(settings={"HTTPS_PROXY": None})))["api", "container"]["detail"]
+    )
 
 
 @pytest.mark.parametrize(

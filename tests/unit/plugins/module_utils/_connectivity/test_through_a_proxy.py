@@ -48,9 +48,7 @@ def test_proxy_gets_its_password_and_shows_it_nowhere(serve, network):
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n\r\n", b""])
 def test_proxy_that_is_none(serve, network, answer):
-    failing(
-        ask(through(network, serve(answer).port), CLOUD), failures.PROXY, "not an HTTP proxy"
-    )
+    failing(ask(through(network, serve(answer).port), CLOUD), failures.PROXY, "not an HTTP proxy")
 
 
 def test_proxy_that_is_not_there(network):

@@ -11,7 +11,7 @@ import ssl
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.tls import (
     context_of,
-    host_context,
+    given_certificates,
     service_certificates,
 )
 
@@ -38,12 +38,12 @@ def test_authorities_as_pem_and_der(serve, authority, tmp_path, network, name, k
     environment = {"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/ca-certificates"}
     trusted = service_certificates(environment, str(folder.parent))
     assert ask(network._replace(context=context_of(trusted)), endpoint(server.url())).ok
-    host = network._replace(context=host_context(str(tmp_path / "bwdata")))
+    host = network._replace(context=context_of(given_certificates(str(tmp_path / "bwdata")), defaults=True))
     assert ask(host, endpoint(server.url())).ok == (name == "ca.crt")
 
 
-def test_this_host_is_no_stricter_than_the_server(tmp_path):
+def test_this_host_is_no_stricter_than_the_server():
     """From Python 3.13 on the default would refuse authorities that OpenSSL and .NET take."""
-    flags = host_context(str(tmp_path)).verify_flags
-    assert not flags & getattr(ssl, "VERIFY_X509_STRICT", 0)
-    assert host_context(str(tmp_path)).verify_mode == ssl.CERT_REQUIRED and host_context(str(tmp_path)).check_hostname
+    context = context_of([], defaults=True)
+    assert not context.verify_flags & getattr(ssl, "VERIFY_X509_STRICT", 0)
+    assert context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
