@@ -24,7 +24,6 @@ from .http import Network, Response, send, start
 from .report import HOST, Check, Installation
 
 _GRACE, _SHARE = 2.0, 0.3  # What a request may take beyond its time limit: seconds, and a share of that limit.
-_SCOPE = "api.licensing api.installation api.push"
 
 
 class Vantage(NamedTuple):
@@ -47,7 +46,7 @@ def probe(network: Network, endpoints: List[Endpoint], timeout: float) -> Dict[s
 def log_in(network: Network, cloud: DesiredCloud, timeout: float) -> Outcome:
     """Log in with the installation's id and key, once; the token is thrown away."""
     login = {"client_id": f"installation.{cloud.installation_id}", "client_secret": cloud.key}
-    form = urlencode({"grant_type": "client_credentials", "scope": _SCOPE, **login})
+    form = urlencode({"grant_type": "client_credentials", "scope": "api.licensing api.installation api.push", **login})
     url = f"{cloud.endpoint(IDENTITY).base}connect/token"
     return run_concurrently({"": lambda: judge_login(send(network, url, timeout, form))}, timeout)[""]
 

@@ -37,10 +37,11 @@ class ContainerNamespace:
         """Enter the network of ``process``; its service trusts ``certificates``, too. Raises ``NamespaceError``."""
         fork = multiprocessing.get_context("fork")
         self._limit = timeout + _SPARE
-        self._pipe, pipe = fork.Pipe()
-        self._process = fork.Process(target=_serve, args=(pipe, process, environment, certificates), daemon=True)
+        self._pipe, its = fork.Pipe()
+        arguments = (self._pipe, its, process, environment, certificates)
+        self._process = fork.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
-        pipe.close()
+        its.close()
         try:
             self._receive()
         except NamespaceError:
@@ -69,11 +70,12 @@ class ContainerNamespace:
         return result
 
 
-def _serve(pipe: Connection, process: int, environment: Mapping[str, str], certificates: List[bytes]) -> None:
-    """Enter the network and carry out calls, until the parent ends this process."""
+def _serve(parents: Connection, pipe: Connection, *where: Any) -> None:
+    """Enter the network and carry out calls, until the parent ends this process or itself."""
+    parents.close()
     with contextlib.suppress(BaseException):
         try:
-            network = enter(process, environment, certificates)
+            network = enter(*where)
         except (OSError, ImportError) as error:
             pipe.send((getattr(error, "strerror", None) or str(error), None))
             return

@@ -24,7 +24,6 @@ from .proxy import proxy_for
 
 T = TypeVar("T")
 
-_LONGEST = 64 * 1024
 _LATE = "no response in time"
 _HEADERS = {"User-Agent": "selfhosted.bitwarden", "Accept": "application/json", "Connection": "close"}
 _FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
@@ -166,7 +165,7 @@ def send(network: Network, url: str, timeout: float, form: Optional[str] = None)
             method, headers = ("POST", _FORM) if form else ("GET", _HEADERS)
             connection.request(method, urlsplit(url).path, form, headers)
             response = connection.getresponse()
-            body = response.read(_LONGEST).decode("utf-8", "replace")
+            body = response.read(64 * 1024).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise failures.NO_RESPONSE.error(peer=connection.peer, reason=_reason(error)) from None
     return Response(response.status, body, connection.peer, response.getheader("Location") or "")

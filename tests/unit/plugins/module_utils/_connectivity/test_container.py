@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import ssl
 import subprocess
@@ -146,3 +147,12 @@ def test_the_real_network_of_another_process(other, name, layer, words):
     assert (found.layer, words in found.detail) == (layer, True), found
     assert (os.readlink("/proc/self/ns/net"), os.readlink("/proc/self/ns/mnt")) == before
     assert files == [open(f"/etc/{name}").read() for name in ("hosts", "resolv.conf")]  # noqa: PTH123, SIM115
+
+
+def test_the_process_ends_with_its_parent(entered):
+    """Also one that is killed: the other end of the line is then closed."""
+    namespace = entered()
+    namespace._pipe.close()
+    namespace._process.join(10)
+    assert namespace._process.exitcode == 0
+    namespace._pipe = multiprocessing.Pipe()[0]
