@@ -9,13 +9,32 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence
+from typing import Callable, Dict, Iterable, Iterator, List, Sequence
 
 import yaml
 
+from tests.support.tools import messages
+
 ROOT = Path(__file__).resolve().parents[3]
 PLUGINS = ROOT / "plugins"
+UTILS = PLUGINS / "module_utils"
+#: Headings of the page of troubleshooting -> the files of module_utils whose messages are shown there. A file that is
+#: named is not among those of a pattern.
+SECTIONS = {
+    "Reaching a server": ("_api/*", "_backends/*"),
+    "The account in the cloud": ("_cloud/*",),
+    "Fetching the token": ("_backends/billing_sync_token",),
+    "Saving the token": ("_backends/billing_sync", "_api/connections", "_api/subscription"),
+    "Downloading a license": ("_backends/cloud_license", "_cloud/private_file"),
+    "Uploading a license": ("_licenses/*", "_backends/license"),
+    "Connectivity": ("_connectivity/*",),
+    "License sync": ("_backends/license_sync", "_sync_log/*"),
+    "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
+}
 #: Group for ``module_defaults`` -> where its modules run.
+#: Their advice follows from the status; the page has a table of it.
+_BY_STATUS = re.compile(r'Could not …: … (?:answered|responded) …(?: with a page)?(?:: "…")?\.\Z')
+MESSAGE_HEADINGS = ("message", "cause", "what to do")
 _RUNS_ON = {"host": "host", "api": "controller or host", "cloud": "controller"}
 
 
@@ -54,6 +73,37 @@ def plugins() -> Iterator[Sequence[str]]:
         yield f"`{path.stem}` (filter)", short_description(path), "controller"
 
 
+def troubleshooting(text: str) -> str:
+    """Return the page of troubleshooting with the tables of messages."""
+    for heading in SECTIONS:
+        before, found, rest = re.split(rf"^(#+ {heading}\n)", text, maxsplit=1, flags=re.MULTILINE)
+        table = replace_table(rest, MESSAGE_HEADINGS, [_cells(one) for one in messages_of(heading)])
+        text = before + found + table
+    return text
+
+
+def messages_of(heading: str) -> List[messages.Message]:
+    """Return the messages of a section, each once."""
+    found = [one for source in SECTIONS[heading] for path in files(source) for one in messages.of(path)]
+    return list({one.seen: one for one in reversed(found) if not _BY_STATUS.match(one.seen)}.values())[::-1]
+
+
+def files(source: str) -> Iterable[str]:
+    """Return the files that a source of `SECTIONS` stands for."""
+    named = {one for sources in SECTIONS.values() for one in sources}
+    if not source.endswith("*"):
+        return [source]
+    paths = sorted(UTILS.glob(f"{source[:-1]}[!_]*.py"))
+    names = [str(path.relative_to(UTILS).with_suffix("")) for path in paths]
+    return [name for name in names if name not in named]
+
+
+def _cells(message: messages.Message) -> Sequence[str]:
+    causes = "; ".join(filter(None, (f"`{message.cause}`" if message.cause else "", message.because)))
+    seen = re.sub("…+", "…", f"`{message.seen}`")
+    return seen.replace("|", "\\|"), causes, message.advice.replace("|", "\\|")
+
+
 def short_description(plugin: Path) -> str:
     """Return the short description in a plugin's documentation."""
     for node in ast.parse(plugin.read_text(encoding="utf-8")).body:
@@ -76,7 +126,10 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-PAGES: Dict[Path, Callable[[str], str]] = {ROOT / "README.md": readme}
+PAGES: Dict[Path, Callable[[str], str]] = {
+    ROOT / "README.md": readme,
+    ROOT / "docs" / "troubleshooting.md": troubleshooting,
+}
 
 
 if __name__ == "__main__":
