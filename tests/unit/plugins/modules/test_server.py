@@ -1,0 +1,146 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module server on a host in memory: the connectivity checks before a change, and what the result then has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import run as connectivity
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.report import Installation, Report
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import apply as apply_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+from ansible_collections.selfhosted.bitwarden.plugins.modules import server
+
+from tests.support.tools.commands import WORK
+
+from ..module_utils._deployment.fake_host import FakeHost
+
+CLOUD = "globalSettings__enableCloudCommunication"
+ON = SettingsRequest(cloud_communication=True)
+OFF = SettingsRequest(cloud_communication=False)
+PORT = SettingsRequest(settings={"globalSettings__mail__smtp__port": 2525})
+PROBLEM = "api cannot be reached with CanaryInstallationKey."
+
+
+class FakeModule:
+    """What the module uses of ``AnsibleModule``."""
+
+    def __init__(self, host, tmp_path, check_mode, **params):
+        defaults = {"script": None, "state": "started", "preflight": "warn", "wait": True, "wait_timeout": "60s",
+                    "rollback": True, "pull": True, "backup": False, "lock_timeout": "1s"}  # fmt: skip
+        self.params = {**defaults, "bwdata": str(host.bwdata), **params}
+        self.check_mode = check_mode
+        self._diff = True
+        self.tmpdir = str(tmp_path)
+        self.atomic_move = os.replace
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    fake = FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
+    monkeypatch.setattr(apply_module, "Clock", lambda: fake.clock)
+    return fake
+
+
+class FakeReport(Report):
+    """A report with a problem."""
+
+    problems = (PROBLEM,)
+    ok = False
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """The settings for which the checks ran; each finds a problem."""
+    calls = []
+
+    def check(deployment, stack, removed, *, environ):
+        calls.append((stack.setting(CLOUD), list(removed)))
+        return FakeReport([], Installation(None), "US")
+
+    monkeypatch.setattr(connectivity, "check_connectivity", check)
+    return calls
+
+
+@pytest.fixture
+def run(host, tmp_path):
+    def make(settings, check_mode=False, **params):
+        host.done.clear()
+        return server.run(FakeModule(host, tmp_path, check_mode, **params), settings)
+
+    return make
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_problems_are_warned_of_before_a_change(host, run, checked, check_mode):
+    host.start()
+    result = run(ON, check_mode)
+    assert checked == [("true", [])], "not on the planned settings"
+    assert result["warnings"][0] == "Cloud connectivity: api cannot be reached with ********."
+    assert (result["preflight"]["ok"], result["changed"]) == (False, True)
+    assert host.done == ([] if check_mode else ["script restart"])
+    assert "diff" in result
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_problems_prevent_a_change_where_the_checks_are_required(host, run, checked, check_mode):
+    host.start()
+    with pytest.raises(BitwardenError, match="nothing was changed: api cannot be reached with ") as caught:
+        run(ON, check_mode, preflight="fail")
+    result = caught.value.result()
+    assert result["preflight"]["ok"] is False
+    assert "Canary" not in str(result)
+    assert host.done == []
+    assert f"{CLOUD}=false" in (host.bwdata / "env" / "global.override.env").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "settings", "options"),
+    [
+        pytest.param(ON, ON, {}, id="nothing changes"),
+        pytest.param(OFF, PORT, {}, id="cloud communication is off"),
+        pytest.param(ON, OFF, {}, id="cloud communication goes off"),
+        pytest.param(ON, SettingsRequest(), {"state": "stopped"}, id="the server is stopped"),
+        pytest.param(OFF, ON, {"preflight": "skip"}, id="skipped"),
+    ],
+)
+def test_no_checks(host, run, checked, before, settings, options):
+    host.start()
+    run(before, preflight="skip")
+    assert run(settings, **{"preflight": "fail", **options})["preflight"] is None
+    assert checked == []
+
+
+def test_a_restart_on_the_same_settings_is_a_change(host, run, checked):
+    host.start()
+    run(ON, preflight="skip")
+    assert run(SettingsRequest(), state="restarted")["preflight"] is not None
+    assert len(checked) == 1
+
+
+def test_a_failure_later_has_the_report_and_the_warnings(host, run, checked):
+    host.start().dies = lambda environment: environment.get(CLOUD) == "true"
+    with pytest.raises(BitwardenError, match="rolled back; the server is running") as caught:
+        run(ON)
+    result = caught.value.result()
+    assert (result["rolled_back"], result["preflight"]["ok"]) == (True, False)
+    assert result["warnings"][0].startswith("Cloud connectivity: ")
+
+
+def test_the_checks_are_not_even_imported_before_they_are_needed():
+    program = (
+        "import sys; import ansible_collections.selfhosted.bitwarden.plugins.modules.server; "
+        "print([name for name in sys.modules if '_connectivity' in name or name == 'concurrent.futures'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd="/",
+        env={**os.environ, "PYTHONPATH": str(WORK / "collections")},
+    )  # fmt: skip
+    assert done.stdout.strip() == "[]"
