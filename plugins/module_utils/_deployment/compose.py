@@ -20,6 +20,11 @@ from .runner import Commands, Result
 _QUICK = 60.0
 _FILES = ("docker-compose.yml", "docker-compose.override.yml")
 
+_PLUGIN = "docker-compose"
+_PLUGIN_FOLDERS = tuple(
+    f"{folder}/docker/cli-plugins" for folder in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+)
+
 # Compose doubles "$" in its output; older ones did not always. The value tells whether this one does.
 _MARK = "bitwarden_reads_the_file_"
 _MARK_VALUE = "a$b"
@@ -102,7 +107,12 @@ class Project:
         return self._run(["down"], self.files(), timeout)
 
     def _config(self, files: List[str], mark: Optional[str]) -> Dict[str, Service]:
-        result = self._run(["config", "--format", "json"], files, _QUICK)
+        arguments = ["config", "--format", "json"]
+        plugin = self._plugin()
+        # Without Docker's own command it takes half as long; whatever goes wrong is for that command to tell.
+        result = self._call([plugin], arguments, files, _QUICK) if plugin else None
+        if result is None or result.rc != 0:
+            result = self._run(arguments, files, _QUICK)
         if result.rc != 0:
             raise ComposeError("Compose cannot read the project: nothing would start.", result.stderr)
         return parse_config(result.stdout, mark)
@@ -137,17 +147,23 @@ class Project:
             shutil.rmtree(tree)
 
     def _run(self, arguments: List[str], files: List[str], timeout: float) -> Result:
-        result = self._call(arguments, files, timeout)
+        result = self._call(self._command, arguments, files, timeout)
         # Compose may have failed, or be missing.
-        if result.rc != 0 and not self._found and self._call(["version", "--short"], [], _QUICK).rc != 0:
+        if result.rc != 0 and not self._found and self._call(self._command, ["version", "--short"], [], _QUICK).rc != 0:
             self._command = self._standalone()
-            result = self._call(arguments, files, timeout)
+            result = self._call(self._command, arguments, files, timeout)
         self._found = True
         return result
 
-    def _call(self, arguments: List[str], files: List[str], timeout: float) -> Result:
+    def _plugin(self) -> Optional[str]:
+        """Return the program behind ``docker compose``, found as Docker's command finds it."""
+        environment = self.commands.environment
+        own = environment.get("DOCKER_CONFIG") or os.path.join(self.commands.account.home, ".docker")
+        return self.commands.find(_PLUGIN, [os.path.join(own, "cli-plugins"), *_PLUGIN_FOLDERS])
+
+    def _call(self, command: List[str], arguments: List[str], files: List[str], timeout: float) -> Result:
         return self.commands.run(
-            [*self._command, *arguments],
+            [*command, *arguments],
             timeout,
             cwd=self.directory,
             environment={"COMPOSE_FILE": os.pathsep.join(files), "COMPOSE_HTTP_TIMEOUT": "300"},
@@ -155,7 +171,7 @@ class Project:
 
     def _standalone(self) -> List[str]:
         """Return ``docker-compose``, where it is not version 1."""
-        standalone = self.commands.find("docker-compose")
+        standalone = self.commands.find(_PLUGIN)
         if standalone is None:
             raise ComposeError(
                 "Compose is not installed here (Docker has no command compose): version 2 or newer is needed "

@@ -132,9 +132,9 @@ class Commands:
             PATH=os.pathsep.join(path), LC_ALL="C.UTF-8", HOME=account.home, USER=account.name, LOGNAME=account.name
         )
 
-    def find(self, name: str) -> Optional[str]:
-        """Return the path of a command, or None."""
-        for folder in self.environment["PATH"].split(os.pathsep):
+    def find(self, name: str, folders: Optional[Sequence[str]] = None) -> Optional[str]:
+        """Return the path of a command in PATH or in ``folders``, or None."""
+        for folder in folders or self.environment["PATH"].split(os.pathsep):
             candidate = os.path.join(folder, name)
             if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
                 return candidate

@@ -126,7 +126,7 @@ def test_a_restart_on_the_same_settings_is_a_change(host, run, checked):
 
 
 def test_a_failure_later_has_the_report_and_the_warnings(host, run, checked):
-    host.start().dies = lambda environment: environment.get(CLOUD) == "true"
+    host.start().crashes = lambda environment: environment.get(CLOUD) == "true"
     with pytest.raises(BitwardenError, match="rolled back; the server is running") as caught:
         run(ON)
     result = caught.value.result()

@@ -56,8 +56,8 @@ class FakeHost:
         self.pull_fails = False
         self.script_does_nothing = False
         self.images_gone = False
-        self.dies = lambda environment: False
-        self.sick = lambda service, environment: service == "icons"
+        self.crashes = lambda environment: False
+        self.unhealthy = lambda service, environment: service == "icons"
         for name, content in {
             "docker/global.env": "globalSettings__selfHosted=true\n",
             "docker/docker-compose.yml": "services: {}\n",
@@ -77,7 +77,7 @@ class FakeHost:
 
         return Clock(lambda: self.now, sleep)
 
-    def find(self, name):
+    def find(self, name, folders=None):
         return f"/usr/bin/{name}"
 
     def install(self, monkeypatch):
@@ -91,6 +91,8 @@ class FakeHost:
         program, *rest = arguments
         if program.endswith("bash"):
             return self._script(rest[1])
+        if program.endswith("docker-compose"):
+            return self._compose(rest, environment or {})
         if rest[0] == "compose":
             return self._compose(rest[1:], environment or {})
         raise AssertionError(arguments)
@@ -106,7 +108,7 @@ class FakeHost:
             return Response(200, {"Id": rest[0], "Config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"]}})
         if kind == "exec":
             container = self.containers[rest[0]]
-            return Response(200, {"Running": False, "ExitCode": int(self.sick(rest[0], container["environment"]))})
+            return Response(200, {"Running": False, "ExitCode": int(self.unhealthy(rest[0], container["environment"]))})
         if rest[1] == "json":
             return Response(200, self._inspect(rest[0]))
         if rest[1] == "exec":
@@ -188,8 +190,8 @@ class FakeHost:
                     "environment": wanted,
                     "created": created,
                     "started": self.now,
-                    "state": "restarting" if self.dies(wanted) else "running",
-                    "restarts": 3 if self.dies(wanted) else 0,
+                    "state": "restarting" if self.crashes(wanted) else "running",
+                    "restarts": 3 if self.crashes(wanted) else 0,
                     "version": self.version,
                 }
 

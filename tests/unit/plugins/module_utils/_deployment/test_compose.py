@@ -68,7 +68,12 @@ class Recorder:
         self.calls = []
         self.seen = None
 
-    def find(self, name):
+        self.environment = {}
+        self.plugin = None
+
+    def find(self, name, folders=None):
+        if folders:
+            return self.plugin
         return "/usr/bin/docker-compose" if "docker-compose" in self.answers else None
 
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
@@ -120,6 +125,14 @@ def test_the_override_of_compose_takes_part_where_it_is(bwdata):
     project.services()
     assert commands.seen["files"] == ["docker-compose.yml", "docker-compose.override.yml"]
     assert commands.seen["tree"] == bwdata
+
+
+@pytest.mark.parametrize(("rc", "programs"), [(0, ["/plugin"]), (1, ["/plugin", "/usr/bin/docker"])])
+def test_the_configuration_is_read_by_the_plugin_and_its_failures_are_told_by_docker(bwdata, rc, programs):
+    commands = Recorder({"/plugin config": Result(rc, described(), "")})
+    commands.plugin = "/plugin"
+    assert Project(commands, "/usr/bin/docker", str(bwdata), "/").services() == {}
+    assert [arguments[0] for arguments, _cwd in commands.calls] == programs
 
 
 def test_what_compose_prints_when_it_fails_is_kept_apart(bwdata):

@@ -82,6 +82,13 @@ def test_a_child_in_the_background_is_not_waited_for(commands):
     assert time.monotonic() - begun < 5
 
 
+def test_a_command_is_found_in_path_or_in_given_folders(commands, tmp_path):
+    assert commands.find("sh") in ("/usr/bin/sh", "/bin/sh")
+    assert commands.find("sh", [str(tmp_path)]) is None
+    (tmp_path / "sh").touch(0o755)
+    assert commands.find("sh", ["/nowhere", str(tmp_path)]) == str(tmp_path / "sh")
+
+
 def test_input_is_given_and_then_ends(commands):
     assert commands.run(["cat"], 10, stdin="y\n").stdout == "y\n"
     assert commands.run(["cat"], 10).stdout == ""
@@ -134,7 +141,7 @@ def test_folders_that_are_not_a_deployment_are_told(tmp_path):
 
 def test_without_docker_it_says_so(tmp_path, monkeypatch):
     (tmp_path / "env").mkdir()
-    monkeypatch.setattr(Commands, "find", lambda self, name: None)
+    monkeypatch.setattr(Commands, "find", lambda self, name, folders=None: None)
     with pytest.raises(EngineError, match="Docker is not installed here"):
         Deployment(str(tmp_path), None, {})
 

@@ -104,7 +104,7 @@ def test_what_the_stack_leads_to(host, planned, prepare, options, action, before
     assert host.done == [], "planning changed something"
 
 
-def test_settings_are_written_and_applied_in_one_run_and_then_left_alone(host, run, planned):
+def test_settings_are_written_and_applied_in_one_run_and_then_left_as_they_are(host, run, planned):
     host.start()
     predicted = planned(ON)
     assert settings(host).endswith("Communication=false\n"), "planning wrote the file"
@@ -132,7 +132,7 @@ def test_an_unchanged_run_starts_one_process_and_inspects_once(host, run, settin
     host.now += 60
     outcome, error = run(settings)
     assert (outcome["changed"], error) == (False, "")
-    assert [process[1:3] for process in host.processes] == [["compose", "config"]]
+    assert [process[1:3] for process in host.processes] == [["config", "--format"]]
     assert (host.asked, host.inspections) == ([], 1)
     assert {one["health"] for one in outcome["services"]} == {"healthy"}
 
@@ -144,7 +144,7 @@ def test_a_change_inspects_before_and_after_and_asks_the_services(host, run):
     assert (host.asked, host.inspections) == ([], 2)
     assert run(SettingsRequest(cloud_communication=False))[1] == ""
     assert set(host.asked) == {"api", "identity", "mssql", "nginx"}, "Docker was believed after a change"
-    assert sum(process[1:3] == ["compose", "config"] for process in host.processes) == 2
+    assert sum("config" in process for process in host.processes) == 2
 
 
 def test_env_files_are_read_once(host, run, monkeypatch):
@@ -175,7 +175,7 @@ def test_a_setting_in_another_file_concerns_its_own_services(host, planned):
     assert found.stack.stale() == {"mssql": ["MSSQL_PID"]}
 
 
-def test_a_failed_pull_is_made_good_with_the_images_at_hand(host, run):
+def test_after_a_failed_pull_the_server_starts_from_local_images(host, run):
     host.start().pull_fails = True
     outcome, error = run(ON)
     assert not error
@@ -187,7 +187,7 @@ def test_a_failed_pull_is_made_good_with_the_images_at_hand(host, run):
     assert "Canary" not in warning + json.dumps(outcome)
 
 
-def test_without_images_at_hand_either_the_old_settings_come_back(host, run):
+def test_without_local_images_either_the_old_settings_come_back(host, run):
     host.start().pull_fails = True
     host.images_gone = True
     outcome, error = run(ON)
@@ -212,7 +212,7 @@ def test_a_restart_that_was_asked_for_must_have_happened(host, run):
     assert "services as they were" in outcome["warnings"][0]
 
 
-def test_without_pull_compose_does_it_and_nginx_follows(host, run):
+def test_without_pull_compose_does_it_and_nginx_is_restarted(host, run):
     host.start()
     _outcome, error = run(ON, pull=False)
     assert not error
@@ -222,12 +222,12 @@ def test_without_pull_compose_does_it_and_nginx_follows(host, run):
     assert host.done == ["up all"]
 
 
-def killed_by(value):
+def crashes_on(value):
     return lambda environment: environment.get(CLOUD) == value
 
 
-def test_settings_that_kill_are_taken_back_and_the_server_is_up_again(host, run):
-    host.start().dies = killed_by("true")
+def test_settings_that_stop_services_are_rolled_back_and_the_server_is_running_again(host, run):
+    host.start().crashes = crashes_on("true")
     before = settings(host)
     outcome, error = run(ON, backup=True)
     assert outcome["rolled_back"] is True
@@ -240,14 +240,14 @@ def test_settings_that_kill_are_taken_back_and_the_server_is_up_again(host, run)
 
 
 def test_a_rollback_that_does_not_help_says_so(host, run):
-    host.start().dies = lambda environment: True
+    host.start().crashes = lambda environment: True
     outcome, error = run(ON)
     assert outcome["rolled_back"] is True
     assert "were rolled back, but then: " in error
 
 
 def test_without_rollback_the_settings_stay(host, run):
-    host.start().dies = killed_by("true")
+    host.start().crashes = crashes_on("true")
     outcome, error = run(ON, rollback=False)
     assert outcome["rolled_back"] is False
     assert "Communication=true" in settings(host)
@@ -255,7 +255,7 @@ def test_without_rollback_the_settings_stay(host, run):
 
 
 def test_what_the_run_did_not_write_is_left_and_named(host, run):
-    host.start().dies = killed_by("true")
+    host.start().crashes = crashes_on("true")
     path = host.bwdata / "env" / "global.override.env"
     path.write_text(settings(host).replace("false", "true"))
     outcome, error = run()
@@ -264,8 +264,8 @@ def test_what_the_run_did_not_write_is_left_and_named(host, run):
     assert "Communication=true" in settings(host)
 
 
-def test_sick_but_current_is_waited_for_and_not_restarted(host, run):
-    host.start().sick = lambda service, environment: service == "mssql"
+def test_unhealthy_on_current_settings_is_waited_for_and_not_restarted(host, run):
+    host.start().unhealthy = lambda service, environment: service == "mssql"
     outcome, error = run(wait_timeout=20.0)
     assert "Not healthy after 20s: mssql does not answer" in error
     assert (outcome["changed"], host.done) == (False, [])
