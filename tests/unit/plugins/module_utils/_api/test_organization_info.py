@@ -47,7 +47,8 @@ def test_all_facts(server: RecordedServer, options: dict[str, Any]) -> None:
     server.on("GET", CONNECTION_PATH, connection(last="2026-11-22T09:00:00.5+00:00"))
     result = perform(options, False)
     assert TOKEN not in repr(result)
-    assert result["last_license_sync_age"] == 3599
+    # The clock goes on while the requests are made.
+    assert 3599 <= result.pop("last_license_sync_age") <= 3605
     assert result["license"].pop("days_left") == 399
     assert result["sponsorships"].pop("note").startswith("No sponsorship is visible")
     assert result == {
@@ -65,7 +66,6 @@ def test_all_facts(server: RecordedServer, options: dict[str, Any]) -> None:
             "last_license_sync": "2026-11-22T09:00:00Z",
         },
         "last_license_sync": "2026-11-22T09:00:00Z",
-        "last_license_sync_age": 3599,
         "last_sponsorship_sync": None,
         "sponsorships": {
             "visible": 0,
