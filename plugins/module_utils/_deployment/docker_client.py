@@ -66,7 +66,10 @@ class EngineClient:
         self._kept = connection
         try:
             response = _send(connection, method, path, timeout, body)
-            return Response(response.status, _parse(response.read()))
+            data = response.read()
+            if connection.sock is None:  # the engine has announced that it closes it
+                self._kept = None
+            return Response(response.status, _parse(data))
         except (OSError, http.client.HTTPException) as error:
             self._kept = None
             if isinstance(error, _DROPPED) and was_kept:

@@ -50,9 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
         data = json.dumps(found).encode() if found is not None else b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
+        if engine.drops == "announced":
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
-        self.close_connection = engine.drops
+        self.close_connection = bool(engine.drops)
 
     def upgrade(self, *frames, pause=0.0):
         """Answer as the engine does to the start of a command: a stream that ends with the connection."""

@@ -182,8 +182,9 @@ def test_the_containers_of_one_deployment_over_one_connection(server, engine, tm
     assert server.requests[0][1].startswith("/containers/json?all=true&filters=%7B%22label%22")
 
 
-def test_a_connection_that_the_engine_dropped_is_made_again(server, engine):
-    server.drops = True
+@pytest.mark.parametrize("drops", ["announced", "silently"])
+def test_a_connection_that_the_engine_dropped_is_made_again(server, engine, drops):
+    server.drops = drops
     server.answers["GET", "/containers/json"] = (200, [])
     assert engine.containers("/x") == engine.containers("/x") == []
 
