@@ -25,10 +25,12 @@ WORK = ROOT / ".work"
 # Not the caller's PATH: a version manager's place-holders on it are found but do not run.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
+# Of the tests: those of what users get, and what ansible-test reads.
+KEPT = ("tests/unit/plugins/", "tests/config.yml")
 
 
 def project_files() -> List[str]:
-    """Every file that belongs to the project: what git knows, and what it would take in."""
+    """What users get, and its unit tests, out of all that git knows or would take in; ruff and mypy see to the rest."""
     listed = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -36,7 +38,8 @@ def project_files() -> List[str]:
         text=True,
         check=True,
     )
-    return sorted({name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()})
+    names = {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
+    return sorted(name for name in names if not name.startswith("tests/") or name.startswith(KEPT))
 
 
 def copy_project(target: Path) -> None:

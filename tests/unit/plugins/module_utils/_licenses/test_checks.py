@@ -86,7 +86,9 @@ def test_none_that_was_recorded_is_missed():
     assert not [text for text in texts if rejection(answered(400, text)) is None]
 
 
-@pytest.mark.parametrize("text", [text for text, _cause, _advice in TEXTS], ids=[cause for _text, cause, _ in TEXTS])
+@pytest.mark.parametrize(
+    "text", [text for text, _cause, _advice in TEXTS], ids=[cause for _text, cause, _advice in TEXTS]
+)
 def test_a_synced_license_is_advised_without_a_download(text):
     advice = sync_advice(text)
     assert bool(advice) is (text != "Invalid license")
