@@ -103,6 +103,8 @@ def playbook(
             "ANSIBLE_CONFIG": str(config),
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "1",
+            # Quick. What users have without it is tested where files and users matter: secrets, connection users.
+            "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
         }
         # A file, as the variables can hold secrets, and a command line is for all to see.

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Iterator
 
 import pytest
 
@@ -20,6 +20,20 @@ def fleet() -> dict[str, api.Host]:
     for host in hosts.values():
         host.wait(60)
     return hosts
+
+
+@pytest.fixture(scope="module")
+def bw4_of_file() -> Iterator[api.Host]:
+    """Give the host back in its state after set-up when a file has ended."""
+    yield api.host("bw4")
+    api.host("bw4").reset()
+
+
+@pytest.fixture
+def bw4(bw4_of_file: api.Host) -> api.Host:
+    """The host in its state after set-up, whatever the test before it broke (Compose files, engine, registry)."""
+    bw4_of_file.reset()
+    return bw4_of_file
 
 
 @pytest.fixture

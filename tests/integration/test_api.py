@@ -26,7 +26,12 @@ APPLY: Dict[str, Any] = {"billing_sync": {"billing_sync_token": "{{ fleet_token 
 USERS = {
     "root": {"remote_user": "root"},
     "become root": {"remote_user": "admin", "become": True},
-    "become bitwarden": {"remote_user": "admin", "become": True, "become_user": "bitwarden"},
+    "become bitwarden": {
+        "remote_user": "admin",
+        "become": True,
+        "become_user": "bitwarden",
+        "vars": {"ansible_pipelining": False},
+    },
     "bitwarden": {"remote_user": "bitwarden"},
 }
 pytestmark = pytest.mark.fleet
@@ -46,9 +51,7 @@ def connected() -> Iterator[api.Host]:
 @pytest.fixture
 def host(connected: api.Host) -> api.Host:
     """It has no connection, and its cloud no fault."""
-    connected.cloud.forget(connected)
-    run(connected, {"billing_sync": {"state": "absent"}}).ok()
-    connected.control("requests", method="DELETE")
+    connected.reset_data()
     return connected
 
 

@@ -23,14 +23,6 @@ QUICK = "3s"
 pytestmark = pytest.mark.fleet
 
 
-@pytest.fixture
-def bw4():
-    host = api.host(HOST)
-    host.reset()
-    yield host
-    host.reset()
-
-
 def info(host=HOST, user="root", options=(), **arguments):
     """The module's result, after seeing that it shows no secret and changes nothing."""
     tasks = [{f"selfhosted.bitwarden.{MODULE}": {"timeout": QUICK, **arguments}}]

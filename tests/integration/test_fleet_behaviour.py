@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Iterator
 
 import pytest
 
@@ -21,12 +20,9 @@ READERS = {"api", "identity", "sso", "admin", "notifications", "events"}
 
 
 @pytest.fixture
-def host() -> Iterator[fleet.Host]:
-    """A host as after set-up, and so again afterwards."""
-    one = fleet.host("bw4")
-    one.reset()
-    yield one
-    one.reset()
+def host(bw4: fleet.Host) -> fleet.Host:
+    """A host as after set-up."""
+    return bw4
 
 
 def restart(host: fleet.Host) -> None:

@@ -61,9 +61,9 @@ def test_check_mode_predicts_the_run_and_a_second_one_changes_nothing(fresh, cor
 
 
 @pytest.mark.fleet
-def test_a_bad_and_an_unreachable_host_do_not_stop_the_others(fresh, tmp_path):
-    for name in ("bw1", "bw2", "bw3", "bw4"):
-        fresh(name)
+def test_a_bad_and_an_unreachable_host_do_not_stop_the_others(fleet, tmp_path):
+    for host in fleet.values():
+        host.reset_data()
     more = tmp_path / "more.yml"
     more.write_text(json.dumps({"bitwarden": {"hosts": {
         "bw4": {"bitwarden_billing_sync_token": "a-token-that-the-cloud-does-not-know"},

@@ -22,15 +22,6 @@ READERS = ["admin", "api", "events", "identity", "notifications", "sso"]
 pytestmark = pytest.mark.fleet
 
 
-@pytest.fixture
-def bw4():
-    host = api.host(HOST)
-    host.reset()
-    yield host
-    # What a test breaks (Compose files, engine, registry) is not for the next one to meet.
-    host.reset()
-
-
 def server(*options, play=None, **arguments):
     return task("server", HOST, *options, play=play, **arguments)
 
@@ -93,27 +84,36 @@ def test_a_run_killed_after_the_write_is_completed_by_the_next(bw4):
     assert server(cloud_communication=True).ok().result(HOST, "server")["changed"] is False
 
 
-@pytest.mark.parametrize(
-    "play",
-    [
-        pytest.param({"remote_user": "root", "vars": {"ansible_user": "root"}}, id="root"),
-        pytest.param({"vars": {"ansible_user": "admin"}, "become": True}, id="become root"),
-        pytest.param(
-            {"vars": {"ansible_user": "admin", "ansible_pipelining": True}, "become": True, "become_user": "bitwarden"},
-            id="become bitwarden",
-        ),
-        pytest.param({"vars": {"ansible_user": "bitwarden"}}, id="bitwarden"),
-    ],
-)
-def test_every_kind_of_connection_user(bw4, play):
-    setting = {"globalSettings__mail__smtp__port": 2525}
+USERS = {
+    "root": {"remote_user": "root", "vars": {"ansible_user": "root", "ansible_pipelining": False}},
+    "become root": {"vars": {"ansible_user": "admin", "ansible_pipelining": False}, "become": True},
+    "become bitwarden": {
+        "vars": {"ansible_user": "admin", "ansible_pipelining": True},
+        "become": True,
+        "become_user": "bitwarden",
+    },
+    "bitwarden": {"vars": {"ansible_user": "bitwarden", "ansible_pipelining": False}},
+}
+
+
+@pytest.fixture(scope="module")
+def users_host(bw4_of_file):
+    """One for all users: each finds what the one before has set, and sets its own."""
+    bw4_of_file.reset()
+    return bw4_of_file
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_every_kind_of_connection_user(users_host, user):
+    play, port = USERS[user], 2525 + list(USERS).index(user)
+    setting = {"globalSettings__mail__smtp__port": port}
     done = server(play=play, settings=setting).ok().result(HOST, "server")
     assert (done["changed"], done["restarted"], done["rc"]) == (True, True, 0)
-    assert bw4.container_env("api")["globalSettings__mail__smtp__port"] == "2525"
+    assert users_host.container_env("api")["globalSettings__mail__smtp__port"] == str(port)
     path = f"/opt/bitwarden/bwdata/{FILE}"
-    assert bw4.execute("stat", "-c", "%U:%G %a", path).split() == ["bitwarden:bitwarden", "600"]
+    assert users_host.execute("stat", "-c", "%U:%G %a", path).split() == ["bitwarden:bitwarden", "600"]
     foreign = ["-not", "-user", "bitwarden", "-newer", path, "-not", "-path", "*/bwdata/*/*"]
-    assert bw4.execute("find", "/opt/bitwarden", *foreign).split() == []
+    assert users_host.execute("find", "/opt/bitwarden", *foreign).split() == []
     assert server(play=play, settings=setting).ok().result(HOST, "server")["changed"] is False
 
 
@@ -238,12 +238,12 @@ def test_no_engine_has_its_own_message(bw4):
         ({"bwdata": "/opt/bitwarden"}, "docker-compose.yml does not exist"),
     ],
 )
-def test_bad_input_changes_nothing(arguments, words):
-    before = api.host(HOST).read(FILE)
+def test_bad_input_changes_nothing(bw4, arguments, words):
+    before = bw4.read(FILE)
     result = failed(**arguments)
     assert words in result["msg"]
     assert result["changed"] is False
-    assert api.host(HOST).read(FILE) == before
+    assert bw4.read(FILE) == before
 
 
 def test_two_runs_take_turns(bw4):

@@ -19,14 +19,6 @@ FILE = "env/global.override.env"
 pytestmark = pytest.mark.fleet
 
 
-@pytest.fixture
-def bw4():
-    host = api.host(HOST)
-    host.reset()
-    yield host
-    host.reset()
-
-
 def info(**arguments):
     run = task("server_info", HOST, **arguments).ok()
     result = run.result(HOST, "server_info")

@@ -167,11 +167,14 @@ class Host:
             # Containers as they should be, made by a test at addresses that nginx does not know.
             self.docker("restart", "--time", "2", "bitwarden-nginx")
             self.wait()
-        fleet = data.load()
-        self.control("reset", {"seed": seeds(fleet)[self.name]})
+        self.reset_data()
+        return touched
+
+    def reset_data(self) -> None:
+        """Back to no connection and never synced, here and in the cloud; settings and containers stay (quick)."""
+        self.control("reset", {"seed": seeds(data.load())[self.name]})
         self.control("requests", method="DELETE")
         self.cloud.forget(self)
-        return touched
 
     def _container_faults(self, *arguments: str) -> None:
         """`files/faults/container-faults`, which is on a host only while it is needed."""

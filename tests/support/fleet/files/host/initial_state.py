@@ -97,9 +97,7 @@ def restore() -> list[str]:
     differing = sorted(service for service in wanted if now.get(service) != wanted[service])
     if not differing:
         return []
-    if len(differing) > len(wanted) // 2:
-        compose("down", "--remove-orphans", "--timeout", "5")
-    # Those with a fixed name may also belong to another project.
+    # At once: Compose would wait for their end. Those with a fixed name may also belong to another project.
     left = set(docker("ps", "--all", "--format", "{{.Names}}").split())
     in_the_way = left.intersection(f"bitwarden-{service}" for service in differing)
     if in_the_way:
