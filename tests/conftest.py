@@ -17,10 +17,10 @@ import pytest
 from tests.support.fleet import FleetError, locks
 from tests.support.tools.commands import ROOT, WORK
 
-# The files that take longer than a minute, longest first.
+# The files that take longer than a minute, about longest first.
 LONG = [
-    "test_sanity",
     "test_server",
+    "test_sanity",
     "test_documentation",
     "test_connectivity",
     "test_api",
