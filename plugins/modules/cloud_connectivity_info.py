@@ -232,13 +232,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.p
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
+    DESIRED_OPTIONS,
     HOST_OPTIONS,
-    SETTINGS_OPTIONS,
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
-
-SHARED = ("settings", "secret_settings", "cloud_communication", "region")
 
 
 def main() -> None:
@@ -246,18 +244,14 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **HOST_OPTIONS,
-            **{name: SETTINGS_OPTIONS[name] for name in SHARED},
+            **DESIRED_OPTIONS,
             "timeout": {"type": "str", "default": "10s"},
             "login": {"type": "bool", "default": True},
             "unless_current": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    params = module.params
-    # The others of these options are about writing. What is unknown is for the task that writes it to tell.
-    shared = {**params, "file": "global", "unknown_settings": "ignore"}
-    request = request_from(shared)
-    params.update({name: shared[name] for name in SHARED})
+    request = request_from(module.params)
     run_host_module(module, lambda module: run(module, request))
 
 

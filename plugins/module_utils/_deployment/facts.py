@@ -10,10 +10,11 @@ import os
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .._common.masking import MASK, holds_credentials, looks_secret
+from .._common.setting_names import CLOUD_REGION, CLOUD_URLS, INSTALLATION_ID
 from .._env_files.document import EnvFile
 from .._licenses.file import LicenseFolder
 from .._settings.override_file import FILES
-from .._settings.regions import CLOUD_REGION, CLOUD_URLS, region_of_url
+from .._settings.regions import region_of_url
 from .._settings.types import guid_text
 from .deployment import Deployment
 from .drift import Stack
@@ -41,7 +42,7 @@ def server_facts(
             if show_settings
         },
         "stale_services": stack.stale(),
-        "installation_id": guid_text(stack.setting("globalSettings__installation__id")),
+        "installation_id": guid_text(stack.setting(INSTALLATION_ID)),
         "region": region_facts(stack.setting),
         "licenses": [one.report() for one in found],
     }

@@ -14,7 +14,6 @@ from .._common.setting_names import (
     INSTALLATION_ID,
     INSTALLATION_KEY,
     KEY_CONNECTOR_CERTIFICATE_PASSWORD,
-    PUSH_URL,
     SQL_CONNECTION_STRING,
     VAULT_URL,
 )
@@ -66,18 +65,6 @@ READ_BY_TOOL: FrozenSet[str] = frozenset(
         KEY_CONNECTOR_CERTIFICATE_PASSWORD,
     )
 )
-
-# Others import these from setting_names soon.
-__all__ = [
-    "BUILT_IN",
-    "PUSH_OFF",
-    "PUSH_URL",
-    "READ_BY_TOOL",
-    "VAULT_URL",
-    "built_in_name",
-    "line_after_rewrite",
-    "value_read_by_tool",
-]
 
 # A push relay's URL that stands for "off".
 PUSH_OFF = "REPLACE"

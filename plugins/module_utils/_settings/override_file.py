@@ -38,11 +38,6 @@ class FilePlan(NamedTuple):
     difference: Difference
     desired: DesiredSettings
 
-    @property
-    def wanted(self) -> DesiredSettings:
-        """Return ``desired``, by its former name."""
-        return self.desired
-
 
 class OverrideFile:
     """One override file of a server.

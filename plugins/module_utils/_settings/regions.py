@@ -13,20 +13,6 @@ from .._common.setting_names import API_URL, CLOUD_REGION, CLOUD_URLS, IDENTITY_
 from .._env_files.document import EnvFile
 from .types import url_error
 
-# Others import these from setting_names soon.
-__all__ = [
-    "API_URL",
-    "CLOUDS",
-    "CLOUD_REGION",
-    "CLOUD_URLS",
-    "IDENTITY_URL",
-    "REGION_URLS",
-    "Cloud",
-    "push_is_off",
-    "region_of_url",
-    "region_settings",
-]
-
 
 class Cloud(NamedTuple):
     """The base URLs of one region's services."""

@@ -8,26 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
-from .._common.setting_names import CLOUD_COMMUNICATION, CLOUD_REGION, INSTALLATION_KEY
+from .._common.setting_names import CLOUD_COMMUNICATION, CLOUD_REGION
 from .._env_files.document import EnvFile, canonical
 from .errors import SettingsError
 from .regions import region_settings
-from .secrecy import is_secret, is_secret_setting
 from .spelling import check_known, proper_name
 from .values import check_removable, check_value, same_meaning, value_text, value_warnings
-
-# Others import these from their own modules soon.
-__all__ = [
-    "CLOUD_COMMUNICATION",
-    "INSTALLATION_KEY",
-    "DesiredSettings",
-    "SettingsError",
-    "SettingsRequest",
-    "is_secret",
-    "is_secret_setting",
-    "resolve",
-    "same_meaning",
-]
 
 
 class SettingsRequest(NamedTuple):

@@ -129,7 +129,3 @@ def _is_timespan(text: str) -> bool:
         and int(found.group("minutes")) < 60
         and int(found.group("seconds") or 0) < 60
     )
-
-
-# Former names, until all callers use the new ones.
-refusal, url_refusal = validation_error, url_error

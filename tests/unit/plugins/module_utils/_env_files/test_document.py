@@ -8,7 +8,7 @@ from typing import Dict, List, Optional, Tuple
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile, EnvFileError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import same_meaning
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.values import same_meaning
 
 CLOUD = "globalSettings__enableCloudCommunication"
 HOST = "globalSettings__mail__smtp__host"

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import VAULT_URL
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.parser import (
     ComposeSyntaxError,
     parse_statements,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.setup_tool import BUILT_IN, VAULT_URL
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.setup_tool import BUILT_IN
 
 from tests.support.standin.setup_rewrite import rewrite
 from tests.support.tools.commands import WORK

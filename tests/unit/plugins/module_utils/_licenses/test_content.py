@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import (
+    content_of,
     decode_content,
     encode_content,
 )
@@ -30,3 +31,10 @@ def test_the_text_of_a_license_is_taken_as_it_is(text: str) -> None:
 def test_what_is_not_base64_is_named(text: str) -> None:
     with pytest.raises(ApiError, match="not valid base64"):
         decode_content(text)
+
+
+def test_what_the_controller_encodes_the_host_reads() -> None:
+    content = b'\xef\xbb\xbf{"LicenseKey": "M\xc3\xbcller"}\r\n'
+    assert content_of({"content": encode_content(content)}, lambda src: b"") == content
+    assert content_of({"src": "/x", "content": None}, lambda src: content) == content
+    assert content_of({"content": {"a": 1}}, lambda src: b"") == b'{"a": 1}'
