@@ -17,8 +17,12 @@ from .failures import Outcome, skipped
 from .proxy import proxy_for
 
 _SPARE = 10.0  # Seconds for the engine, to start a program and to end it.
+# Like the entry script of the service, it trusts the installation's own authorities.
 _SCRIPT = """\
 command -v wget > /dev/null 2>&1 && command -v timeout > /dev/null 2>&1 || exit 127
+both=$(mktemp) && trap 'rm -f "$both"' EXIT
+cat /etc/ssl/certs/ca-certificates.crt /etc/bitwarden/ca-certificates/*.crt > "$both" 2> /dev/null
+[ -n "$SSL_CERT_FILE" ] || [ ! -s "$both" ] || export SSL_CERT_FILE="$both"
 set -f
 unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 ask() {
@@ -32,10 +36,9 @@ _BLIND = "wget: note: TLS certificate validation not implemented"
 # It says so without a fault, and the name in it could be any.
 _CONNECTING = re.compile(rf"\bConnecting to \S+(?: ?\(\S+\))?|{_BLIND}")
 _WORDS = {
-    "bad address": failures.NAME_UNKNOWN,
-    "certificate|ssl|tls": failures.NOT_TRUSTED,
+    "bad address": failures.NAME_UNKNOWN, "certificate|ssl|tls": failures.NOT_TRUSTED,
     "connect|timed out|unreachable|refused|no route": failures.NOT_CONNECTED,
-}
+}  # fmt: skip
 _ENDED = (124, 137, 143)  # By the program "timeout", or a signal.
 _AS_ROOT = "Run the task as root (become: true) to check from the container's network."
 _AS_OTHER_ROOT = "Run the task as root on the machine of the engine; a rootless one keeps its networks to itself."
@@ -84,8 +87,7 @@ def judge(endpoint: Endpoint, exit_status: int, said: str, more: str) -> Outcome
         return Outcome(True, "", f"wget of the image got status {status}{blind} (programs of the image tell no more)")
     lowered = _CONNECTING.sub("", said).lower()
     failure = next((failure for words, failure in _WORDS.items() if re.search(words, lowered)), failures.LATE)
-    if exit_status in _ENDED:
-        # It says so once it has found the address.
+    if exit_status in _ENDED:  # It says so once it has found the address.
         failure = failures.NOT_CONNECTED if _CONNECTING.search(said) else failures.NAME_UNKNOWN
     said = said.replace(_BLIND, "").strip()[:200] or f"nothing (status {exit_status})"
     return failures.IN_IMAGE.outcome(said=said, advice=f"{failure.advice} {more}")._replace(layer=failure.layer)

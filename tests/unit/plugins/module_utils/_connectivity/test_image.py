@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import image
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.endpoints import (
     API,
     PUSH,
@@ -74,8 +75,9 @@ class Shell:
 
     def __init__(self, folder, wget=True, said="", own=None):
         self.folder, self.own, self.calls = folder, own or {}, []
-        for name in ("sh", "timeout", "sleep"):
-            (folder / name).symlink_to(shutil.which(name))
+        for name in ("sh", "timeout", "sleep", "mktemp", "cat", "rm"):
+            if not (folder / name).exists():
+                (folder / name).symlink_to(shutil.which(name))
         if wget:
             (folder / "wget").write_text(
                 f'#!/bin/sh\necho "wget $* https=$https_proxy$HTTPS_PROXY" >> {folder}/log\n{said}\n'
@@ -116,6 +118,25 @@ def test_what_goes_through_a_proxy_is_not_asked(tmp_path):
     assert found[API].skipped and not found[API].ok and "become" in found[API].advice
     assert "wget of the image knows no proxy" in found[API].detail and found[PUSH].ok
     assert shell.log == f"wget -O /dev/null {CLOUD.endpoint(PUSH).url} https=\n" and "word" not in str(found)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_wget_is_given_the_authorities_of_the_installation(tmp_path, monkeypatch, given):
+    """As the entry script gives them to the service."""
+    script = image._SCRIPT
+    for path, content in (("/etc/ssl/certs/ca-certificates.crt", "own"), ("/etc/bitwarden/ca-certificates", "given")):
+        (tmp_path / content).mkdir()
+        assert path in script
+        script = script.replace(path, f"{tmp_path}/{content}" + ("/ca.crt" if content == "own" else ""))
+        if content == "own" or given:
+            (tmp_path / content / "ca.crt").write_text(f"{content}\n")
+    monkeypatch.setattr(image, "_SCRIPT", script)
+    shell = Shell(tmp_path, said=f'cat "$SSL_CERT_FILE" >> {tmp_path}/log')
+    ask(shell, [CLOUD.endpoint(API)])
+    assert shell.log.endswith("https=\nown\n" + "given\n" * given)
+    own = Shell(tmp_path, said=f'echo "$SSL_CERT_FILE" >> {tmp_path}/log', own={"SSL_CERT_FILE": "/its/own"})
+    ask(own, [CLOUD.endpoint(API)])
+    assert own.log.endswith("/its/own\n")
 
 
 def test_what_wget_says_is_no_pattern_of_files(tmp_path):

@@ -63,7 +63,7 @@ def test_a_defect_spoils_nothing_else():
 
     found = run_concurrently({"a": broken, "b": lambda: FINE}, 1)
     assert found["b"].ok and not found["a"].ok
-    assert "the check itself failed: ValueError in test_concurrency.py, line" in found["a"].detail
+    assert "the check itself failed: ValueError in test_run_concurrently.py, line" in found["a"].detail
     assert "report this defect" in found["a"].advice and SECRET not in str(found)
 
 
