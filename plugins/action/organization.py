@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Dict
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import organization
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.organization_steps import Tools
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import content_of, encode_content
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import wait_turn
@@ -29,7 +30,7 @@ class ActionModule(ApiActionModule):
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Bring the organization to its state. Raises ``ApiError``."""
-        surroundings = organization.Surroundings(
+        tools = Tools(
             self.read_on_host(task_vars), self.read_file, wait_turn=lambda: wait_turn(params)
         )
-        return organization.perform(params, check_mode, surroundings)
+        return organization.perform(params, check_mode, tools)

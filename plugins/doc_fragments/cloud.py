@@ -32,7 +32,7 @@ options:
     type: str
   master_password:
     description:
-      - Master password of that account. It never leaves the controller; where the cloud wants proof, it is sent the hash
+      - Master password of that account. It never leaves the controller; where the cloud requires proof, it is sent the hash
         that a web vault would send.
       - If not given, the environment variable E(BW_CLOUD_PASSWORD) of the controller is used.
     type: str

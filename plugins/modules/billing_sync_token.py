@@ -127,7 +127,7 @@ organization:
 cause:
   description:
     - Why it failed. V(not_owner), V(plan_without_billing_sync), V(wrong_password), V(wrong_otp), V(no_master_password),
-      V(login) (the login was refused), V(version_header) (something in between removes a header), V(rate_limit), or
+      V(login) (the login was refused), V(version_header) (a proxy removes a header), V(rate_limit), or
       V(unknown_outcome) when the answer to a rotation was lost.
   returned: failure, where one of these is the cause
   type: str

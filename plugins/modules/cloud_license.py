@@ -44,7 +44,7 @@ options:
       - File on the controller to keep the license in. Its folder must exist.
       - A relative path starts in the working directory of C(ansible-playbook). It is not searched for, as
         O(selfhosted.bitwarden.license#module:src) is.
-      - Only its owner may read it. A file on which others have any rights is written anew, unless it is encrypted.
+      - Only its owner may read it. A file on which others have any rights is written again, unless it is encrypted.
       - A file that is encrypted with C(ansible-vault) is decrypted for the comparison, and never replaced by plain
         text. Where its license differs the task fails; download to another file then, and encrypt that one.
     type: path

@@ -42,7 +42,7 @@ options:
     description:
       - A license file on the controller, as the cloud delivers it; found as M(ansible.builtin.copy) finds its sources,
         and decrypted if it is a vault.
-      - In check mode a missing file is no failure on the controller, since an earlier task may bring it.
+      - In check mode a missing file does not fail the task on the controller, since an earlier task may bring it.
       - One of O(src) and O(content) is needed.
     type: path
   content:
@@ -66,7 +66,7 @@ options:
     default: true
   bwdata:
     description:
-      - Path of the data folder on the host; used by O(inspect) alone.
+      - Path of the data folder on the host; used only by O(inspect).
     type: path
     default: /opt/bitwarden/bwdata
 seealso:
@@ -120,8 +120,8 @@ reason:
   sample: differs
 compared:
   description:
-    - What it was compared with, V(file) for the file on the host beside what the API shows, V(api) for what the API
-      shows alone.
+    - What it was compared with, V(file) for the file on the host together with what the API shows, V(api) for only what
+      the API shows.
   returned: success
   type: str
   sample: file
@@ -208,21 +208,22 @@ from typing import Any, Dict, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_backend
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import inspection_by
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_file, read_here
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import content_of
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Run the module's code on the host. Raises ``ApiError``."""
     content = content_of(params, read_file)
     inspect = inspection_by(read_here, params["bwdata"], params["inspect"])
-    return license_upload.perform(params, check_mode, content, inspect)
+    return license_backend.perform(params, check_mode, content, inspect)
 
 
 def main() -> None:
     """Run the module."""
-    run_module(AnsibleModule(argument_spec=license_upload.OPTIONS, supports_check_mode=True), perform)
+    run_module(AnsibleModule(argument_spec=license_backend.OPTIONS, supports_check_mode=True), perform)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: license_sync
-short_description: Have a self-hosted Bitwarden server sync an organization's license from the cloud
+short_description: Sync an organization's license from the cloud to a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
   - Brings an organization to the state "license synced within O(max_age)". Nothing else does that; the server syncs
@@ -16,7 +16,7 @@ description:
   - It is done only when the date of the last sync on the server has moved.
   - To every failure between server and cloud the API has one and the same answer. Then the log of the server's api
     container is read on the host (see O(diagnose)), and the task fails with the true cause and what to do about it.
-    A cause that passes, such as the cloud's limit of logins a minute, is waited out.
+    A transient cause, such as the rate limit of the cloud, is waited out.
 extends_documentation_fragment:
   - selfhosted.bitwarden.api
   - selfhosted.bitwarden.api.assume_ready
@@ -47,7 +47,7 @@ options:
     default: false
   retry_timeout:
     description:
-      - How long to go on after a failure that passes (the cloud's limit, the cloud or the network down), as
+      - How long to retry after a transient failure (rate limit, outage of the cloud or the network), as
         V(<n>[s|m|h|d|w]). V(0s) tries once.
       - This is apart from O(timeout), which is about one answer. For a sync the server gets at least 130 seconds.
     type: str
@@ -63,7 +63,7 @@ options:
     default: true
   bwdata:
     description:
-      - Path of the data folder on the host; used by O(diagnose) alone.
+      - Path of the data folder on the host; used only by O(diagnose).
     type: path
     default: /opt/bitwarden/bwdata
   egress:
@@ -76,7 +76,7 @@ options:
       - How many syncs may be started in a minute for servers of one O(egress). The others wait for their turn on the
         controller, across hosts, batches and runs. V(0) sets no pace.
       - The cloud takes ten logins a minute from an address, and each sync is one. A sync that it refuses is tried again
-        in any case, see O(retry_timeout); a pace saves the refusals.
+        in any case, see O(retry_timeout); a pace avoids that.
       - Has no effect with O(run_on=host).
     type: int
     default: 0
@@ -206,6 +206,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Run the module's code on the host. Raises ``ApiError``."""
     return license_sync.perform(params, check_mode, diagnosis_by(read_here, params["bwdata"]))
 
 

@@ -509,11 +509,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import organization
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_file, read_here
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.organization_steps import Tools
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """Bring the organization to its state from the server's host. Raises ``ApiError``."""
-    return organization.perform(params, check_mode, organization.Surroundings(read_here, read_file))
+    return organization.perform(params, check_mode, Tools(read_here, read_file))
 
 
 def main() -> None:

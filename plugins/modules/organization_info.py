@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: organization_info
-short_description: Read what a self-hosted Bitwarden server knows about an organization
+short_description: Gather facts about an organization of a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
   - Reads an organization, its connection to Bitwarden's cloud, the dates of its syncs and its license from the API

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sponsorships_info
-short_description: Families sponsorships of an organization on a self-hosted Bitwarden server
+short_description: Gather Families sponsorships of an organization on a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
   - Returns the sponsorships as the server shows them to this account, their state, and whether their daily sync with
@@ -18,7 +18,7 @@ description:
     billing sync token; first up to 24 hours after its start.
 notes:
   - What can be known has limits, and RV(note) says those that apply. Sponsorships that admins gave are all visible; one
-    that a member gave is visible to that member alone.
+    that a member gave is visible only to that member.
   - Without a sponsorship nothing is synced, and RV(last_sync) stays null; it is null again when the last one is gone.
   - That the daily sync fails shows only in the server's log, which M(selfhosted.bitwarden.sync_log_info) reads.
 extends_documentation_fragment:

@@ -85,7 +85,7 @@ failures:
       message: "Request to https://api.bitwarden.com/licenses/organization/ac5d6e7f-9081-4c23-9e4f-b2e500f1d003 is
         unsuccessful with status of BadRequest-Bad Request: Invalid Billing Sync Key"
       advice: The cloud does not accept the billing sync token.
-      passes: false
+      transient: false
   contains:
     time:
       description: When it was logged (UTC).
@@ -117,7 +117,7 @@ failures:
       description: What to do about it.
       type: str
       returned: always
-    passes:
+    transient:
       description: Whether it goes away by itself, so that trying again later helps.
       type: bool
       returned: always

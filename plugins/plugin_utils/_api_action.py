@@ -18,6 +18,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import ReadOnHost
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 
@@ -32,7 +33,7 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
     ENVIRONMENT: Mapping[str, str] = ENVIRONMENT
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
-        """Do it from here. Raises ``ApiError``."""
+        """Do the task from the controller. Raises ``BitwardenError``."""
         raise NotImplementedError
 
     def read_on_host(self, task_vars: Dict[str, Any]) -> ReadOnHost:
@@ -66,52 +67,58 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
             raise ApiError(REQUEST, f"src cannot be read on the controller: {error}") from error
 
     def for_host(self, params: Dict[str, Any]) -> Dict[str, Any]:
-        """The options for the module on the host. What was found in the controller's environment is in them.
+        """Return the options for the module on the host, with what was found in the controller's environment.
 
-        Raises ``ApiError``.
+        Raises ``BitwardenError``.
         """
         return params
 
     def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+        """Run the task. The only place on the controller where an expected error becomes a failed result."""
         task_vars = task_vars or {}
         result: Dict[str, Any] = super().run(tmp, task_vars)
         _rest, params = self.validate_argument_spec(
             argument_spec=_with_environment(self.OPTIONS, self.ENVIRONMENT), required_if=list(self.REQUIRED_IF)
         )
-        if params.get("run_on") == "host":
-            try:
+        try:
+            if params.get("run_on") == "host":
                 arguments = self.for_host(params)
-            except ApiError as error:
-                return {**result, "failed": True, "changed": False, **error.result()}
-            result.update(self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars))
-            return result
-        result.update(self._from_here(params, task_vars))
-        if result.get("_ansible_no_log"):
-            # Hides the one result; of a loop also the whole, which ansible-core before 2.19 would show to callbacks.
-            self._task.no_log = True
+                result.update(self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars))
+                return result
+            _require_library()
+            found = self.perform(params, bool(self._task.check_mode), task_vars)
+        except BitwardenError as error:
+            found = {"failed": True, "changed": False, **error.result()}
+        result.update(self._shown(found, params))
         if not self._task.diff:
             result.pop("diff", None)
         return result
 
-    def _from_here(self, params: Dict[str, Any], task_vars: Dict[str, Any]) -> Dict[str, Any]:
-        if IMPORT_ERROR is not None:
-            message = f"The Python library requests is missing on the controller, for its Python {sys.executable}."
-            return {"failed": True, "msg": f"{message} Install it there (python3-requests, or pip install requests)."}
-        try:
-            found = self.perform(params, bool(self._task.check_mode), task_vars)
-        except ApiError as error:
-            found = {"failed": True, "changed": False, **error.result()}
+    def _shown(self, found: Dict[str, Any], params: Dict[str, Any]) -> Dict[str, Any]:
+        """Return the result with secrets masked, or, where it is a secret itself, marked as not to be shown."""
         if not found.get("warnings"):
             found.pop("warnings", None)
         if found.get("_ansible_no_log"):
-            # Nothing of it is shown; masked, it could not be used.
+            # Hides the one result; of a loop also the whole, which ansible-core before 2.19 would show to callbacks.
+            self._task.no_log = True
+            # Masked, it could not be used.
             return found
         masked: Dict[str, Any] = mask_values(found, no_log_values(self.OPTIONS, params))
         return masked
 
 
+def _require_library() -> None:
+    """Raise ``ApiError`` where the library that sends requests is missing."""
+    if IMPORT_ERROR is not None:
+        raise ApiError(
+            REQUEST,
+            f"The Python library requests is missing on the controller, for its Python {sys.executable}.",
+            advice="Install it there (python3-requests, or pip install requests).",
+        )
+
+
 def _with_environment(options: Mapping[str, Any], environment: Mapping[str, str]) -> Dict[str, Any]:
-    """The argument specification with the fallback to the controller's environment, which modules have not."""
+    """Return the argument specification with the fallback to the controller's environment, which modules lack."""
     spec: Dict[str, Any] = copy.deepcopy(dict(options))
     for name, variable in environment.items():
         spec[name]["fallback"] = (env_fallback, [variable])

@@ -30,7 +30,7 @@ class PacerError(BitwardenError):
 
 
 def next_turn(taken: list[float], now: float, per_minute: int) -> float:
-    """When the next one may start. ``taken``: the turns of the last minute and those to come, in order (seconds)."""
+    """Return when the next one may start. ``taken``: turns of the last minute and those to come, sorted."""
     turn = max(now, taken[-1] + SPACING if taken else now)
     if len(taken) >= per_minute:
         turn = max(turn, taken[-per_minute] + WINDOW)
@@ -59,7 +59,7 @@ class Pacer:
         self._sleep = sleep
 
     def wait(self) -> float:
-        """Wait for a turn; returns how long (seconds). Raises ``PacerError``."""
+        """Wait for a turn; return how long (seconds). Raises ``PacerError``."""
         try:
             now, turn = self._reserve()
         except OSError as error:
@@ -82,7 +82,7 @@ class Pacer:
         return now, turn
 
     def _own_folder(self) -> None:
-        """A folder of this user alone: others must not be able to put a link or another file there."""
+        """Make the folder of this user; others must not be able to put a link or another file there."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         status = self._folder.lstat()
         if not self._folder.is_dir() or self._folder.is_symlink() or status.st_uid != os.getuid():
@@ -91,7 +91,7 @@ class Pacer:
             self._folder.chmod(0o700)
 
     def _taken(self, text: str, now: float) -> list[float]:
-        """The turns that still count. What cannot be, after a clock was set or a file damaged, is forgotten."""
+        """Return the turns that still count; impossible ones, of a changed clock or a damaged file, are dropped."""
         try:
             known = json.loads(text or "[]")
         except ValueError:

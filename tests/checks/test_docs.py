@@ -218,7 +218,7 @@ def test_every_message_has_a_row():
     generated = [f"{one.seen}. {one.advice}" for heading in docs.SECTIONS for one in docs.messages_of(heading)]
     code = ROOT / "plugins" / "module_utils"
     paths = [path for name in ("_api", "_backends", "_cloud", "_connectivity") for path in code.glob(f"{name}/*.py")]
-    more = [code / f"_sync_log/{name}.py" for name in ("diagnosis", "explanation")]
+    more = [code / f"_sync_log/{name}.py" for name in ("license_diagnosis", "license_failure")]
     found = [(path.name, message) for path in (*paths, *more) for message in _Texts(path).messages]
     found += [("problems.py", re.sub(r"\{[^}]*\}", "\0", row.message)) for row in TABLE if row.message]
     missing = [

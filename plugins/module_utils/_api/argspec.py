@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that all API modules share, and what they come to."""
+"""The options that all API modules share, and their checked values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 from .._common.durations import DurationError, parse_duration
-from .errors import REQUEST, SELF_HOSTED, TLS, ApiError, Peer
+from .errors import REQUEST, SELF_HOSTED, TLS, ApiError, ServerProfile
 
 # The argument specification; the action plugins add the fallback to the controller's environment.
 API_OPTIONS: Dict[str, Any] = {
@@ -42,7 +42,7 @@ _LONGEST_DURATION = 10_000 * 604_800  # seconds; a date that many weeks back the
 class ApiOptions(NamedTuple):
     """The shared options, checked. URLs have no slash at the end; ``timeout`` is in seconds.
 
-    ``verify`` and ``cert`` are as ``requests`` takes them. ``peer``: what kind of server it is.
+    ``verify`` and ``cert`` are as ``requests`` takes them. ``profile``: what kind of server it is.
     """
 
     api_url: str
@@ -53,11 +53,11 @@ class ApiOptions(NamedTuple):
     verify: Union[bool, str]
     cert: Union[str, Tuple[str, str], None]
     timeout: float
-    peer: Peer = SELF_HOSTED
+    profile: ServerProfile = SELF_HOSTED
 
 
 def duration_option(params: Mapping[str, Any], name: str) -> float:
-    """An option's duration in seconds; raises ``ApiError`` that names the option."""
+    """Return an option's duration in seconds. Raises ``ApiError`` that names the option."""
     try:
         seconds = parse_duration(params[name])
     except DurationError as error:
@@ -68,7 +68,7 @@ def duration_option(params: Mapping[str, Any], name: str) -> float:
 
 
 def read_options(
-    params: Mapping[str, Any], environment: Optional[Mapping[str, str]] = None, peer: Peer = SELF_HOSTED
+    params: Mapping[str, Any], environment: Optional[Mapping[str, str]] = None, profile: ServerProfile = SELF_HOSTED
 ) -> ApiOptions:
     """Check the shared options. Raises ``ApiError`` (layer ``request``, or ``tls`` for certificates).
 
@@ -94,12 +94,12 @@ def read_options(
         verify=_verify(params),
         cert=_client_certificate(params),
         timeout=timeout,
-        peer=peer,
+        profile=profile,
     )
 
 
 def device_identifier(client_id: str, server: str) -> str:
-    """One and the same GUID for a key on a server, from wherever the task runs.
+    """Return the same GUID for a key on a server, wherever the task runs.
 
     Each identifier that the server has not seen makes a device row and sends its user a "new device" e-mail.
     """
@@ -122,7 +122,7 @@ def _url(params: Mapping[str, Any], name: str) -> Optional[str]:
         raise ApiError(REQUEST, f"{name} must not hold a user name or password.")
     if bad:
         raise ApiError(
-            REQUEST, f"{name} is no address of a server: {text!r}.", advice="Write it as https://vault.example.com."
+            REQUEST, f"{name} is not an address of a server: {text!r}.", advice="Write it as https://vault.example.com."
         )
     return text.rstrip("/")
 
@@ -136,7 +136,7 @@ def _api_key(params: Mapping[str, Any], environment: Mapping[str, str]) -> Tuple
         if value != value.strip() or "\n" in value:
             raise ApiError(REQUEST, f"{name} has blanks or line ends around it.", advice="Check how it was copied.")
         if not is_text(value):
-            raise ApiError(REQUEST, f"{name} is no text in UTF-8.", advice="Check how it was copied.")
+            raise ApiError(REQUEST, f"{name} is not UTF-8 text.", advice="Check how it was copied.")
         if len(value) > _LONGEST:
             raise ApiError(REQUEST, f"{name} is longer than the {_LONGEST} characters that a server takes.")
     if not _USER_KEY.match(client_id):
@@ -154,7 +154,7 @@ def _api_key(params: Mapping[str, Any], environment: Mapping[str, str]) -> Tuple
 
 
 def is_text(value: str) -> bool:
-    """Whether ``value`` can be sent: what the environment holds beside UTF-8 Python keeps as lone surrogates."""
+    """Tell whether ``value`` is UTF-8 text; Python keeps other bytes of the environment as lone surrogates."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Optional, Tuple
 
 from .client import Client
-from .errors import LOGIN, NETWORK, PERMISSION, Answer, ApiError, is_page, server_words
+from .errors import LOGIN, NETWORK, PERMISSION, ApiError, Response, is_page, server_text
 
 DEVICE_TYPE = "25"  # Linux CLI
 DEVICE_NAME = "Ansible selfhosted.bitwarden"
@@ -21,23 +21,23 @@ _EARLY = 60  # seconds before its end that a token is replaced
 
 _ADVICE = {
     "invalid_request": "The {name} did not take the form of the request; check {options}.",
-    "invalid_grant": "The key is right, but its account cannot be used. Where the answer does not say what to do, turn "
-    "to Bitwarden's support, or use the key of another owner.",
-    "version_header_missing": "Something in between removed the header Bitwarden-Client-Version.",
+    "invalid_grant": "The key is right, but its account cannot be used. Where the response does not say what to do, "
+    "contact Bitwarden's support, or use the key of another owner.",
+    "version_header_missing": "A proxy or firewall removed the header Bitwarden-Client-Version.",
     "invalid_client_version": "This account's encryption needs a newer version of this collection.",
-    "device_error": "The {name} wants device data in another form; a newer version of this collection may know it.",
+    "device_error": "The {name} requires device data in another form; update this collection.",
 }
 
 
 class Account:
-    """A user on a server, logged in when first needed. The token lives in this object alone."""
+    """A user on a server, logged in when first needed. The token is kept only in this object."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self._token: Optional[str] = None
         self._expires = 0.0
         #: What the server told of the account at the last login (its key derivation, for instance).
-        self.login_answer: Dict[str, Any] = {}
+        self.login_response: Dict[str, Any] = {}
 
     def login(self) -> str:
         """Return an access token, a new one if there is none or the last one nears its end.
@@ -49,7 +49,7 @@ class Account:
         options = self.client.options
         url = f"{options.identity_url}/connect/token"
         started = datetime.now(timezone.utc)
-        answer = self.client.send(
+        response = self.client.send(
             "POST",
             url,
             "log in",
@@ -63,10 +63,10 @@ class Account:
                 "deviceName": DEVICE_NAME,
             },
         )
-        body = answer.json if isinstance(answer.json, dict) else {}
+        body = response.json if isinstance(response.json, dict) else {}
         token = body.get("access_token")
-        if answer.status != 200 or not isinstance(token, str) or not token:
-            raise self.client.masked(self._refused(answer, url))
+        if response.status != 200 or not isinstance(token, str) or not token:
+            raise self.client.masked(self._refused(response, url))
         self.client.secrets.add(token)
         lifetime = body.get("expires_in")
         lifetime = lifetime if isinstance(lifetime, int) else 3600
@@ -75,49 +75,49 @@ class Account:
         if issued is not None:
             self.client.set_server_time(issued, started)
         self._token = token
-        self.login_answer = body
+        self.login_response = body
         return token
 
-    def _refused(self, answer: Answer, url: str) -> ApiError:
-        words, status, peer = server_words(answer), answer.status, self.client.options.peer
-        body = answer.json if isinstance(answer.json, dict) else {}
+    def _refused(self, response: Response, url: str) -> ApiError:
+        text, status, profile = server_text(response), response.status, self.client.options.profile
+        body = response.json if isinstance(response.json, dict) else {}
         code = body.get("error")
         if status == 200:
             return ApiError(
                 NETWORK,
                 f"Could not log in: {url} answers, but not as Bitwarden's Identity does.",
                 status=status,
-                advice=peer.misled,
+                advice=profile.misled,
             )
         if status == 400 and isinstance(code, str):
-            said = words if words == code else f"{words} ({code})"
-            advice = peer.wrong_key if code == "invalid_client" else _ADVICE.get(code, "")
+            said = text if text == code else f"{text} ({code})"
+            advice = profile.wrong_key if code == "invalid_client" else _ADVICE.get(code, "")
             return ApiError(
                 LOGIN,
-                f"The {peer.name} refused the login: {said}.".replace("..", "."),
+                f"The {profile.name} refused the login: {said}.".replace("..", "."),
                 status=status,
-                advice=advice.format(**peer._asdict()),
-                text=words,
+                advice=advice.format(**profile._asdict()),
+                text=text,
             )
-        error = self.client.error(answer, "log in", url)
-        if status in (401, 403) and not is_page(answer):
+        error = self.client.error(response, "log in", url)
+        if status in (401, 403) and not is_page(response):
             error.layer = LOGIN
-            error.advice = f"Bitwarden's Identity does not refuse a login so. {peer.misled}"
-        if status == 500 and not answer.text.strip():
-            error.advice = peer.login_failed
+            error.advice = f"Bitwarden's Identity does not refuse a login so. {profile.misled}"
+        if status == 500 and not response.text.strip():
+            error.advice = profile.login_failed
         return error
 
     def get(self, path: str, what: str) -> Any:
-        """Read JSON from the Api. Raises ``ApiError`` on any other answer than 200 with JSON."""
-        answer = self.call("GET", path, what)
-        if not answer.is_json:
+        """Read JSON from the Api. Raises ``ApiError`` on any other response than 200 with JSON."""
+        response = self.call("GET", path, what)
+        if not response.is_json:
             raise ApiError(
                 NETWORK,
-                f"Could not {what}: the answer of {self.url(path)} is no JSON.",
-                status=answer.status,
-                advice=self.client.options.peer.misled,
+                f"Could not {what}: the response of {self.url(path)} is not JSON.",
+                status=response.status,
+                advice=self.client.options.profile.misled,
             )
-        return answer.json
+        return response.json
 
     def call(
         self,
@@ -127,23 +127,23 @@ class Account:
         body: Any = None,
         timeout: Optional[float] = None,
         files: Optional[Dict[str, Tuple[str, bytes]]] = None,
-    ) -> Answer:
+    ) -> Response:
         """Send a request as the user, with a JSON body or with files; only a 200 is returned.
 
-        Raises ``ApiError``. A lost answer to a write has ``unknown_outcome``.
+        Raises ``ApiError``. A lost response to a write has ``unknown_outcome``.
         """
         token = self.login()
         url = self.url(path)
-        answer = self.client.send(method, url, what, token=token, json_body=body, files=files, timeout=timeout)
-        if answer.status != 200:
-            error = self.client.error(answer, what, self.url(path))
+        response = self.client.send(method, url, what, token=token, json_body=body, files=files, timeout=timeout)
+        if response.status != 200:
+            error = self.client.error(response, what, self.url(path))
             if error.status == 401 and not error.text and error.layer == PERMISSION:
                 self._token = None
             raise error
-        return answer
+        return response
 
     def url(self, path: str) -> str:
-        """The whole address of an Api path (``/organizations``)."""
+        """Return the whole address of an Api path (``/organizations``)."""
         return f"{self.client.options.api_url}{path}"
 
 

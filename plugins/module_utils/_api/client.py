@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP, and nothing else: sends requests, turns every way to fail into an ``ApiError``."""
+"""HTTP: sends requests, and turns every way to fail into an ``ApiError``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, Optional, Set, Tuple, cast
 from .._common.dates import parse_date
 from .._common.masking import mask_text
 from .argspec import ApiOptions
-from .errors import NETWORK, REQUEST, TLS, Answer, ApiError, Peer, answer_error, parse_answer
+from .errors import NETWORK, REQUEST, TLS, ApiError, Response, ServerProfile, parse_response, response_error
 
 try:
     import requests
@@ -29,17 +29,17 @@ except ImportError:
     IMPORT_ERROR = traceback.format_exc()
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
-# The server wants to know since 2026.3.0, and compares it with what an account's encryption needs.
+# Required by servers since 2026.3.0, and compares it with what an account's encryption needs.
 CLIENT_VERSION = "2026.8.0"
 USER_AGENT = "selfhosted.bitwarden/0.1.0 (Ansible)"
 
 _READS = ("GET", "HEAD")
 _LONGEST_CONNECT = 10.0  # seconds; a server that takes longer to accept a connection is down
-_LONGEST_ANSWER = 86_400.0  # much more is no timeout for a socket, which would raise OverflowError
+_LONGEST_ANSWER = 86_400.0  # a socket raises OverflowError for much more
 
 
 class _Adapter(HTTPAdapter):
-    """Retries reads, never anything else: a lost answer to a write does not say that nothing was written."""
+    """Retries reads, never anything else: a lost response to a write does not say that nothing was written."""
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if request.method in _READS:
@@ -111,12 +111,12 @@ class Client:
         form: Optional[Dict[str, str]] = None,
         files: Optional[Dict[str, Tuple[str, bytes]]] = None,
         timeout: Optional[float] = None,
-    ) -> Answer:
-        """Send one request and return its answer, whatever its status, redirects included (none is followed).
+    ) -> Response:
+        """Send one request and return its response, whatever its status, redirects included (none is followed).
 
         ``files``: the parts of a form with files, ``{part: (file name, content)}``. ``what`` names the request in
-        errors. ``timeout`` (seconds for the answer) instead of the option's.
-        Raises ``ApiError`` when there is no answer.
+        errors. ``timeout`` (seconds for the response) instead of the option's.
+        Raises ``ApiError`` when there is no response.
         """
         limit = min(timeout or self.options.timeout, _LONGEST_ANSWER)
         try:
@@ -136,9 +136,9 @@ class Client:
                 )
                 body = response.content
         except (requests.RequestException, OSError) as error:
-            raise self.masked(_no_answer(error, what, url, method, self.options.peer)) from None
+            raise self.masked(_no_response(error, what, url, method, self.options.profile)) from None
         headers = response.headers
-        return parse_answer(
+        return parse_response(
             response.status_code,
             body,
             headers.get("Content-Type", ""),
@@ -146,9 +146,9 @@ class Client:
             headers.get("Retry-After"),
         )
 
-    def error(self, answer: Answer, what: str, url: str) -> ApiError:
-        """The error for an answer that is no success."""
-        return self.masked(answer_error(answer, what, url, self.options.peer))
+    def error(self, response: Response, what: str, url: str) -> ApiError:
+        """Return the error for a response other than success."""
+        return self.masked(response_error(response, what, url, self.options.profile))
 
     def masked(self, error: ApiError) -> ApiError:
         """Hide secrets in what an error says; servers and proxies repeat what they were sent."""
@@ -158,22 +158,22 @@ class Client:
         return error
 
     def probe(self) -> None:
-        """See whether a Bitwarden Api answers, and note its clock.
+        """Check that a Bitwarden Api answers, and note its clock.
 
         Comes before the login: a read may be repeated, and the key is shown only to what looks like a Bitwarden server.
         """
         url = f"{self.options.api_url}/alive"
         started = datetime.now(timezone.utc)
-        answer = self.send("GET", url, "reach the server's API")
-        if answer.status != 200:
-            raise self.error(answer, "reach the server's API", url)
-        moment = parse_date(answer.json)
+        response = self.send("GET", url, "reach the server's API")
+        if response.status != 200:
+            raise self.error(response, "reach the server's API", url)
+        moment = parse_date(response.json)
         if moment is None:
             raise ApiError(
                 NETWORK,
                 f"{url} answers, but not as Bitwarden's API does.",
-                status=answer.status,
-                advice=self.options.peer.misled,
+                status=response.status,
+                advice=self.options.profile.misled,
             )
         self._clock_offset = moment - started
 
@@ -190,7 +190,7 @@ class Client:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what lies under it: causes, contexts, and what requests and urllib3 wrap as argument or reason."""
+    """Yield the error and those below it: causes, contexts, and what the libraries wrap as argument or reason."""
     queue, seen = [error], set()
     while queue:
         current = queue.pop(0)
@@ -202,8 +202,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         queue.extend(item for item in nested if isinstance(item, BaseException))
 
 
-def _no_answer(error: Exception, what: str, url: str, method: str, peer: Peer) -> ApiError:
-    """Say why no answer came. Library texts are not shown: they are long, and hold the whole request line."""
+def _no_response(error: Exception, what: str, url: str, method: str, profile: ServerProfile) -> ApiError:
+    """Say why no response came. Library texts are not shown: they are long, and hold the whole request line."""
     causes = list(_causes(error))
 
     def has(*kinds: type) -> bool:
@@ -218,20 +218,20 @@ def _no_answer(error: Exception, what: str, url: str, method: str, peer: Peer) -
             transient=True,
         )
     if has(ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
-        return _tls_error(causes, start, peer)
+        return _tls_error(causes, start, profile)
     if has(socket.gaierror):
         message, advice = "was not reached: its name is not known.", "Check the name and the DNS of this machine."
     elif has(ConnectionRefusedError):
-        message, advice = "was not reached: the connection was refused.", peer.refused
+        message, advice = "was not reached: the connection was refused.", profile.refused
     elif isinstance(error, requests.exceptions.ConnectTimeout) or (
         has(ConnectTimeoutError) and not has(NewConnectionError)
     ):
-        message, advice = "was not reached: no answer in time.", "Check the address and the firewalls in between."
+        message, advice = "was not reached: no response in time.", "Check the address and the firewalls on the way."
     elif isinstance(error, requests.exceptions.Timeout):
         return ApiError(
             NETWORK,
             f"{start} did not answer in time.",
-            advice=f"The {peer.name} is overloaded, or timeout is too short.",
+            advice=f"The {profile.name} is overloaded, or timeout is too short.",
             transient=True,
             unknown_outcome=method not in _READS,
         )
@@ -240,51 +240,51 @@ def _no_answer(error: Exception, what: str, url: str, method: str, peer: Peer) -
     elif isinstance(error, requests.exceptions.ConnectionError) or has(ConnectionError):
         return ApiError(
             NETWORK,
-            f"{start} closed the connection without an answer.",
-            advice=f"The {peer.name} failed, or something in between (proxy, firewall) closed it.",
+            f"{start} closed the connection without a response.",
+            advice=f"The {profile.name} failed, or a proxy or firewall closed the connection.",
             transient=True,
             unknown_outcome=method not in _READS,
         )
     elif isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
         return ApiError(
             NETWORK,
-            f"{start} gave an answer that broke off or cannot be read.",
+            f"{start} sent a response that broke off or cannot be read.",
             transient=True,
             unknown_outcome=method not in _READS,
         )
     elif isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=_LOAD)
     else:
-        return ApiError(REQUEST, f"{start} is no address that can be asked.")
+        return ApiError(REQUEST, f"{start} is not an address to send requests to.")
     return ApiError(NETWORK, f"{start} {message}", advice=advice, transient=True)
 
 
 _LOAD = "Check ca_path, client_cert and client_key: files in PEM form, and the key that of the certificate."
 
 
-def _tls_error(causes: Any, start: str, peer: Peer) -> ApiError:
+def _tls_error(causes: Any, start: str, profile: ServerProfile) -> ApiError:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = cast(str, getattr(cause, "verify_message", "") or "not valid").rstrip(".")
             return ApiError(
                 TLS,
-                f"{start}: the {peer.name}'s certificate is not trusted: {reason}.",
-                advice=peer.untrusted,
+                f"{start}: the {profile.name}'s certificate is not trusted: {reason}.",
+                advice=profile.untrusted,
             )
     errors = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
     detail = next((str(cause.reason) for cause in errors if cause.reason), "")
     if not detail and any("PEM lib" in str(cause) for cause in errors):
         detail = "PEM"
     if detail in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        advice = f"Check the port and http or https in {peer.options}."
-        return ApiError(TLS, f"{start} speaks no TLS on this port.", advice=advice)
+        advice = f"Check the port and http or https in {profile.options}."
+        return ApiError(TLS, f"{start} does not speak TLS on this port.", advice=advice)
     if detail.startswith(("NO_CERTIFICATE", "NO_START_LINE", "PEM", "KEY_VALUES_MISMATCH")) or "X509" in detail:
         return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=_LOAD)
     if "CERTIFICATE_REQUIRED" in detail or "HANDSHAKE_FAILURE" in detail or "BAD_CERTIFICATE" in detail:
         return ApiError(
             TLS,
             f"{start} refused the TLS connection ({detail.lower().replace('_', ' ')}).",
-            advice="Where it wants a client certificate, set client_cert and client_key.",
+            advice="Where it requires a client certificate, set client_cert and client_key.",
         )
     shown = f" ({detail.lower().replace('_', ' ')})" if detail else ""
     return ApiError(TLS, f"{start}: no secure connection was made{shown}.", transient="EOF" in detail)

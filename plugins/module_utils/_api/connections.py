@@ -43,7 +43,7 @@ class Connection(NamedTuple):
         return bool(self.token and self.token.strip())
 
     def facts(self) -> Dict[str, Any]:
-        """What may be shown: everything but the token."""
+        """Return what may be shown: everything but the token."""
         return {
             "id": self.id,
             "enabled": self.enabled,
@@ -54,7 +54,7 @@ class Connection(NamedTuple):
 
 
 def read_connection(account: Account, organization: Organization) -> Optional[Connection]:
-    """The organization's connection, ``None`` if there is none. Of several the server shows one."""
+    """Return the organization's connection, ``None`` if there is none. Of several the server shows one."""
     what = "read the connection of the organization"
     path = f"/organizations/connections/{organization.id}/{CLOUD_BILLING_SYNC}"
     try:
@@ -93,7 +93,7 @@ def update_connection(
 
 
 def delete_connection(account: Account, connection: Connection) -> None:
-    """Delete that one. One that is gone already is fine, and a lost answer too: who wants to know looks again."""
+    """Delete a connection. One that is gone already is fine, and so is a lost response: the caller reads again."""
     try:
         account.call("DELETE", f"/organizations/connections/{connection.id}", "delete the connection")
     except ApiError as error:
@@ -141,30 +141,30 @@ def _write(
     token = body["config"]["billingSyncKey"]
     account.client.secrets.add(token)
     try:
-        answer = account.call(method, path, what, body)
+        response = account.call(method, path, what, body)
     except ApiError as error:
         raise account.client.masked(connection_refused(account, organization, error)) from None
-    written = _connection(account, answer.json)
+    written = _connection(account, response.json)
     if written is None:
-        raise ApiError(NETWORK, f"Could not {what}: the answer is not in the form of Bitwarden's API.", status=200)
+        raise ApiError(NETWORK, f"Could not {what}: the response is not in the form of Bitwarden's API.", status=200)
     return written
 
 
-def _connection(account: Account, answer: Any) -> Optional[Connection]:
+def _connection(account: Account, response: Any) -> Optional[Connection]:
     """Read the server's connection object; all-null stands for none."""
-    if not isinstance(answer, dict) or "id" not in answer:
+    if not isinstance(response, dict) or "id" not in response:
         raise ApiError(NETWORK, "The server's connection is not in the form of Bitwarden's API.")
-    if not answer["id"]:
+    if not response["id"]:
         return None
-    config = answer.get("config")
-    members = {str(key).lower(): value for key, value in config.items()} if isinstance(config, dict) else {}
-    token = members.get("billingsynckey")
+    config = response.get("config")
+    fields = {str(key).lower(): value for key, value in config.items()} if isinstance(config, dict) else {}
+    token = fields.get("billingsynckey")
     if isinstance(token, str) and token:
         account.client.secrets.add(token)
     return Connection(
-        id=str(answer["id"]),
-        enabled=bool(answer.get("enabled")),
+        id=str(response["id"]),
+        enabled=bool(response.get("enabled")),
         token=token if isinstance(token, str) else None,
-        cloud_organization_id=members.get("cloudorganizationid"),
-        last_license_sync=members.get("lastlicensesync"),
+        cloud_organization_id=fields.get("cloudorganizationid"),
+        last_license_sync=fields.get("lastlicensesync"),
     )

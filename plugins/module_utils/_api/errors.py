@@ -27,10 +27,10 @@ CLOUD = "cloud"  # the server could not do its business with Bitwarden's cloud
 # Answers of the reverse proxy in front while the service behind it is down or starting.
 _PROXY_STATUSES = (502, 503, 504)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_LONGEST_PAUSE = 86_400  # seconds; whoever asks for more means "not today"
+_LONGEST_PAUSE = 86_400  # seconds; more means "not today"
 
 
-class Peer(NamedTuple):
+class ServerProfile(NamedTuple):
     """Who is asked, as errors name it, and what is to be done where it fails."""
 
     name: str
@@ -45,11 +45,11 @@ class Peer(NamedTuple):
 
     @property
     def misled(self) -> str:
-        """What to do where something else answers."""
-        return f"Check {self.options}, and what stands in between (proxy, firewall, login page of a network)."
+        """Advice where something else answers."""
+        return f"Check {self.options}, and the proxies, firewalls and captive portals on the way."
 
 
-SELF_HOSTED = Peer(
+SELF_HOSTED = ServerProfile(
     name="server",
     options="url (or api_url and identity_url)",
     down="The service behind the web server is down or still starting.",
@@ -66,10 +66,10 @@ SELF_HOSTED = Peer(
 class ApiError(BitwardenError):
     """Something failed, in one of the layers above.
 
-    ``status`` is the HTTP status (``None`` without an answer), ``message`` what happened, ``advice`` what to do about
+    ``status`` is the HTTP status (``None`` without a response), ``message`` what happened, ``advice`` what to do about
     it (may be empty). ``transient``: the same read may well succeed a little later. ``unknown_outcome``: the request
     may have been carried out all the same (connection lost after it was sent). ``retry_after``: seconds, as the
-    server asked for. ``text``: the server's own words alone.
+    server asked for. ``text``: only the server's own text.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class ApiError(BitwardenError):
         return {**self.details, **own}
 
 
-class Answer(NamedTuple):
-    """One HTTP answer. ``json`` is the parsed body, ``None`` when there is none or it is no JSON (``is_json``)."""
+class Response(NamedTuple):
+    """One HTTP response. ``json`` is the parsed body, ``None`` when there is none or it is not JSON (``is_json``)."""
 
     status: int
     is_json: bool
@@ -117,20 +117,20 @@ class Answer(NamedTuple):
     retry_after: Optional[int]
 
 
-def parse_answer(
+def parse_response(
     status: int, body: bytes, content_type: str, location: str = "", retry_after: Optional[str] = None
-) -> Answer:
+) -> Response:
     """Read a body without trusting its content type: a proxy's page may call itself anything."""
     text = body.decode("utf-8-sig", errors="replace")
     seconds = _retry_seconds(retry_after or "")
     try:
-        return Answer(status, True, json.loads(text), text, content_type, location, seconds)
+        return Response(status, True, json.loads(text), text, content_type, location, seconds)
     except (ValueError, RecursionError):
-        return Answer(status, False, None, text, content_type, location, seconds)
+        return Response(status, False, None, text, content_type, location, seconds)
 
 
 def _retry_seconds(header: str) -> Optional[int]:
-    """What a Retry-After asks for: a number of seconds, or a date (RFC 9110). ``None`` where it is neither."""
+    """Return the seconds that a Retry-After asks for, by number or date (RFC 9110); ``None`` where it is neither."""
     if re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
         return min(int(header), _LONGEST_PAUSE)
     try:
@@ -144,7 +144,7 @@ def _retry_seconds(header: str) -> Optional[int]:
 
 
 def _member(body: Dict[Any, Any], *names: str) -> Any:
-    """The first of the members that exists, whatever its case."""
+    """Return the first of the fields that exists, whatever its case."""
     lowered = {str(key).lower(): value for key, value in body.items()}
     for name in names:
         if lowered.get(name.lower()) is not None:
@@ -152,13 +152,13 @@ def _member(body: Dict[Any, Any], *names: str) -> Any:
     return None
 
 
-def server_words(answer: Answer) -> str:
-    """What the server says went wrong, from any of its error shapes; empty when it says nothing.
+def server_text(response: Response) -> str:
+    """Return what the server says went wrong, from any of its error shapes; empty when it says nothing.
 
     The Api's ``message`` with its ``validationErrors`` (or ``errors``), Identity's ``ErrorModel.Message``,
     ``error_description`` or ``error``, or the title of a page.
     """
-    body = answer.json
+    body = response.json
     if isinstance(body, dict):
         model = _member(body, "ErrorModel")
         if isinstance(model, dict) and _words(_member(model, "Message")):
@@ -172,11 +172,11 @@ def server_words(answer: Answer) -> str:
                 said = [_words(problem) for problem in listed]
                 details.extend(f"{name}: {problem}" if name else problem for problem in said if problem)
         return f"{message} {'; '.join(details)}".strip()
-    return "" if answer.is_json else page_title(answer.text)
+    return "" if response.is_json else page_title(response.text)
 
 
 def page_title(text: str) -> str:
-    """The title of a web page, shortened; empty where there is none."""
+    """Return the title of a web page, shortened; empty where there is none."""
     title = _TITLE.search(text)
     return " ".join(title.group(1).split())[:80] if title else ""
 
@@ -185,67 +185,67 @@ def _words(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def is_page(answer: Answer) -> bool:
-    """Whether a web page, or another text that is no JSON, came where the API answers JSON."""
-    return not answer.is_json and bool(answer.text.strip())
+def is_page(response: Response) -> bool:
+    """Tell whether a web page, or another text that is not JSON, came where the API sends JSON."""
+    return not response.is_json and bool(response.text.strip())
 
 
-def answer_error(answer: Answer, what: str, address: str, peer: Peer = SELF_HOSTED) -> ApiError:
-    """The error for an answer that is no success. ``what`` names the request ("read the connection")."""
-    status, words = answer.status, server_words(answer)
-    said = f': "{words}"' if words else ""
-    page = f" with a page{said}" if is_page(answer) else said
+def response_error(response: Response, what: str, address: str, profile: ServerProfile = SELF_HOSTED) -> ApiError:
+    """Return the error for a response other than success. ``what`` names the request ("read the connection")."""
+    status, text = response.status, server_text(response)
+    said = f': "{text}"' if text else ""
+    page = f" with a page{said}" if is_page(response) else said
     start = f"Could not {what}: {address} answered {status}{page}."
-    common: Dict[str, Any] = {"status": status, "text": words, "retry_after": answer.retry_after}
+    common: Dict[str, Any] = {"status": status, "text": text, "retry_after": response.retry_after}
     if 300 <= status < 400:
-        return _redirect_error(answer, what, address, peer)
+        return _redirect_error(response, what, address, profile)
     if status == 429:
         return ApiError(SERVER, start, advice="Too many requests; try again later.", transient=True, **common)
     if status in _PROXY_STATUSES:
         return ApiError(
             SERVER,
             start,
-            advice=peer.down,
+            advice=profile.down,
             transient=True,
             unknown_outcome=True,
             **common,
         )
-    if is_page(answer):
+    if is_page(response):
         return ApiError(
             NETWORK,
             start,
-            advice=f"Bitwarden's API answers in JSON. {peer.misled}",
+            advice=f"Bitwarden's API answers in JSON. {profile.misled}",
             **common,
         )
-    return _api_error(answer, start, common, peer)
+    return _api_error(response, start, common, profile)
 
 
-def _api_error(answer: Answer, start: str, common: Dict[str, Any], peer: Peer) -> ApiError:
-    """The error for an answer of the Api itself: JSON, or nothing."""
-    status, words = answer.status, server_words(answer)
+def _api_error(response: Response, start: str, common: Dict[str, Any], profile: ServerProfile) -> ApiError:
+    """Return the error for a response of the Api itself: JSON, or nothing."""
+    status, text = response.status, server_text(response)
     if status == 401:
         advice = "The access token was not accepted: log in again by running the task again."
-        return ApiError(PERMISSION, start, advice="" if words else advice, **common)
+        return ApiError(PERMISSION, start, advice="" if text else advice, **common)
     if status == 403:
         advice = "Use the personal API key of a user (client id user.…), not another kind of key."
-        return ApiError(PERMISSION, start, advice="" if words else advice, **common)
-    if status == 400 and words.startswith(("You do not have permission", "Only the owner")):
+        return ApiError(PERMISSION, start, advice="" if text else advice, **common)
+    if status == 400 and text.startswith(("You do not have permission", "Only the owner")):
         return ApiError(PERMISSION, start, advice="The API key must be that of an owner of the organization.", **common)
-    if status in (404, 405) and not words:
-        return ApiError(REQUEST, start, advice=peer.no_address, **common)
+    if status in (404, 405) and not text:
+        return ApiError(REQUEST, start, advice=profile.no_address, **common)
     if status >= 500:
-        return ApiError(SERVER, start, advice=peer.failed, **common)
+        return ApiError(SERVER, start, advice=profile.failed, **common)
     return ApiError(REQUEST, start, **common)
 
 
-def _redirect_error(answer: Answer, what: str, address: str, peer: Peer) -> ApiError:
-    """Redirects are not followed: a key or token could end up elsewhere."""
+def _redirect_error(response: Response, what: str, address: str, profile: ServerProfile) -> ApiError:
+    """Return the error for a redirect. None is followed: a key or token could end up elsewhere."""
     # The query may carry anything; it is of no use here.
-    target = answer.location.split("?")[0].split("#")[0] or "an address that it does not name"
+    target = response.location.split("?")[0].split("#")[0] or "an address that it does not name"
     return ApiError(
         NETWORK,
-        f"Could not {what}: {address} answered {answer.status} and points to {target}.",
-        status=answer.status,
-        advice=f"Redirects are not followed. Set {peer.options} to the address of the {peer.name} itself; where it "
-        f"points to a login page, something in between (proxy, network login) answers instead of the {peer.name}.",
+        f"Could not {what}: {address} answered {response.status} and points to {target}.",
+        status=response.status,
+        advice=f"Redirects are not followed. Set {profile.options} to the address of the {profile.name} itself. Where "
+        f"this one is that of a login page, a proxy or captive portal answers instead of the {profile.name}.",
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which organization a task means, and what the server says about it and about itself."""
+"""The organization that a task means, and what the server says about it and about itself."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ class Organization(NamedTuple):
         return None if None in flags or not flags else any(flags)
 
     def named(self) -> Dict[str, Any]:
-        """Which one it is: ``{"id", "name"}``."""
+        """Return ``{"id", "name"}``."""
         return {"id": self.id, "name": self.name}
 
     def facts(self) -> Dict[str, Any]:
-        """``{"id", "name", "enabled", "plan", "seats"}``."""
+        """Return ``{"id", "name", "enabled", "plan", "seats"}``."""
         return {**self.named(), "enabled": self.enabled, "plan": self.plan, "seats": self.seats}
 
 
 def find_organization(account: Account, wanted: Optional[str]) -> Organization:
-    """The organization of that id or name; without one, the only one that the account owns.
+    """Return the organization of that id or name; without one, the only one that the account owns.
 
-    Raises ``ApiError``: ``request`` when none or several match, ``permission`` when the account is no owner of it.
+    Raises ``ApiError``: ``request`` when none or several match, ``permission`` when the account does not own it.
     """
-    answer = account.get("/organizations", "list the organizations of the account")
-    known = _organizations(answer)
+    response = account.get("/organizations", "list the organizations of the account")
+    known = _organizations(response)
     if wanted is None or not wanted.strip():
         return _only_owned(known)
     wanted = wanted.strip()
@@ -105,9 +105,9 @@ def _only_owned(known: List[Organization]) -> Organization:
     return owned[0]
 
 
-def _organizations(answer: Any) -> List[Organization]:
-    """Read the list; an organization with several sponsorships comes more than once."""
-    data = answer.get("data") if isinstance(answer, dict) else None
+def _organizations(response: Any) -> List[Organization]:
+    """Read the list, in which an organization with several sponsorships comes more than once."""
+    data = response.get("data") if isinstance(response, dict) else None
     if not isinstance(data, list):
         raise ApiError(NETWORK, "The list of the account's organizations is not in the form of Bitwarden's API.")
     found: Dict[str, Organization] = {}
@@ -138,13 +138,13 @@ def _listed(known: List[Organization]) -> str:
 
 
 def server_version(account: Account) -> str:
-    """The version of the server's Api (``2026.8.0``); asked without logging in."""
+    """Return the version of the server's Api (``2026.8.0``); read without logging in."""
     path = "/version"
     url = account.url(path)
-    answer = account.client.send("GET", url, "read the server's version")
-    if answer.status != 200:
-        raise account.client.error(answer, "read the server's version", url)
-    return str(answer.json)
+    response = account.client.send("GET", url, "read the server's version")
+    if response.status != 200:
+        raise account.client.error(response, "read the server's version", url)
+    return str(response.json)
 
 
 def require_version(account: Account) -> str:
@@ -161,19 +161,19 @@ def require_version(account: Account) -> str:
 
 
 def _numbers(version: str) -> Tuple[int, ...]:
-    """``2026.8.0`` as numbers. What is no version passes for new: better to try than to refuse what is not known."""
+    """Return ``2026.8.0`` as numbers. Anything else counts as new: better to try than to refuse what is not known."""
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version)
     return tuple(int(part or 0) for part in found.groups()) if found else OLDEST_VERSION
 
 
 def cloud_communication(account: Account) -> bool:
-    """Whether cloud communication is on in the *running* server, whatever its files say."""
-    answer = account.get("/organizations/connections/enabled", "read whether cloud communication is on")
-    return answer is True
+    """Tell whether cloud communication is on in the *running* server, whatever its files say."""
+    response = account.get("/organizations/connections/enabled", "read whether cloud communication is on")
+    return response is True
 
 
 def last_sponsorship_sync(account: Account, organization: Organization) -> Optional[str]:
-    """Date of the last sponsorship sync, ``None`` for never (also after the last sponsorship was revoked)."""
+    """Return the date of the last sponsorship sync, ``None`` for never (also after the last one was revoked)."""
     path = f"/organization/sponsorship/{organization.id}/sync-status"
-    answer = account.get(path, "read the date of the last sponsorship sync")
-    return normal_date(answer.get("lastSyncDate")) if isinstance(answer, dict) else None
+    response = account.get(path, "read the date of the last sponsorship sync")
+    return normal_date(response.get("lastSyncDate")) if isinstance(response, dict) else None

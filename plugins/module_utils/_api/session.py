@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How each API task begins and how it ends: connect, find out who and where, report."""
+"""How each API task begins and ends: connect, wait, report."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def wait_for_answer(
 
 
 def server_is_down(error: ApiError) -> bool:
-    """Whether the error is that of a server (or its services) not running."""
+    """Tell whether the error is that of a server (or its services) not running."""
     return error.transient and error.layer in (NETWORK, SERVER)
 
 

@@ -19,7 +19,7 @@ STATES = (OFFERED, ACTIVE, WAITING, TO_BE_REMOVED, EXPIRED)
 
 _NONE_VISIBLE = (
     "No sponsorship is visible to this account. Without any the server syncs nothing, and the date stays (or becomes) "
-    "empty. A sponsorship that a member gave is visible to that member alone."
+    "empty. A sponsorship that a member gave is visible only to that member."
 )
 _NEVER = (
     "There are sponsorships that were never synced. The server's daily sync runs for the first time up to 24 hours "
@@ -46,7 +46,7 @@ class Sponsorship(NamedTuple):
     to_delete: bool
 
     def state(self, now: datetime) -> str:
-        """One of ``STATES``, by the server's clock."""
+        """Return one of ``STATES``, by the server's clock."""
         if self.valid_until is not None and self.valid_until <= now:
             return EXPIRED
         if self.to_delete:
@@ -56,7 +56,7 @@ class Sponsorship(NamedTuple):
         return WAITING if self.last_sync is None else OFFERED
 
     def facts(self, now: datetime) -> Dict[str, Any]:
-        """In the form of the results."""
+        """Return it in the form of the results."""
         return {
             **self._asdict(),
             "state": self.state(now),
@@ -79,7 +79,7 @@ class Sponsorships(NamedTuple):
     twice: bool
 
     def overdue(self, now: datetime, max_age: float) -> bool:
-        """Whether the last sync is longer ago than ``max_age`` (seconds). It has a date only while there are some."""
+        """Tell whether the last sync is longer ago than ``max_age`` (seconds)."""
         return self.last_sync is not None and (now - self.last_sync).total_seconds() > max_age
 
     def doubtful(self, now: datetime, max_age: float) -> bool:
@@ -87,12 +87,12 @@ class Sponsorships(NamedTuple):
         return self.overdue(now, max_age) or (bool(self.visible) and self.last_sync is None)
 
     def counts(self, now: datetime) -> Dict[str, int]:
-        """How many there are in each state."""
+        """Return how many there are in each state."""
         states = [one.state(now) for one in self.visible]
         return {state: states.count(state) for state in STATES}
 
     def note(self, now: datetime, max_age: float) -> str:
-        """What limits this knowledge, as far as it applies now."""
+        """Return what limits this knowledge, as far as it applies now."""
         notes = []
         if self.cloud_communication is False:
             notes.append(_OFF)
@@ -107,7 +107,7 @@ class Sponsorships(NamedTuple):
         return " ".join(notes)
 
     def summary(self, now: datetime, max_age: float) -> Dict[str, Any]:
-        """Numbers, date and what they mean."""
+        """Return numbers, date and what they mean."""
         return {
             "visible": len(self.visible),
             "counts": self.counts(now),
@@ -171,14 +171,14 @@ def _given_by_admins(account: Account, organization: Organization) -> Tuple[Opti
     """Return the list of sponsorships that admins gave, or ``None`` and why it cannot be read."""
     path = f"/organization/sponsorship/self-hosted/{organization.id}/sponsored"
     try:
-        answer = account.get(path, "list the sponsorships")
+        response = account.get(path, "list the sponsorships")
     except ApiError as error:
         if error.status == 401 and error.text:
             return None, "the account may not see them."
         if error.status == 404:
             return None, "the server's version does not tell."
         raise
-    data = answer.get("data") if isinstance(answer, dict) else None
+    data = response.get("data") if isinstance(response, dict) else None
     return [row for row in data or [] if isinstance(row, dict)], ""
 
 
@@ -195,10 +195,10 @@ def _read(row: Mapping[str, Any], own: bool) -> Sponsorship:
 
 
 def _own(row: Mapping[str, Any]) -> Optional[Sponsorship]:
-    """The account's own sponsorship in its row of the organization, ``None`` if it gave none."""
+    """Read the account's own sponsorship in its row of the organization, ``None`` if it gave none."""
     prefix = "familySponsorship"
     names = ("FriendlyName", "LastSyncDate", "ValidUntil", "ToDelete")
-    members = {name[0].lower() + name[1:]: row.get(prefix + name) for name in names}
-    if all(value is None for value in members.values()):
+    fields = {name[0].lower() + name[1:]: row.get(prefix + name) for name in names}
+    if all(value is None for value in fields.values()):
         return None
-    return _read({**members, "isAdminInitiated": row.get("isAdminInitiated")}, own=True)
+    return _read({**fields, "isAdminInitiated": row.get("isAdminInitiated")}, own=True)

@@ -33,14 +33,14 @@ _DAY = 86400
 _FILE = "bwdata/core/licenses/organization/{0}.json"
 _RENEW = (
     "Upload the license (module license, or in the web vault: organization, Billing, Subscription, Update license). "
-    "Where there is a connection to the cloud a license sync writes it anew, too."
+    "Where there is a connection to the cloud a license sync writes it again, too."
 )
 
 
 class License(NamedTuple):
     """``expires`` is with, ``expires_without_grace`` without the days of grace (``None``: the license has none).
 
-    ``message`` says what is wrong in states other than ``ok``. ``answer`` is all that the server shows of it.
+    ``message`` says what is wrong in states other than ``ok``. ``response`` is all that the server shows of it.
     """
 
     state: str
@@ -48,10 +48,10 @@ class License(NamedTuple):
     expires_without_grace: Optional[datetime] = None
     days_left: Optional[int] = None
     message: str = ""
-    answer: Mapping[str, Any] = MappingProxyType({})
+    response: Mapping[str, Any] = MappingProxyType({})
 
     def facts(self) -> Dict[str, Any]:
-        """The license in the form of the results."""
+        """Return the license in the form of the results."""
         return {
             "state": self.state,
             "expires": format_date(self.expires),
@@ -67,20 +67,20 @@ def read_license(account: Account, organization: Organization) -> License:
     Raises ``ApiError`` for what has nothing to do with the license (network, permission).
     """
     try:
-        answer = account.get(f"/organizations/{organization.id}/subscription", "read the license of the organization")
+        response = account.get(f"/organizations/{organization.id}/subscription", "read the license of the organization")
     except ApiError as error:
         broken = _broken(organization, error)
         if broken is None:
             raise
         return broken
-    members = answer if isinstance(answer, dict) else {}
-    expires = parse_date(members.get("expiration"))
-    without_grace = parse_date(members.get("expirationWithoutGracePeriod"))
-    return judge(expires, without_grace, account.client.server_time())._replace(answer=members)
+    fields = response if isinstance(response, dict) else {}
+    expires = parse_date(fields.get("expiration"))
+    without_grace = parse_date(fields.get("expirationWithoutGracePeriod"))
+    return judge(expires, without_grace, account.client.server_time())._replace(response=fields)
 
 
 def judge(expires: Optional[datetime], without_grace: Optional[datetime], now: datetime) -> License:
-    """State of a license of these dates."""
+    """Return the state of a license of these dates."""
     if expires is None:
         message = "The license has no expiry date; a license file with member names in camelCase reads like that, too."
         return License(UNKNOWN, None, without_grace, None, message)
@@ -97,7 +97,7 @@ def judge(expires: Optional[datetime], without_grace: Optional[datetime], now: d
 
 
 def _broken(organization: Organization, error: ApiError) -> Optional[License]:
-    """What a failed read of the subscription says about the license file, ``None`` if nothing."""
+    """Return what a failed read of the subscription says about the license file, ``None`` if nothing."""
     file = _FILE.format(organization.id)
     if error.layer == SERVER and error.status == 500:
         message = f"The server cannot read the license: its file ({file}) is missing or corrupt."
@@ -126,7 +126,7 @@ def connection_refused(account: Account, organization: Organization, error: ApiE
             message = f"The server reads nothing in its license file ({file}): its member names are in camelCase."
         else:
             message = f"The server does not know the version of its license file ({file}): {text}"
-        advice = _RENEW if text.startswith("Version 0 ") else "Update the server, or have the license issued anew."
+        advice = _RENEW if text.startswith("Version 0 ") else "Update the server, or have the license issued again."
         return ApiError(LICENSE, message, error.status, advice, text=text)
     if error.status == 401 and text:
         message = f"The server may not read its license file ({file})."
@@ -138,7 +138,7 @@ def connection_refused(account: Account, organization: Organization, error: ApiE
 
 
 def _license_file_error(account: Account, organization: Organization, error: ApiError, file: str) -> ApiError:
-    """The server fails on the license file without saying how; reading the subscription narrows it down."""
+    """Return the error of a license file on which the server fails; reading the subscription tells why."""
     try:
         state = read_license(account, organization)
     except ApiError:

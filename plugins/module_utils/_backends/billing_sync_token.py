@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The billing sync token of an organization in the cloud: read, made, rotated (module billing_sync_token)."""
+"""Get, create or rotate the billing sync token of an organization in the cloud (module billing_sync_token)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _check(params: Mapping[str, Any], now: datetime) -> None:
     if params["rotated_before"]:
         limit = parse_date(params["rotated_before"])
         if limit is None:
-            raise ApiError(REQUEST, "rotated_before is no time.", advice="Write it as 2026-11-22T10:00:00Z.")
+            raise ApiError(REQUEST, "rotated_before is not a time.", advice="Write it as 2026-11-22T10:00:00Z.")
         if limit > now + _TOLERANCE:
             raise ApiError(
                 REQUEST,
@@ -92,7 +92,7 @@ def _check(params: Mapping[str, Any], now: datetime) -> None:
 
 
 def decide(params: Mapping[str, Any], revised: Optional[datetime], now: datetime) -> str:
-    """``none``, ``created`` or ``rotated``; ``revised`` is the date of the present key, ``None`` if there is none."""
+    """Return ``none``, ``created`` or ``rotated``; ``revised``: the date of the present key, or ``None``."""
     if revised is None:
         return CREATED
     if params["state"] == "present":
@@ -104,13 +104,13 @@ def decide(params: Mapping[str, Any], revised: Optional[datetime], now: datetime
 
 
 def _revision(account: CloudAccount, organization: Organization) -> Optional[datetime]:
-    """Since when there is a key of this type; asked without any secret."""
+    """Return since when there is a key of this type; read without any secret."""
     path = f"/organizations/{organization.id}/api-key-information/{_BILLING_SYNC}"
-    answer = account.get(path, "read when the billing sync token was made")
-    data = answer.get("data") if isinstance(answer, dict) else None
+    response = account.get(path, "read when the billing sync token was made")
+    data = response.get("data") if isinstance(response, dict) else None
     if not isinstance(data, list):
         raise ApiError(
-            NETWORK, "The cloud's answer about the organization's keys is not in the form of Bitwarden's API."
+            NETWORK, "The cloud's response about the organization's keys is not in the form of Bitwarden's API."
         )
     keys = [one for one in data if isinstance(one, dict)]
     dates = [parse_date(one.get("revisionDate")) for one in keys if one.get("keyType") == _BILLING_SYNC]
@@ -118,7 +118,7 @@ def _revision(account: CloudAccount, organization: Organization) -> Optional[dat
 
 
 def _proof(account: CloudAccount, params: Mapping[str, Any]) -> Dict[str, str]:
-    """What shows the cloud that it is the account's owner who asks."""
+    """Return what proves to the cloud that the account's owner asks."""
     if params["otp"]:
         return {"otp": str(params["otp"])}
     if not params["master_password"]:
@@ -136,14 +136,14 @@ def _key(account: CloudAccount, organization: Organization, proof: Dict[str, str
     path = f"/organizations/{organization.id}/{call}"
     what = "rotate the billing sync token" if action == ROTATED else "get the billing sync token"
     try:
-        answer = account.call("POST", path, what, {"type": _BILLING_SYNC, **proof}).json
+        response = account.call("POST", path, what, {"type": _BILLING_SYNC, **proof}).json
     except ApiError as error:
         raise _explained(error, organization, "otp" in proof, action) from None
-    token = answer.get("apiKey") if isinstance(answer, dict) else None
+    token = response.get("apiKey") if isinstance(response, dict) else None
     if not isinstance(token, str) or not token:
-        raise ApiError(NETWORK, f"Could not {what}: the answer is not in the form of Bitwarden's API.")
+        raise ApiError(NETWORK, f"Could not {what}: the response is not in the form of Bitwarden's API.")
     account.client.secrets.add(token)
-    return Key(token, parse_date(answer.get("revisionDate")))
+    return Key(token, parse_date(response.get("revisionDate")))
 
 
 def _explained(error: ApiError, organization: Organization, by_otp: bool, action: str) -> ApiError:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An organization's license from the cloud, for one installation (module cloud_license)."""
+"""Download an organization's license from the cloud, for one installation (module cloud_license)."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def perform(
 
 
 def _installation_id(text: str) -> str:
-    """The id in one form. Servers take it with capitals and in braces, too. Raises ``ApiError``."""
+    """Return the id in one form. Servers accept it with capitals and in braces, too. Raises ``ApiError``."""
     if validation_error("guid", text) is not None:
         raise ApiError(
             REQUEST,
-            "installation_id is no installation's id, which is a GUID that is not all zeros.",
+            "installation_id is not a GUID, or all zeros.",
             advice="Modules server and server_info return it.",
         )
     return str(guid_text(text))
@@ -98,7 +98,7 @@ def _encrypted(dest: str, found: Difference) -> CloudError:
 def _download(account: CloudAccount, organization: Organization, installation: str) -> str:
     path = f"/organizations/{organization.id}/license?installationId={installation}"
     try:
-        answer = account.get(path, "download the organization's license")
+        response = account.get(path, "download the organization's license")
     except ApiError as error:
         for text, (cause, advice) in _CAUSES.items():
             if text in error.text:
@@ -106,11 +106,11 @@ def _download(account: CloudAccount, organization: Organization, installation: s
                 refused.layer = LICENSE
                 raise refused from None
         raise
-    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(response, indent=2, ensure_ascii=False) + "\n"
 
 
 def file_difference(content: Optional[bytes], license_: LicenseDocument) -> Difference:
-    """What the file ``content`` lacks of the license; the same license of a later issue differs after a month only."""
+    """Return what the file ``content`` lacks of the license; a later issue of the same differs only after a month."""
     found = Difference()
     if content is None:
         found.compare("file", None, "license")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Union
 
-from .._sync_log.diagnosis import Diagnose, Diagnosis, NoDiagnosis, log_options, no_access, read_log_result
+from .._sync_log.license_diagnosis import Diagnose, Diagnosis, NoDiagnosis, log_options, no_access, read_log_result
 
 # read_on_host(name of an info module, its options) -> its result; {"failed": True, "msg": …} without access
 ReadOnHost = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
@@ -68,4 +68,4 @@ def sponsorship_failure(read_on_host: ReadOnHost, bwdata: str, organization: str
         return None
     newest = failures[-1]
     shown = {name: newest.get(name) for name in ("time", "cause", "message", "advice")}
-    return {**shown, "transient": bool(newest.get("passes"))}
+    return {**shown, "transient": bool(newest.get("transient"))}

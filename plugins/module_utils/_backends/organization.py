@@ -6,28 +6,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping
 
 from .._api.argspec import API_OPTIONS, duration_option
 from .._api.auth import Account
 from .._api.connections import read_connection
 from .._api.errors import ApiError
-from .._api.organizations import cloud_communication, find_organization, require_version
+from .._api.organizations import find_organization
 from .._api.session import ASSUME_READY, connected, server_is_down, wait_for_answer
 from .._api.sponsorships import read_sponsorships_briefly
-from .._api.subscription import EXPIRING, GRACE, OK, judge, read_license
-from .._common.dates import format_date
-from .._common.diff import Change, Difference
-from .._licenses.content import MissingFile, content_of
-from .._sync_log.explanation import SyncFailure
-from . import billing_sync, license_sync
-from . import license as license_upload
-from .host_reading import ReadOnHost, diagnosis_by, inspection_by, sponsorship_failure
+from .._api.subscription import read_license
 from .organization_info import NO_FACTS, OrganizationState, nothing_known, read_wait, tolerate
+from .organization_steps import READ, STEPS, SYNC, TOKEN, Limits, OrganizationRun, Tools
 from .sponsorships_info import MAX_AGE
-
-READ, LICENSE, TOKEN, SYNC = "read", "license", "token", "sync"
-STEPS = [LICENSE, TOKEN, SYNC]
 
 _LICENSE_OPTIONS: Dict[str, Any] = {
     "type": "dict",
@@ -55,31 +46,13 @@ OPTIONS: Dict[str, Any] = {
 }
 
 
-class Surroundings(NamedTuple):
-    """What a run uses beside the API: the server's host, files, the pace of syncs, and time."""
-
-    read_on_host: ReadOnHost
-    read_file: Callable[[str], bytes]
-    wait_turn: Callable[[], object] = lambda: None
-    times: license_sync.Times = license_sync.Times()
-
-
-class _Limits(NamedTuple):
-    """The durations of the options, in seconds. ``license_age``: ``None`` where the license is not to be synced."""
-
-    wait: float
-    retry: float
-    sponsorships_age: float
-    license_age: Optional[float]
-
-
-def perform(params: Mapping[str, Any], check_mode: bool, surroundings: Surroundings) -> Dict[str, Any]:
+def perform(params: Mapping[str, Any], check_mode: bool, tools: Tools) -> Dict[str, Any]:
     """Read everything once, then change what differs: license, token, sync.
 
     Raises ``ApiError``, whose ``details`` hold the step that failed and, once the organization was read, the facts and
     what was changed.
     """
-    limits = _Limits(
+    limits = Limits(
         read_wait(params, check_mode),
         duration_option(params, "retry_timeout"),
         duration_option(params, "sponsorships_max_age"),
@@ -95,7 +68,7 @@ def perform(params: Mapping[str, Any], check_mode: bool, surroundings: Surroundi
                 params["wait_timeout"],
                 before_retry=account.client.probe,
             )
-            return _Run(account, state, params, limits, check_mode, surroundings, warnings).perform()
+            return OrganizationRun(account, state, params, limits, check_mode, tools, warnings).perform()
     except ApiError as error:
         if error.details or not (check_mode and params["assume_ready"] and server_is_down(error)):
             error.details = error.details or {"step": READ}
@@ -103,7 +76,7 @@ def perform(params: Mapping[str, Any], check_mode: bool, surroundings: Surroundi
         return _predict_blindly(params, limits, error)
 
 
-def _read(account: Account, params: Mapping[str, Any], limits: _Limits, warnings: List[str]) -> OrganizationState:
+def _read(account: Account, params: Mapping[str, Any], limits: Limits, warnings: List[str]) -> OrganizationState:
     """Read the state in four requests where nothing is doubtful. The version is read when needed."""
     organization = find_organization(account, params["organization"])
     connection = read_connection(account, organization)
@@ -114,7 +87,7 @@ def _read(account: Account, params: Mapping[str, Any], limits: _Limits, warnings
     return OrganizationState(now, organization, connection, license_, sponsorships, None, communication)
 
 
-def _predict_blindly(params: Mapping[str, Any], limits: _Limits, error: ApiError) -> Dict[str, Any]:
+def _predict_blindly(params: Mapping[str, Any], limits: Limits, error: ApiError) -> Dict[str, Any]:
     """Predict for a server that is not running yet, but would be by now in a real run."""
     steps = params["steps"]
     changes = TOKEN in steps and params["billing_sync_token"] is not None
@@ -129,227 +102,3 @@ def _predict_blindly(params: Mapping[str, Any], limits: _Limits, error: ApiError
         "license_sync": None,
         "warnings": [nothing_known(error) + text],
     }
-
-
-class _Run:
-    """The steps on one organization: ``state`` is kept up to date, ``changes`` are noted, ``step`` is being done."""
-
-    def __init__(
-        self,
-        account: Account,
-        state: OrganizationState,
-        params: Mapping[str, Any],
-        limits: _Limits,
-        check_mode: bool,
-        surroundings: Surroundings,
-        warnings: List[str],
-    ) -> None:
-        self.account = account
-        self.initial = self.state = state
-        self.params = params
-        self.limits = limits
-        self.check_mode = check_mode
-        self.surroundings = surroundings
-        self.warnings = warnings
-        self.step = READ
-        self.changes: Dict[str, Change] = {}
-        self.license_required = False
-        self.upload: Optional[Dict[str, Any]] = None
-        self.sync: Optional[Dict[str, Any]] = None
-        self.sponsorship_failure: Optional[Dict[str, Any]] = None
-
-    def perform(self) -> Dict[str, Any]:
-        """Do the steps that are selected and asked for. Raises ``ApiError``."""
-        try:
-            token = self._token()
-            if self._lacks_license():
-                self.license_required = True
-                return self._result()
-            self._explain_sponsorships()
-            if LICENSE in self.params["steps"] and self.params["license"] is not None:
-                self._apply_license()
-            if token is not None:
-                self._apply_token(token)
-            if SYNC in self.params["steps"] and self.limits.license_age is not None:
-                self._sync_license(self.limits.license_age, disabled=token is not None and not self.params["enabled"])
-        except ApiError as error:
-            error.details = {**self._result(), "step": self.step}
-            raise
-        return self._result()
-
-    def _token(self) -> Optional[str]:
-        """Return the token to apply; a bad one is an error before anything is changed."""
-        self.step = TOKEN
-        if TOKEN not in self.params["steps"] or self.params["billing_sync_token"] is None:
-            return None
-        token = billing_sync.read_token(self.params["billing_sync_token"])
-        self.account.client.secrets.add(token)
-        return token
-
-    def _lacks_license(self) -> bool:
-        """Tell whether the caller should bring a license first: none is given, and no sync could start from what is."""
-        if not self.params["defer_without_license"] or self.params["license"] or LICENSE not in self.params["steps"]:
-            return False
-        return self.state.license.state not in (OK, EXPIRING, GRACE) or self.state.last_license_sync is None
-
-    def _explain_sponsorships(self) -> None:
-        self.step = READ
-        found = self.state.sponsorships
-        if found is not None and found.doubtful(self.state.time, self.limits.sponsorships_age):
-            self.sponsorship_failure = sponsorship_failure(
-                self.surroundings.read_on_host, self.params["bwdata"], self.state.organization.id
-            )
-
-    def _apply_license(self) -> None:
-        self.step = LICENSE
-        try:
-            content = content_of(self.params["license"], self.surroundings.read_file)
-            document = license_upload.parse_content(content)
-        except MissingFile as missing:
-            if not self.check_mode:
-                raise
-            # An earlier task may bring it.
-            self.warnings.append(f"Whether the license would be uploaded is not known: {missing.message}")
-            return
-        inspect = inspection_by(self.surroundings.read_on_host, self.params["bwdata"])
-        organization, connection = self.state.organization, self.state.connection
-        upload = license_upload.LicenseUpload(
-            self.account, organization, document, self.state.license, lambda: connection
-        )
-        upload.warnings = self.warnings
-        try:
-            plan = upload.plan(inspect(organization.id))
-            if plan.needed and not self.check_mode:
-                license_ = upload.apply(content, plan, inspect)
-                self.state = self.state._replace(license=license_)
-        except ApiError as error:
-            raise license_upload.as_rejection(error) from None
-        self.upload = plan.facts(self.check_mode)
-        if not plan.needed:
-            return
-        for change in plan.difference.changes:
-            self._note(f"license.{change.key}", change.before, change.after, change.secret)
-        if self.check_mode:
-            expires, without_grace = document.date("Expires"), document.date("ExpirationWithoutGracePeriod")
-            self.state = self.state._replace(license=judge(expires, without_grace, self.state.time))
-        else:
-            self._read_organization_again()
-
-    def _apply_token(self, token: str) -> None:
-        self.step = TOKEN
-        current = self.state.connection
-        desired = billing_sync.desired_connection(token, self.params["enabled"], self.params["keep_last_sync"], current)
-        found = billing_sync.difference(current, desired)
-        if not found:
-            return
-        self._require_version()
-        if self.check_mode:
-            self.warnings.extend(billing_sync.license_warnings(self.state.license))
-            after = billing_sync.predicted_connection(current, desired)
-        else:
-            after, warnings = billing_sync.write_connection(self.account, self.state.organization, current, desired)
-            self.warnings.extend(warnings)
-        self.state = self.state._replace(connection=after)
-        for change in found.changes:
-            self._note(change.key, change.before, change.after, change.secret)
-
-    def _sync_license(self, max_age: float, disabled: bool) -> None:
-        """Sync where it is due. A changed token has no last sync, so that one is due: only that proves the token."""
-        if disabled:
-            return
-        self.step = SYNC
-        connection = self.state.connection
-        now = self.account.client.server_time()
-        due = license_sync.reason_due(connection, now, max_age, bool(self.params["force"]))
-        self.sync = {"due": due, "synced": False, "attempts": 0, "cause": None}
-        if due is None:
-            return
-        synced = format_date(self.state.last_license_sync)
-        if due == license_sync.FUTURE:
-            self.warnings.append(license_sync.future_warning(synced))
-        self._require_version()
-        communication = cloud_communication(self.account)
-        self.state = self.state._replace(cloud_communication=communication)
-        missing = license_sync.missing_precondition(communication, connection)
-        if missing is not None and not (self.check_mode and self.params["assume_ready"]):
-            self.sync["cause"] = missing.cause
-            raise missing
-        if self.check_mode:
-            self._note("last_license_sync", synced or "never", "now")
-            self._predict_sync()
-        else:
-            self._do_sync()
-            self._note("last_license_sync", synced or "never", format_date(self.state.last_license_sync))
-
-    def _predict_sync(self) -> None:
-        """Keep the date that the server has: no other is known, and that of after the token would never be seen."""
-        after, before = self.state.connection, self.initial.connection
-        if after is not None and before is not None:
-            self.state = self.state._replace(connection=after._replace(last_license_sync=before.last_license_sync))
-
-    def _do_sync(self) -> None:
-        sync = license_sync.LicenseSync(
-            self.account,
-            self.state.organization,
-            self.state.connection,
-            diagnosis_by(self.surroundings.read_on_host, self.params["bwdata"]),
-            self.surroundings.times,
-            self.surroundings.wait_turn,
-        )
-        outcome: Dict[str, Any] = {}
-        try:
-            connection = sync.run(self.limits.retry)
-            outcome = {"synced": True}
-        except SyncFailure as failure:
-            outcome = {"cause": failure.cause}
-            raise
-        finally:
-            self.sync = {**(self.sync or {}), **outcome, "attempts": sync.attempts}
-        expires = format_date(self.state.license.expires)
-        self.state = self.state._replace(connection=connection)
-        self.state = self.state._replace(license=read_license(self.account, self.state.organization))
-        self._note("license_expires", expires, format_date(self.state.license.expires))
-        self._read_organization_again()
-
-    def _require_version(self) -> None:
-        if self.state.version is None:
-            self.state = self.state._replace(version=require_version(self.account))
-
-    def _read_organization_again(self) -> None:
-        """A license can enable the organization, and change its plan and seats."""
-        organization = find_organization(self.account, self.state.organization.id)
-        self.state = self.state._replace(organization=organization, time=self.account.client.server_time())
-
-    def _note(self, key: str, before: Optional[str], after: Optional[str], secret: bool = False) -> None:
-        """Note a change; of several of one key the first ``before`` and the last ``after`` count."""
-        first = self.changes[key].before if key in self.changes else before
-        self.changes[key] = Change(key, "", first, after, secret)
-
-    def _result(self) -> Dict[str, Any]:
-        found = Difference()
-        for change in self.changes.values():
-            found.compare(change.key, change.before, change.after, change.secret)
-        facts = self.state.facts(self.limits.sponsorships_age)
-        if facts["sponsorships"] is not None:
-            facts["sponsorships"]["failure"] = self.sponsorship_failure
-        return {
-            **facts,
-            "changed": bool(found),
-            "changes": _summary(found),
-            "diff": found.diff(f"organization {self.state.organization.name}"),
-            "license_required": self.license_required,
-            "license_upload": self.upload,
-            "license_sync": self.sync,
-            "warnings": self.warnings,
-        }
-
-
-def _summary(found: Difference) -> List[Dict[str, str]]:
-    """Return what changed, all of a license as one; the expiry that a sync brought is not known beforehand."""
-    changes: Dict[str, str] = {}
-    for change in found.changes:
-        if change.key == "license_expires":
-            continue
-        key = "license" if change.key.startswith("license.") else change.key
-        changes.setdefault(key, change.action if change.key in (key, "license.license") else "changed")
-    return [{"key": key, "action": action} for key, action in changes.items()]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An owner's account in the cloud: login, patience with the cloud's rate limit, proof of the master password."""
+"""An owner's account in the cloud: login, waiting for the cloud's rate limit, proof of the master password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional, TypeVar
 from .._api.argspec import duration_option
 from .._api.auth import Account
 from .._api.client import Client
-from .._api.errors import LOGIN, PERMISSION, REQUEST, Answer, ApiError
+from .._api.errors import LOGIN, PERMISSION, REQUEST, ApiError, Response
 from .._api.organizations import Organization, find_organization
 from .argspec import read_cloud_options
 from .kdf import Kdf, master_password_hash, read_kdf
@@ -36,7 +36,7 @@ class CloudError(ApiError):
 
     @classmethod
     def of(cls, error: ApiError, cause: str, message: str = "", advice: str = "") -> CloudError:
-        """``error`` with its cause, and with another message and advice where given."""
+        """Return ``error`` with its cause, and with another message and advice where given."""
         new = cls(
             error.layer,
             message or error.message,
@@ -52,7 +52,7 @@ class CloudError(ApiError):
 
     @classmethod
     def made(cls, cause: str, layer: str, message: str, advice: str = "") -> CloudError:
-        """A new one."""
+        """Return a new error."""
         return cls.of(ApiError(layer, message, advice=advice), cause)
 
     def result(self) -> Dict[str, Any]:
@@ -73,9 +73,9 @@ class CloudAccount(Account):
         except ApiError as error:
             raise _login_error(error) from None
 
-    def call(self, method: str, path: str, what: str, *more: Any, **named: Any) -> Answer:
+    def call(self, method: str, path: str, what: str, *more: Any, **named: Any) -> Response:
         self.login()
-        # Whoever is refused by the limiter has not been heard: also a write may be sent again then.
+        # What the rate limit refuses was not carried out: also a write may be sent again then.
         return self._patiently(lambda: super(CloudAccount, self).call(method, path, what, *more, **named))
 
     def _patiently(self, ask: Callable[[], _Result]) -> _Result:
@@ -94,7 +94,7 @@ class CloudAccount(Account):
             self._sleep(pause)
 
     def organization(self, wanted: Optional[str]) -> Organization:
-        """The organization in the cloud. Raises ``ApiError``; of cause ``not_owner`` where the account owns it not.
+        """Return the organization in the cloud. Raises ``ApiError``, cause ``not_owner`` for another's.
 
         That is seen in the list. A request for it that is refused (it has a status) says nothing about owners.
         """
@@ -106,11 +106,11 @@ class CloudAccount(Account):
             raise CloudError.of(error, NOT_OWNER) from None
 
     def password_hash(self, password: str) -> str:
-        """The hash of the account's master password. Raises ``ApiError``."""
+        """Return the hash of the account's master password. Raises ``ApiError``."""
         self.client.secrets.add(password)
         self.login()
-        answer = self.login_answer
-        options = _mapping(answer.get("UserDecryptionOptions"))
+        response = self.login_response
+        options = _mapping(response.get("UserDecryptionOptions"))
         if options.get("HasMasterPassword") is False:
             raise CloudError.made(
                 NO_MASTER_PASSWORD, LOGIN, "The account in the cloud has no master password.",
@@ -119,7 +119,7 @@ class CloudAccount(Account):
         unlock = _mapping(options.get("MasterPasswordUnlock"))
         salt: Any = unlock.get("Salt")
         kdf = read_kdf(_mapping(unlock.get("Kdf")), "KdfType", "Iterations", "Memory", "Parallelism")
-        kdf = kdf or read_kdf(answer, "Kdf", "KdfIterations", "KdfMemory", "KdfParallelism")
+        kdf = kdf or read_kdf(response, "Kdf", "KdfIterations", "KdfMemory", "KdfParallelism")
         if not salt or kdf is None:
             email = _mapping(self.get("/accounts/profile", "read the account's e-mail address")).get("email")
             known = self._prelogin(str(email)) if kdf is None else {}
@@ -131,18 +131,18 @@ class CloudAccount(Account):
 
     def _prelogin(self, email: str) -> Mapping[str, Any]:
         url, what = f"{self.client.options.identity_url}/accounts/prelogin", "read how the password is hashed"
-        answer = self._patiently(lambda: self._answered(url, what, {"email": email}))
-        return _mapping(answer.json)
+        response = self._patiently(lambda: self._send(url, what, {"email": email}))
+        return _mapping(response.json)
 
-    def _answered(self, url: str, what: str, body: Any) -> Answer:
-        answer = self.client.send("POST", url, what, json_body=body)
-        if answer.status != 200:
-            raise self.client.error(answer, what, url)
-        return answer
+    def _send(self, url: str, what: str, body: Any) -> Response:
+        response = self.client.send("POST", url, what, json_body=body)
+        if response.status != 200:
+            raise self.client.error(response, what, url)
+        return response
 
 
-def _kdf_of_prelogin(members: Mapping[str, Any]) -> Kdf:
-    kdf = read_kdf(members, "kdf", "kdfIterations", "kdfMemory", "kdfParallelism")
+def _kdf_of_prelogin(fields: Mapping[str, Any]) -> Kdf:
+    kdf = read_kdf(fields, "kdf", "kdfIterations", "kdfMemory", "kdfParallelism")
     if kdf is None:
         raise ApiError(REQUEST, "The cloud does not say how the account's master password is hashed.")
     return kdf
@@ -153,7 +153,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _login_error(error: ApiError) -> ApiError:
-    """A refused login with the cloud's causes."""
+    """Return the error of a refused login with the cloud's causes."""
     if isinstance(error, CloudError) or error.layer != LOGIN:
         return error
     if "client version" in error.text.lower():
@@ -163,7 +163,7 @@ def _login_error(error: ApiError) -> ApiError:
 
 @contextmanager
 def cloud_account(params: Mapping[str, Any]) -> Iterator[CloudAccount]:
-    """An account in the cloud; it logs in when first needed, and once. Raises ``ApiError``."""
+    """Yield an account in the cloud; it logs in when first needed, and once. Raises ``ApiError``."""
     client = Client(read_cloud_options(params))
     try:
         yield CloudAccount(client, duration_option(params, "retry_timeout"))

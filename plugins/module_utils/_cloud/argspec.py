@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that all cloud plugins share, and what they come to."""
+"""The options that all cloud plugins share, and their checked values."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Tuple
 
 from .._api.argspec import API_OPTIONS, ApiOptions, read_options
-from .._api.errors import REQUEST, ApiError, Peer
+from .._api.errors import REQUEST, ApiError, ServerProfile
 from .._settings.regions import CLOUDS
 
 _SHARED = ("client_id", "client_secret", "organization", "validate_certs", "ca_path", "client_cert", "client_key")
@@ -30,27 +30,26 @@ CLOUD_ENVIRONMENT = {
 
 _URLS = ("api_url", "identity_url")
 _LATER = (
-    "The cloud, or a proxy in between, fails at the moment: try again later. https://status.bitwarden.com tells of the "
-    "cloud's disturbances."
+    "The cloud, or a proxy on the way, has an outage: try again later. https://status.bitwarden.com shows the "
+    "cloud's outages."
 )
 
-CLOUD_PEER = Peer(
+CLOUD_PROFILE = ServerProfile(
     name="cloud",
     options="option cloud",
     down=_LATER,
     failed=_LATER,
     login_failed=_LATER,
     no_address="Check option cloud. Where it is right, a newer version of this collection may know the address.",
-    refused="Check option cloud, and the firewalls in between.",
-    untrusted="Something in between may look into connections: set ca_path to the certificate of its authority. Else "
-    "check option cloud.",
+    refused="Check option cloud, and the firewalls on the way.",
+    untrusted="A proxy may inspect TLS: set ca_path to the certificate of its authority. Otherwise check option cloud.",
     wrong_key="Check client_id and client_secret: they must be the personal API key of an account in this cloud, not "
     "that of the self-hosted server or of the other region (option cloud), and not rotated since.",
 )
 
 
 def cloud_urls(cloud: Any) -> Tuple[str, str]:
-    """The URLs of Api and Identity that option ``cloud`` means. Raises ``ApiError``."""
+    """Return the URLs of Api and Identity for option ``cloud``. Raises ``ApiError``."""
     region = cloud.strip().upper() if isinstance(cloud, str) else ""
     if region in CLOUDS:
         return CLOUDS[region].api, CLOUDS[region].identity
@@ -73,4 +72,4 @@ def cloud_urls(cloud: Any) -> Tuple[str, str]:
 def read_cloud_options(params: Mapping[str, Any]) -> ApiOptions:
     """Check the shared options. Raises ``ApiError``."""
     api_url, identity_url = cloud_urls(params["cloud"])
-    return read_options({**params, "api_url": api_url, "identity_url": identity_url}, CLOUD_ENVIRONMENT, CLOUD_PEER)
+    return read_options({**params, "api_url": api_url, "identity_url": identity_url}, CLOUD_ENVIRONMENT, CLOUD_PROFILE)

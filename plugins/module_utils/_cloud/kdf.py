@@ -19,8 +19,8 @@ ARGON2ID = 1
 _LENGTH = 32  # bytes of key and hash
 _MIB = 1024  # KiB
 
-# Outside of these Bitwarden's own clients do not go either: a server that asks for less wants a hash that is easily
-# guessed from, one that asks for more wants this machine's memory or time.
+# Outside of these Bitwarden's own clients do not go either: less makes a hash that is easily
+# guessed from, more takes this machine's memory or time.
 _PBKDF2_ITERATIONS = range(5_000, 2_000_001)
 _ARGON2_ITERATIONS = range(2, 11)
 _ARGON2_MEMORY = range(15, 1025)
@@ -28,7 +28,7 @@ _ARGON2_PARALLELISM = range(1, 17)
 
 
 class Kdf(NamedTuple):
-    """How a master password becomes a key. ``memory`` (MiB) and ``parallelism`` are Argon2id's alone."""
+    """How a master password becomes a key. ``memory`` (MiB) and ``parallelism`` are only Argon2id's."""
 
     type: int
     iterations: int
@@ -36,12 +36,12 @@ class Kdf(NamedTuple):
     parallelism: Optional[int] = None
 
 
-def read_kdf(members: Mapping[str, Any], *names: str) -> Optional[Kdf]:
-    """The parameters in an answer; ``names`` are those of type, iterations, memory and parallelism there.
+def read_kdf(fields: Mapping[str, Any], *names: str) -> Optional[Kdf]:
+    """Return the parameters in a response; ``names`` are those of type, iterations, memory and parallelism there.
 
-    ``None`` where the answer has none. Raises ``ApiError`` for what is no good.
+    ``None`` where the response has none. Raises ``ApiError`` for unsafe ones.
     """
-    kind, iterations, memory, parallelism = (members.get(name) for name in names)
+    kind, iterations, memory, parallelism = (fields.get(name) for name in names)
     if kind is None or iterations is None:
         return None
     kdf = Kdf(kind, iterations, memory, parallelism)
@@ -68,20 +68,20 @@ def _check(kdf: Kdf) -> None:
 
 
 def _within(value: object, allowed: range) -> bool:
-    """Whether it is a whole number in the range; 600000.0 is in the range, too, but hashes nothing."""
+    """Tell whether it is a whole number in the range; 600000.0 is in the range, too, but hashes nothing."""
     return isinstance(value, int) and value in allowed
 
 
 def master_password_hash(password: str, salt: str, kdf: Kdf) -> str:
-    """The hash (base64) of ``password``. ``salt`` is the account's, commonly its e-mail address.
+    """Return the hash (base64) of ``password``. ``salt`` is the account's, commonly its e-mail address.
 
-    Source: Bitwarden's clients. Raises ``ApiError`` for a password that is no text in UTF-8, and where Argon2 is needed
+    Source: Bitwarden's clients. Raises ``ApiError`` for a password that is not UTF-8 text, and where Argon2 is needed
     and its library missing.
     """
     if not is_text(password):
         raise ApiError(
             REQUEST,
-            "master_password is no text in UTF-8.",
+            "master_password is not UTF-8 text.",
             advice="Check how it was copied, and how BW_CLOUD_PASSWORD in the controller's environment is encoded.",
         )
     secret, seasoning = password.encode("utf-8"), salt.strip().lower().encode("utf-8", "replace")

@@ -30,21 +30,21 @@ class Present(NamedTuple):
 
     @property
     def open_to_others(self) -> bool:
-        """Whether others than its owner have rights on secrets that can be read as they stand."""
+        """Whether others than its owner have rights on secrets that are not encrypted."""
         return not self.encrypted and bool(self.mode & _OTHERS)
 
 
 def no_vault(path: str) -> bytes:
-    """For whoever has no vault at hand."""
+    """Raise the error of a caller that cannot decrypt: ``ApiError``."""
     raise ApiError(REQUEST, f"dest is encrypted and cannot be decrypted from here: {path}.")
 
 
 def read(path: str, decrypt: Decrypt) -> Optional[Present]:
-    """The file; ``None`` where there is none. Raises ``ApiError``."""
+    """Read the file; ``None`` where there is none. Raises ``ApiError``."""
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):  # a pipe would not even end
-            raise ApiError(REQUEST, f"dest cannot be read on the controller: {path}: it is no file.")
+            raise ApiError(REQUEST, f"dest cannot be read on the controller: {path}: it is not a file.")
         with open(path, "rb") as stream:
             content = stream.read()
     except FileNotFoundError:
@@ -56,16 +56,16 @@ def read(path: str, decrypt: Decrypt) -> Optional[Present]:
 
 
 def require_writable(path: str) -> None:
-    """See that ``write`` can work, without a trace. Raises ``ApiError``."""
+    """Check that ``write`` can work, without a trace. Raises ``ApiError``."""
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
-        raise _not_written(path, f"{folder} is no folder")
+        raise _not_written(path, f"{folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise _not_written(path, f"nothing may be written into {folder}")
+        raise _not_written(path, f"no permission to write to {folder}")
 
 
 def write(path: str, text: str) -> None:
-    """Put a file in its place at once, readable by its owner alone. Raises ``ApiError``."""
+    """Put a file in its place at once, readable only by its owner. Raises ``ApiError``."""
     target = os.path.realpath(path)  # behind a link, which may lead to another file system
     temporary = None
     try:

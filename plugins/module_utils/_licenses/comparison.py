@@ -54,14 +54,14 @@ def shown_fields(document: LicenseDocument, current: License) -> Dict[str, Any]:
     """Return those fields of ``document`` that the API shows of the current license, with its values."""
     if current.state in BROKEN:
         return {}
-    lowered = {key.lower(): value for key, value in current.answer.items()}
+    lowered = {key.lower(): value for key, value in current.response.items()}
     fields = {
         name: lowered[name.lower()]
         for name in document.fields
         if name.lower() in lowered and name not in _NOT_OF_THE_LICENSE
     }
     dates = {"Expires": "expiration", "ExpirationWithoutGracePeriod": "expirationwithoutgraceperiod"}
-    plan = current.answer.get("plan")
+    plan = current.response.get("plan")
     return {
         **fields,
         # For a license without this date the server calculates one.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why a sync with the cloud failed: from the lines that the server logs to cause, remedy, and whether it passes."""
+"""Causes of failed syncs with the cloud, from the lines that the server logs: what to do, and whether waiting helps."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .._licenses.problems import sync_advice
 
 
 class Cause(NamedTuple):
-    """Why a sync failed. ``passes``: it goes away by itself, so that waiting helps."""
+    """Why a sync failed. ``transient``: it goes away by itself, so that waiting helps."""
 
     code: str
     advice: str
-    passes: bool = False
+    transient: bool = False
 
 
 _TOKEN_ADVICE = (
@@ -31,7 +31,7 @@ _CREDENTIALS_ADVICE = (
 _IDENTITY_ADVICE = "The api container cannot reach the cloud's identity service ({detail}): {remedy}"
 _API_ADVICE = "The api container cannot reach the cloud's api ({detail}): {remedy}"
 
-# Word in the exception → detail, remedy, passes. The first that is found counts.
+# Word in the exception → detail, remedy, transient. The first that is found counts.
 _NETWORK: List[Tuple[str, str, str, bool]] = [
     (
         r"Temporary failure in name resolution|Try again",
@@ -55,7 +55,7 @@ _NETWORK: List[Tuple[str, str, str, bool]] = [
     (
         r"timed out|TaskCanceledException|OperationCanceled|HttpClient\.Timeout",
         "timeout",
-        "no answer; check that outgoing https from the containers is allowed.",
+        "no response; check that outgoing https from the containers is allowed.",
         True,
     ),
 ]
@@ -102,7 +102,7 @@ _CLOUD_WORDS: List[Tuple[str, Cause]] = [
     ("invalid billing sync key", Cause("billing_sync_token", _TOKEN_ADVICE)),
     (
         "invalid license key",
-        Cause("license_key", "The license file is not the cloud organization's current one: upload the license anew."),
+        Cause("license_key", "The license file is not the cloud organization's current one: upload the license again."),
     ),
     ("no active subscription", Cause("no_subscription", "The cloud organization has no active subscription.")),
     ("payment issue", Cause("payment", "The cloud organization has a payment issue: mend its billing there.")),
@@ -114,7 +114,7 @@ _REJECTED = Cause(
 )
 _MALFORMED = Cause(
     "uri_malformed",
-    "globalSettings__installation__identityUri or __apiUri is no URL: it must start with https:// and have no quotes.",
+    "globalSettings__installation__identityUri or __apiUri is not a URL: it must start with https:// and lack quotes.",
 )
 # Lines that announce a failure, but not which.
 _SAYS_NOTHING = ("Sponsorship sync for organization ", "Unhandled exception")
@@ -123,7 +123,7 @@ _SERVER_ERRORS = re.compile(r"(InternalServerError|BadGateway|ServiceUnavailable
 
 
 def find_cause(lines: List[str]) -> Tuple[Cause, str]:
-    """The cause that the lines of one sync tell, and the line that tells it."""
+    """Return the cause that the lines of one sync tell, and the line that tells it."""
     for number, line in enumerate(lines):
         cause = _cause_of(line, lines[number + 1 :])
         if cause is not None:
@@ -166,8 +166,8 @@ def _unreachable(code: str, advice: str, lines: List[str]) -> Cause:
     text = "\n".join(lines)
     if "System.UriFormatException" in text:
         return _MALFORMED
-    for pattern, detail, remedy, passes in _NETWORK:
+    for pattern, detail, remedy, transient in _NETWORK:
         if re.search(pattern, text):
-            return Cause(code, advice.format(detail=detail, remedy=remedy), passes)
-    detail, remedy, passes = _OTHER_NETWORK
-    return Cause(code, advice.format(detail=detail, remedy=remedy), passes)
+            return Cause(code, advice.format(detail=detail, remedy=remedy), transient)
+    detail, remedy, transient = _OTHER_NETWORK
+    return Cause(code, advice.format(detail=detail, remedy=remedy), transient)

@@ -50,7 +50,7 @@ class Failure(NamedTuple):
     cause: str
     message: str
     advice: str
-    passes: bool
+    transient: bool
 
 
 def parse_entries(text: str) -> List[Entry]:
@@ -117,4 +117,4 @@ def _is_telling(lines: List[str]) -> bool:
 def _failure(kind: str, organization: Optional[str], entries: List[Entry]) -> Failure:
     cause, message = find_cause([line for entry in entries for line in entry.lines])
     message = _USER_INFO.sub("********", message)
-    return Failure(entries[0].time, kind, organization, cause.code, message, cause.advice, cause.passes)
+    return Failure(entries[0].time, kind, organization, cause.code, message, cause.advice, cause.transient)

@@ -133,7 +133,7 @@ BAD_OPTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("organization_info", {"client_secret": "{{ secret }}x"}, "The server refused the login: invalid_client"),
     ("organization_info", {"client_id": "organization.1"}, "belongs to an organization's key"),
     ("organization_info", {"wait_timeout": "a while"}, "wait_timeout: 'a while' is not a duration"),
-    ("organization_info", {"url": "vault"}, "url is no address"),
+    ("organization_info", {"url": "vault"}, "url is not an address"),
     ("organization_info", {"organisation": "x"}, "organisation"),
     ("license_sync", {"max_age": "-1d"}, "max_age: '-1d' is not a duration"),
     ("license_sync", {"max_age": "7 days"}, "max_age: '7 days' is not a duration"),
@@ -163,3 +163,24 @@ def test_requests_is_missing(pair: Pair, tmp_path: Path, place: str) -> None:
     assert done.status != 0
     where = "on the controller" if place == "controller" else "where this task runs"
     assert f"The Python library requests is missing {where}" in done.result("vault", "organization_info")["msg"]
+
+
+@CORES
+def test_requests_is_imported_once_in_a_run(pair: Pair, tmp_path: Path, core: str) -> None:
+    """In the process that forks, so that no task on any host imports it again."""
+    log = tmp_path / "imports"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'requests':\n"
+        f"            with open({str(log)!r}, 'a') as stream: stream.write(f'{{os.getpid()}}\\n')\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    own = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    hosts = tmp_path / "hosts.json"
+    hosts.write_text(json.dumps({"all": {"hosts": {"first": own, "second": own}}}))
+    task: dict[str, Any] = {"selfhosted.bitwarden.organization": {}}
+    plays = play(task, {"selfhosted.bitwarden.organization_info": {}}, task)
+    run(pair, tmp_path, plays, core=core, inventory=hosts, environment={"PYTHONPATH": str(tmp_path)}).ok()
+    assert len(log.read_text().split()) == 1

@@ -224,7 +224,7 @@ def test_an_account_that_needs_a_newer_client(pair: Pair, task: Task, monkeypatc
     ({"max_age": "1d"}, "need state=rotated"),
     ({"state": "rotated", "max_age": "1d", "rotated_before": "2026-01-01T00:00:00Z"}, "both"),
     ({"state": "rotated", "max_age": "soon"}, "max_age"),
-    ({"state": "rotated", "rotated_before": "yesterday"}, "rotated_before is no time"),
+    ({"state": "rotated", "rotated_before": "yesterday"}, "rotated_before is not a time"),
     ({"organization": "nobody's"}, "no organization of the name"),
     ({"organization": None}, "owns 2"),
     ({"client_id": None}, "BW_CLOUD_CLIENTID"),
@@ -307,7 +307,7 @@ def test_older_clouds_tell_the_hashing_elsewhere(pair: Pair, task: Task, monkeyp
 
     def forgetful(self: CloudAccount) -> str:
         token = login(self)
-        self.login_answer = {name: value for name, value in self.login_answer.items() if name not in dropped}
+        self.login_response = {name: value for name, value in self.login_response.items() if name not in dropped}
         return token
 
     monkeypatch.setattr(CloudAccount, "login", forgetful)

@@ -86,7 +86,7 @@ def test_failures_are_read(pair: Pair, tmp_path: Path, core: str) -> None:
     for text in (
         "The cloud refused the account's master password.",
         "one of: present, rotated",
-        "no installation's id",
+        "is not a GUID, or all zeros",
     ):
         assert text in done.output
     failed = done.of("vault", "billing_sync_token")[0]
@@ -131,8 +131,8 @@ def test_an_encrypted_license_stays_encrypted(pair: Pair, tmp_path: Path, core: 
 
 @pytest.mark.parametrize("core", ENVIRONMENTS)
 @pytest.mark.parametrize(("variable", "says"), [
-    ("BW_CLOUD_PASSWORD", "master_password is no text in UTF-8."),
-    ("BW_CLOUD_CLIENTSECRET", "client_secret is no text in UTF-8."),
+    ("BW_CLOUD_PASSWORD", "master_password is not UTF-8 text."),
+    ("BW_CLOUD_CLIENTSECRET", "client_secret is not UTF-8 text."),
 ])  # fmt: skip
 def test_an_environment_that_is_not_in_utf_8(pair: Pair, tmp_path: Path, core: str, variable: str, says: str) -> None:
     environment = {"BW_CLOUD_CLIENTSECRET": OWNER_KEY, variable: b"sup\xe4rsecretpw".decode("utf-8", "surrogateescape")}

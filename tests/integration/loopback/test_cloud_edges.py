@@ -54,10 +54,10 @@ def answer(pair: Pair, path: str, status: int, body: Any = "", times: int = 3) -
 @pytest.mark.parametrize(("code", "words", "cause", "advice"), [
     ("invalid_client", None, "login", "Check client_id and client_secret"),
     ("invalid_client_version", "Please update your app", "login", "needs a newer version of this collection"),
-    ("device_error", "No device information provided", "login", "The cloud wants device data in another form"),
+    ("device_error", "No device information provided", "login", "The cloud requires device data in another form"),
     ("invalid_grant", "Legacy encryption without a userkey is no longer supported.", "login", "Bitwarden's support"),
     ("invalid_request", None, "login", "check option cloud"),
-    ("version_header_missing", "No client version header found", "version_header", "Something in between removed"),
+    ("version_header_missing", "No client version header found", "version_header", "A proxy or firewall removed"),
 ])  # fmt: skip
 def test_each_refused_login_has_its_advice(
     pair: Pair, task: Task, code: str, words: Any, cause: str, advice: str
@@ -160,12 +160,12 @@ def test_what_is_just_allowed(task: Task, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("options", "says"), [
-    ({"master_password": NOT_UTF_8}, "master_password is no text in UTF-8"),
-    ({"client_secret": NOT_UTF_8}, "client_secret is no text in UTF-8"),
+    ({"master_password": NOT_UTF_8}, "master_password is not UTF-8 text"),
+    ({"client_secret": NOT_UTF_8}, "client_secret is not UTF-8 text"),
     ({"otp": NOT_UTF_8}, "one-time password"),
     ({"organization": NOT_UTF_8}, "no organization of the name"),
-    ({"cloud": {"api_url": f"http://{NOT_UTF_8}", "identity_url": "http://i"}}, "api_url is no address"),
-    ({"cloud": {"api_url": "http://a", "identity_url": f"http://i/{NOT_UTF_8}"}}, "identity_url is no address"),
+    ({"cloud": {"api_url": f"http://{NOT_UTF_8}", "identity_url": "http://i"}}, "api_url is not an address"),
+    ({"cloud": {"api_url": "http://a", "identity_url": f"http://i/{NOT_UTF_8}"}}, "identity_url is not an address"),
 ])  # fmt: skip
 def test_what_is_not_in_utf_8(pair: Pair, task: Task, options: dict[str, Any], says: str) -> None:
     error = failure(task, **options)

@@ -15,8 +15,15 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors i
     SERVER,
     ApiError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync, license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import Diagnosis, NoDiagnosis
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
+    billing_sync,
+    license_sync,
+    sync_attempts,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.license_diagnosis import (
+    Diagnosis,
+    NoDiagnosis,
+)
 
 from .standin_pair import CANARIES, CLOUD_ORGANIZATION, ORGANIZATION, TOKEN, WRONG_TOKEN, Pair
 
@@ -29,7 +36,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Clock:
-    """Time that passes by sleeping alone."""
+    """Time that transient by sleeping alone."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -39,8 +46,8 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
 
-    def times(self) -> license_sync.Times:
-        return license_sync.Times(self.sleep, lambda: self.now, lambda low, high: (low + high) / 2)
+    def times(self) -> sync_attempts.Times:
+        return sync_attempts.Times(self.sleep, lambda: self.now, lambda low, high: (low + high) / 2)
 
 
 @pytest.fixture
@@ -217,8 +224,8 @@ def test_a_failure_without_access_to_the_log_names_the_likely_causes(
     assert calls == [ORGANIZATION]
 
 
-def diagnosis(cause: str, passes: bool) -> Any:
-    return lambda organization, seconds: Diagnosis(cause, f"It was {cause}.", "Do this.", passes)
+def diagnosis(cause: str, transient: bool) -> Any:
+    return lambda organization, seconds: Diagnosis(cause, f"It was {cause}.", "Do this.", transient)
 
 
 def test_a_cause_that_stays_is_not_waited_for(pair: Pair, task: Task, token: Callable[..., None], clock: Clock) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license_sync
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.license_sync import Times
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import read_log_result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.license_diagnosis import read_log_result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import find_failures
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import Pacer
 

@@ -20,6 +20,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends imp
     license_sync,
     organization,
     organization_info,
+    organization_steps,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import License, parse_license
@@ -95,9 +96,9 @@ def task(options: dict[str, Any], host: FakeHost) -> Task:
             raise MissingFile(REQUEST, "src cannot be read.") from None
 
     def run(check_mode: bool = False, **changed: Any) -> dict[str, Any]:
-        surroundings = organization.Surroundings(host.read, read_file)
+        tools = organization_steps.Tools(host.read, read_file)
         try:
-            result = organization.perform({**options, **changed}, check_mode, surroundings)
+            result = organization.perform({**options, **changed}, check_mode, tools)
         except ApiError as error:
             assert not [canary for canary in CANARIES if canary in repr(error.result())]
             raise
@@ -435,7 +436,7 @@ def test_why_sponsorships_are_not_synced(pair: Pair, task: Task, host: FakeHost,
     give(pair, {name: hours_ago(50) for name in sponsored})
     old = {"kind": "sponsorship", "time": "2026-11-21T10:00:00Z", "cause": "cloud_error", "message": "Old."}
     new = {**old, "time": "2026-11-22T10:00:00Z", "cause": "rate_limit", "message": "New.", "advice": "Wait."}
-    host.failures = [{**new, "passes": True}, {**old, "passes": False}]
+    host.failures = [{**new, "transient": True}, {**old, "transient": False}]
     result = task(**WANTED)
     assert result["sponsorships"]["failure"] == {
         "time": "2026-11-22T10:00:00Z", "cause": "rate_limit", "message": "New.", "advice": "Wait.", "transient": True,

@@ -17,8 +17,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors i
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.organizations import find_organization
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import connected
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync, license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import Diagnosis, read_log_result
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.explanation import SyncFailure
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.license_diagnosis import (
+    Diagnosis,
+    read_log_result,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.license_failure import SyncFailure
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import find_failures
 
 from .standin_pair import CANARIES, CLOUD_ORGANIZATION, NAME, ORGANIZATION, TOKEN, WRONG_TOKEN, Pair
@@ -148,7 +151,7 @@ def synced_long_ago(pair: Pair, params: dict[str, Any]) -> Callable[[], Any]:
 def test_a_cause_is_told_and_the_date_has_not_moved(
     pair: Pair, options: dict[str, Any], synced_long_ago: Callable[[], Any], name: str
 ) -> None:
-    make, cause, says, passes = CAUSES[name]
+    make, cause, says, transient = CAUSES[name]
     before = synced_long_ago()
     make(pair)
     try:
@@ -156,7 +159,7 @@ def test_a_cause_is_told_and_the_date_has_not_moved(
             license_sync.perform(options, False, Console(pair))
         error = caught.value
         assert error.cause == cause
-        assert error.passes is passes
+        assert error.transient is transient
         assert error.layer == (LICENSE if cause == "license_rejected" else CLOUD)
         assert says in str(error)
         assert not [canary for canary in CANARIES if canary in repr(error.result())]

@@ -28,7 +28,7 @@ SECTIONS = {
     "Downloading a license": ("_backends/cloud_license", "_cloud/private_file"),
     "Uploading a license": ("_licenses/*", "_backends/license"),
     "Connectivity": ("_connectivity/*",),
-    "License sync": ("_backends/license_sync", "_sync_log/*"),
+    "License sync": ("_backends/license_sync", "_backends/sync_attempts", "_sync_log/*"),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
 }
 #: Group for ``module_defaults`` -> where its modules run.

@@ -150,7 +150,7 @@ class RecordedServer:
         self.on("GET", sponsored, recorded_at("sponsorships.json", 3))
 
     def on(self, method: str, path: str, *replies: Reply) -> None:
-        """Answer so from now on."""
+        """Response so from now on."""
         self.replies[(method, path)] = list(replies)
 
     def count(self, method: str, path: str) -> int:

@@ -62,8 +62,8 @@ def failure(what: Any) -> ApiError:
         (Reply(503), SERVER, "down or still starting"),
         (Reply(504), SERVER, "down or still starting"),
         (Reply(500), SERVER, "answered 500."),
-        (PORTAL, NETWORK, "is no JSON"),
-        (Reply(200), NETWORK, "is no JSON"),
+        (PORTAL, NETWORK, "is not JSON"),
+        (Reply(200), NETWORK, "is not JSON"),
         (Reply(400, "<title>400 No required SSL certificate was sent</title>"), NETWORK, "No required SSL certificate"),
         (Reply(403, "<h1>Blocked</h1>"), NETWORK, "answered 403 with a page."),
         (Reply(302, "", {"Location": "https://login.example/?t=1"}), NETWORK, "points to https://login.example/."),
@@ -231,7 +231,7 @@ def test_a_name_that_is_not_in_the_certificate(
 
 def test_tls_to_a_port_without(server: RecordedServer, params: dict[str, Any]) -> None:
     error = failure(account(params, url=server.url.replace("http:", "https:")).client.probe)
-    assert (error.layer, "speaks no TLS" in str(error)) == (TLS, True)
+    assert (error.layer, "does not speak TLS" in str(error)) == (TLS, True)
 
 
 def test_no_tls_to_a_port_with(tls_server: RecordedServer, params: dict[str, Any]) -> None:

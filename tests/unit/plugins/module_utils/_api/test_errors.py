@@ -18,10 +18,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.auth imp
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import Client
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import (
     ApiError,
-    parse_answer,
-    server_words,
+    parse_response,
+    server_text,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import CLOUD_PEER
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import CLOUD_PROFILE
 
 from .recorded_server import BAD_GATEWAY, RecordedServer, Reply, recorded_at
 
@@ -47,18 +47,18 @@ DAY = 86_400
     ("Wed, 21 Oct 2026 07:28:00 +99999999999999", None),
 ])  # fmt: skip
 def test_how_long_a_server_asks_to_wait(header: Optional[str], seconds: Optional[int]) -> None:
-    assert parse_answer(429, b"", "", "", header).retry_after == seconds
+    assert parse_response(429, b"", "", "", header).retry_after == seconds
 
 
 def test_a_date_to_wait_for() -> None:
     moment = datetime.now(timezone.utc) + timedelta(seconds=90)
-    seconds = parse_answer(429, b"", "", "", format_datetime(moment, usegmt=True)).retry_after
+    seconds = parse_response(429, b"", "", "", format_datetime(moment, usegmt=True)).retry_after
     assert seconds is not None and 85 <= seconds <= 91
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 200_000, b"9" * 5000 + b"x", b"\xff\xfe{", b""])
 def test_what_is_no_json(body: bytes) -> None:
-    assert not parse_answer(200, body, "application/json").is_json
+    assert not parse_response(200, body, "application/json").is_json
 
 
 @pytest.mark.parametrize(("body", "words"), [
@@ -67,7 +67,7 @@ def test_what_is_no_json(body: bytes) -> None:
     ({"ErrorModel": {"Message": {"a": 1}}, "error": "e"}, "e"),
 ])  # fmt: skip
 def test_only_words_are_words(body: dict[str, Any], words: str) -> None:
-    assert server_words(parse_answer(400, json.dumps(body).encode(), "")) == words
+    assert server_text(parse_response(400, json.dumps(body).encode(), "")) == words
 
 
 PAGE = Reply(404, "<title>Blocked</title>")
@@ -86,7 +86,7 @@ def test_advice_is_about_who_was_asked(
 ) -> None:
     server.on(*(("POST", "/identity/connect/token") if login else ("GET", "/api/x")), reply)
     here = Client(read_options(params))
-    cloud = Client(read_options(params, peer=CLOUD_PEER))
+    cloud = Client(read_options(params, profile=CLOUD_PROFILE))
     errors = []
     for client in (here, cloud):
         with pytest.raises(ApiError) as caught:

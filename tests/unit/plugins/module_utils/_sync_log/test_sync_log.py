@@ -58,7 +58,7 @@ def test_every_recorded_failure_is_found_with_its_cause_and_nothing_else(name, l
     console = timed([line if HEADER.match(line) else f"      {line}" for line in lines])
     if name == "identity URI malformed":  # found by its scope alone: see the test below
         return
-    found = [(failure.kind, failure.cause, failure.passes) for failure in find_failures(console)]
+    found = [(failure.kind, failure.cause, failure.transient) for failure in find_failures(console)]
     assert found == ([EXPECTED[name]] if name in EXPECTED else [])
 
 
@@ -120,7 +120,7 @@ IDENTITY = "Unable to authenticate with identity server."
 
 
 @pytest.mark.parametrize(
-    ("lines", "cause", "passes"),
+    ("lines", "cause", "transient"),
     [
         ([f"{REQUEST}BadRequest-Bad Request: Invalid license key."], "license_key", False),
         ([f"{REQUEST}BadRequest-Bad Request: No active subscription found."], "no_subscription", False),
@@ -141,9 +141,9 @@ IDENTITY = "Unable to authenticate with identity server."
         (["Something never seen before"], "unknown", False),
     ],
 )  # fmt: skip
-def test_causes_that_were_not_recorded(lines, cause, passes):
+def test_causes_that_were_not_recorded(lines, cause, transient):
     found, message = find_cause(lines)
-    assert (found.code, found.passes) == (cause, passes)
+    assert (found.code, found.transient) == (cause, transient)
     assert message == lines[0]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.diagnosis import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.license_diagnosis import (
     Diagnosis,
     NoDiagnosis,
     log_options,
@@ -19,7 +19,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.dia
 
 def entry(**changed: Any) -> dict[str, Any]:
     own = {"time": "2026-11-22T10:00:00Z", "kind": "license", "cause": "payment", "message": "m", "advice": "a"}
-    return {**own, "passes": False, **changed}
+    return {**own, "transient": False, **changed}
 
 
 @pytest.mark.parametrize(

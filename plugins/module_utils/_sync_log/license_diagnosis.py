@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why a sync failed, as the log of the server's api container tells it. The Api's answer does not."""
+"""The cause of a failed license sync, from the log of the server's api container. The Api's response has none."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Union
 
 
 class Diagnosis(NamedTuple):
-    """A cause from the log. ``passes``: it goes away by itself, so that waiting helps."""
+    """A cause from the log. ``transient``: it goes away by itself, so that waiting helps."""
 
     cause: str
     message: str
     advice: str
-    passes: bool
+    transient: bool
 
 
 class NoDiagnosis(NamedTuple):
@@ -25,20 +25,22 @@ class NoDiagnosis(NamedTuple):
     reason: str
 
 
-# diagnose(id of the organization, seconds since the request) -> what the log says; None when it says nothing
-Diagnose = Callable[[str, float], Union[Diagnosis, NoDiagnosis, None]]
+# What the log says; None where it has no failure of that time.
+Found = Union[Diagnosis, NoDiagnosis, None]
+# diagnose(id of the organization, seconds since the request) -> what the log says
+Diagnose = Callable[[str, float], Found]
 
 _LONGEST_REASON = 300  # characters
 LOG_MARGIN = 3  # seconds; log lines carry the engine's clock
 
 
 def log_options(bwdata: str, organization_id: str, seconds: float) -> Dict[str, str]:
-    """The options of module ``sync_log_info`` that show the failures of the last seconds."""
+    """Return the options of module ``sync_log_info`` for the failures of the last seconds."""
     return {"bwdata": bwdata, "organization": organization_id, "since": f"{math.ceil(seconds) + LOG_MARGIN}s"}
 
 
-def read_log_result(result: Mapping[str, Any]) -> Union[Diagnosis, NoDiagnosis, None]:
-    """The newest license failure in a result of ``sync_log_info``."""
+def read_log_result(result: Mapping[str, Any]) -> Found:
+    """Return the newest license failure in a result of ``sync_log_info``."""
     if result.get("failed") or result.get("unreachable") or "failures" not in result:
         return no_access(str(result.get("msg") or "no access to the host"))
     failures = [item for item in result["failures"] if item.get("kind", "license") == "license"]
@@ -49,17 +51,17 @@ def read_log_result(result: Mapping[str, Any]) -> Union[Diagnosis, NoDiagnosis, 
         cause=str(newest["cause"]),
         message=str(newest.get("message") or ""),
         advice=str(newest.get("advice") or ""),
-        passes=bool(newest.get("passes")),
+        transient=bool(newest.get("transient")),
     )
 
 
 def no_access(text: str) -> NoDiagnosis:
-    """The reason for which the log was not read, on one line, without the noise that ssh makes at high verbosity."""
+    """Return the reason for which the log was not read, on one line, without ssh's debug output."""
     lines = [line.strip() for line in text.replace("\r", "").split("\n")]
     told = [line for line in lines if line and not line.startswith(("debug1:", "debug2:", "debug3:", "OpenSSH_"))]
     return NoDiagnosis(" ".join(" ".join(told).split())[-_LONGEST_REASON:])
 
 
-def usable(found: Union[Diagnosis, NoDiagnosis, None]) -> Optional[Diagnosis]:
-    """The diagnosis if it names a cause."""
+def usable(found: Found) -> Optional[Diagnosis]:
+    """Return the diagnosis if it names a cause."""
     return found if isinstance(found, Diagnosis) and found.cause != "unknown" else None

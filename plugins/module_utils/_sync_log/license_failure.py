@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the server's answer to a license sync, and its log, to the true cause."""
+"""The failure of a license sync: from the server's response and its log to the true cause."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Callable, Dict, Optional
 from .._api.errors import CLOUD, LICENSE, REQUEST, ApiError
 from .._api.organizations import Organization
 from .._licenses.problems import sync_advice
-from .diagnosis import Diagnosis, NoDiagnosis, usable
+from .license_diagnosis import Diagnosis, Found, NoDiagnosis, usable
 
-# The Api's one answer to everything that goes wrong between it and the cloud.
+# The Api's one response to everything that goes wrong between it and the cloud.
 _GENERIC = "An error has occurred"
 
 _LIKELY = (
@@ -25,28 +25,28 @@ _TOKEN = "Apply the token first (selfhosted.bitwarden.billing_sync)."
 
 
 class SyncFailure(ApiError):
-    """A license sync that failed, or could not begin. ``cause`` is a code, ``passes`` says that waiting helps."""
+    """A license sync that failed, or could not begin. ``cause`` is a code, ``transient`` says that waiting helps."""
 
-    def __init__(self, layer: str, message: str, *, cause: str, passes: bool = False, **more: Any) -> None:
+    def __init__(self, layer: str, message: str, *, cause: str, transient: bool = False, **more: Any) -> None:
         super().__init__(layer, message, **more)
         self.cause = cause
-        self.passes = passes
+        self.transient = transient
         self.attempts = 0
 
     def result(self) -> Dict[str, Any]:
-        """The failed task's result, with ``cause`` and ``attempts``."""
+        """Return the failed task's result, with ``cause`` and ``attempts``."""
         return {**super().result(), "cause": self.cause, "attempts": self.attempts}
 
 
-def explain(error: ApiError, organization: Organization, diagnose: Optional[Callable[[], Any]]) -> SyncFailure:
-    """What a failed request to sync means. ``diagnose`` reads the log; it is asked only where the log knows more."""
+def explain(error: ApiError, organization: Organization, diagnose: Optional[Callable[[], Found]]) -> SyncFailure:
+    """Return the failure that a failed sync means. ``diagnose`` reads the log, only where that knows more."""
     status, text = error.status, error.text
     if status == 400 and not text.startswith(_GENERIC):
         return _refused(error, organization)
     if status == 404:
         return SyncFailure(
             REQUEST,
-            f"The server has no connection of {organization.name} to sync by, or the account is no owner any more.",
+            f"The server has no connection of {organization.name} to sync by, or the account is not an owner any more.",
             advice=_TOKEN,
             status=status,
             cause="no_connection",
@@ -57,7 +57,7 @@ def explain(error: ApiError, organization: Organization, diagnose: Optional[Call
 
 
 def _refused(error: ApiError, organization: Organization) -> SyncFailure:
-    """A 400 of the server itself. Its wording differs between releases; what is not known speaks of the license."""
+    """Return the failure for a 400 of the server itself; its wording differs between releases."""
     text = error.text
     if text.startswith("Cloud communication is disabled"):
         cause, message = "cloud_communication_off", "Cloud communication is off in the running server."
@@ -80,7 +80,7 @@ def _refused(error: ApiError, organization: Organization) -> SyncFailure:
     return SyncFailure(REQUEST, message, advice=advice, status=error.status, text=text, cause=cause)
 
 
-def _cloud_side(error: ApiError, found: Any) -> SyncFailure:
+def _cloud_side(error: ApiError, found: Found) -> SyncFailure:
     known = usable(found)
     if known is not None:
         return SyncFailure(
@@ -90,7 +90,7 @@ def _cloud_side(error: ApiError, found: Any) -> SyncFailure:
             status=error.status,
             text=error.text,
             cause=known.cause,
-            passes=known.passes,
+            transient=known.transient,
         )
     if error.status != 400 and error.unknown_outcome:
         return _as_it_is(error)
@@ -103,7 +103,7 @@ def _cloud_side(error: ApiError, found: Any) -> SyncFailure:
     uris = "globalSettings__installation__identityUri or __apiUri may be malformed. " if error.status == 500 else ""
     return SyncFailure(
         CLOUD,
-        "The license sync failed between the server and Bitwarden's cloud. The server's answer does not say why; "
+        "The license sync failed between the server and Bitwarden's cloud. The server's response does not say why; "
         f"the reason is in the log of its api container, {log}.",
         advice=uris + _LIKELY,
         status=error.status,
@@ -113,7 +113,7 @@ def _cloud_side(error: ApiError, found: Any) -> SyncFailure:
 
 
 def _as_it_is(error: ApiError) -> SyncFailure:
-    """A failure on the way to the server: it says itself what it is."""
+    """Return the failure of a request that did not reach the server: it says itself what it is."""
     return SyncFailure(
         error.layer,
         error.message,
@@ -121,5 +121,5 @@ def _as_it_is(error: ApiError) -> SyncFailure:
         status=error.status,
         text=error.text,
         cause="server",
-        passes=error.transient,
+        transient=error.transient,
     )
