@@ -6,8 +6,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict, Optional
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 
 
 class ActionModule(HostActionModule):
     """Run the module of the same name on the host."""
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+        """Run the module; a host that cannot be reached is a failure where the task says so."""
+        fails = boolean(self._task.args.get("fail_when_unreachable"), strict=False)
+        try:
+            return super().run(tmp, task_vars)
+        except AnsibleConnectionFailure as error:
+            if not fails:
+                raise
+            return {"failed": True, "changed": False, "msg": f"unreachable: {error}"}

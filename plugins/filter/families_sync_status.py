@@ -8,21 +8,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: families_sync_status
-short_description: Sum up what the steps of a Families sync returned
+short_description: Summarize the results of the steps of a Families sync
 version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
   - Turns the results of the steps into the fact C(bitwarden_status) of one host.
-  - The role P(selfhosted.bitwarden.families_sync#role) uses it; a playbook that calls the modules itself can, too.
+  - For playbooks that call the modules themselves. The role P(selfhosted.bitwarden.families_sync#role) sets the fact
+    by M(selfhosted.bitwarden.families_sync_status).
 options:
   _input:
     description:
       - The results by step.
       - C(preflight) of M(selfhosted.bitwarden.cloud_connectivity_info), C(server) of M(selfhosted.bitwarden.server),
-        C(info) of M(selfhosted.bitwarden.organization_info), C(log) of M(selfhosted.bitwarden.sync_log_info),
-        C(fetch) of M(selfhosted.bitwarden.billing_sync_token), C(upload) of M(selfhosted.bitwarden.license),
-        C(billing) of M(selfhosted.bitwarden.billing_sync), C(license) of M(selfhosted.bitwarden.license_sync).
+        C(organization) of M(selfhosted.bitwarden.organization), C(fetch) of
+        M(selfhosted.bitwarden.billing_sync_token).
+      - Where single modules take its place, C(info) of M(selfhosted.bitwarden.organization_info), C(log) of
+        M(selfhosted.bitwarden.sync_log_info), C(upload) of M(selfhosted.bitwarden.license), C(billing) of
+        M(selfhosted.bitwarden.billing_sync), C(license) of M(selfhosted.bitwarden.license_sync).
       - A step that did not run is left out or empty.
     type: dict
     required: true
@@ -83,8 +86,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
-STEPS = ("preflight", "server", "info", "log", "fetch", "upload", "billing", "license")
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.status import STEPS, summarize
 
 
 def families_sync_status(
@@ -93,72 +95,12 @@ def families_sync_status(
     """Return ``bitwarden_status`` of the steps' results."""
     if not isinstance(results, Mapping) or set(results) - set(STEPS):
         raise AnsibleFilterError(f"families_sync_status needs a dictionary of results with the keys {', '.join(STEPS)}")
-    preflight, server, info, log, fetch, upload, billing, license_ = (results.get(step) or {} for step in STEPS)
-    connection = _part(billing, "connection").get("after") or _part(info, "connection")
-    status: dict[str, Any] = {
-        "version": info.get("version") or server.get("version"),
-        "cloud_communication": _cloud_communication(server, info, predicted),
-        "token": connection.get("billing_sync_token_set", False if info.get("reachable") else None),
-        "sponsorships": _sponsorships(info),
-        "changed": any(bool(result.get("changed")) for result in (server, fetch, upload, billing, license_)),
-        "restarted": bool(server.get("restarted")),
-        "warnings": [*(preflight.get("problems") or []), *_not_synced(info, log)],
-        "problem": problem,
-    }
-    if info.get("reachable"):
-        status["last_sync"] = info.get("last_license_sync")
-        status["license_expires"] = _part(info, "license").get("expires")
-    after = _part(_part(upload, "license"), "after")
-    if after.get("expires"):
-        status["license_expires"] = after["expires"]
-    # The billing step can set the last sync back to never.
-    if _part(billing, "connection").get("after"):
-        status["last_sync"] = billing["connection"]["after"].get("last_license_sync")
-    for key, name in (("last_sync", "last_license_sync"), ("license_expires", "license_expires")):
-        # A prediction knows no time after the sync: what stands is that of before.
-        times = _part(license_, name)
-        if times:
-            status[key] = times.get("after") or times.get("before")
-    return status
-
-
-def _cloud_communication(server: Mapping[str, Any], info: Mapping[str, Any], predicted: bool) -> bool | None:
-    """What the running server says; in check mode the opposite where the server step would change it."""
-    value = info.get("cloud_communication")
-    touched = [
-        change for change in server.get("changes") or []
-        if str(change.get("key", "")).lower().endswith("enablecloudcommunication")
-    ]  # fmt: skip
-    if not touched or (value is not None and not predicted):
-        return None if value is None else bool(value)
-    return touched[-1].get("action") != "removed" if value is None else not value
-
-
-def _sponsorships(info: Mapping[str, Any]) -> dict[str, Any] | None:
-    found = _part(info, "sponsorships")
-    return {name: found.get(name) for name in ("visible", "last_sync", "overdue")} if found else None
-
-
-def _not_synced(info: Mapping[str, Any], log: Mapping[str, Any]) -> list[str]:
-    """What to say of sponsorships that are not synced: the newest cause in the server's log, where it was read."""
-    found = _part(info, "sponsorships")
-    overdue, waiting = found.get("overdue"), found.get("visible") and not found.get("last_sync")
-    causes = [failure for failure in log.get("failures") or [] if failure.get("kind") == "sponsorship"]
-    if not overdue and not (waiting and causes):
-        return []
-    text = "The sponsorships' daily sync is overdue." if overdue else "The sponsorships were never synced."
-    if causes:
-        return [f"{text} It failed: {causes[-1].get('message')} {causes[-1].get('advice') or ''}".rstrip()]
-    return [f"{text} {found.get('note') or ''}".rstrip()]
-
-
-def _part(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return result.get(name) or {}
+    return dict(summarize(results, problem, predicted))
 
 
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {"families_sync_status": families_sync_status}

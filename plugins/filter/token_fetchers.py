@@ -13,25 +13,30 @@ version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Hosts of one cloud organization share its billing sync token. It is fetched once in a run, for one of them.
+  - Hosts of one cloud organization share its billing sync token. It is fetched once in a run, by one of them.
   - The role P(selfhosted.bitwarden.families_sync#role) uses it, on the variables that its steps register.
-  - The host that was chosen already, in an earlier batch, stays the one, also where it failed. Otherwise it is the
-    first that has come so far in the role that it wants the token, and on which no step has failed.
+  - A host chosen in an earlier batch or play stays the one, also where it failed, so that nobody asks the cloud again.
+    Otherwise it is the first host that needs the token and on which no step has failed so far.
 options:
   _input:
     description:
       - The variables of the hosts, in order.
-      - C(families_sync_source) names whose token a host wants; empty where it needs none. C(families_sync_server) and
-        C(families_sync_info) are the results of the steps before.
+      - C(families_sync_plan) says which token a host needs. C(families_sync_server), C(families_sync_organization) and
+        C(families_sync_upload) are the results of the steps before.
     type: list
     elements: dict
     required: true
-  chosen:
-    description: What this filter returned for earlier batches.
+  noted:
+    description: What this filter returned earlier in the run.
     type: dict
     default: {}
+  rotate:
+    description: Whether to choose among the hosts that rotate their token, rather than among those that only fetch it.
+    type: bool
+    default: false
 seealso:
   - module: selfhosted.bitwarden.billing_sync_token
+  - module: selfhosted.bitwarden.families_sync_plan
 """
 
 EXAMPLES = r"""
@@ -42,35 +47,50 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The name of the host that fetches, for each value of C(families_sync_source).
+  description:
+    - The name of the host that fetches, for each token (C(hosts)).
+    - When hosts were chosen for the first time in this run, UTC (C(began)). A token rotated later is not rotated again.
   type: dict
   sample:
-    'of ["us", "user.3d0c4f5e-0000-4000-8000-000000000001", "Example Enterprise"]': vault-nyc.example.com
+    began: "2026-11-22T10:00:00Z"
+    hosts:
+      'of ["us", "user.3d0c4f5e-0000-4000-8000-000000000001", "Example Enterprise"]': vault-nyc.example.com
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
-_STEPS_BEFORE = ("families_sync_server", "families_sync_info")
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.fetchers import (
+    Candidate,
+    choose_fetchers,
+)
+
+_STEPS_BEFORE = ("families_sync_server", "families_sync_organization", "families_sync_upload")
 
 
-def token_fetchers(hosts: Iterable[Mapping[str, Any]], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return ``{source: host}``; ``hosts`` are the variables of each host, ``inventory_hostname`` among them."""
-    fetchers = dict(chosen or {})
-    for host in hosts:
-        source = host.get("families_sync_source")
-        if source and not any(_failed(host.get(step)) for step in _STEPS_BEFORE):
-            fetchers.setdefault(source, str(host["inventory_hostname"]))
-    return fetchers
-
-
-def _failed(result: Any) -> bool:
-    return bool(result) and bool(result.get("failed") or result.get("unreachable"))
+def token_fetchers(
+    hosts: Iterable[Mapping[str, Any]], noted: Mapping[str, Any] | None = None, rotate: bool = False
+) -> dict[str, Any]:
+    """Return ``{"began": time, "hosts": {token source: host}}``; ``hosts`` are the variables of each host."""
+    noted = noted or {}
+    candidates = (
+        Candidate(
+            name=str(host["inventory_hostname"]),
+            plan=host.get("families_sync_plan") or {},
+            results=[host.get(step) or {} for step in _STEPS_BEFORE],
+        )
+        for host in hosts
+    )
+    return {
+        "began": noted.get("began") or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "hosts": choose_fetchers(candidates, noted.get("hosts") or {}, rotate),
+    }
 
 
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {"token_fetchers": token_fetchers}

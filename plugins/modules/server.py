@@ -68,6 +68,12 @@ options:
       - warn
       - skip
     default: warn
+  fail_when_unreachable:
+    description:
+      - Whether the task fails on a host that cannot be reached. A C(rescue) then handles it as any other failure, while
+        an unreachable host leaves the play.
+    type: bool
+    default: false
   wait:
     description:
       - Wait until every service passes its health check, and those without one are running.
@@ -230,6 +236,11 @@ version:
   returned: when the deployment could be read
   type: str
   sample: 2026.8.0
+cloud_communication:
+  description: Whether the server's settings enable cloud communication; in check mode, whether they would.
+  returned: when the deployment could be read
+  type: bool
+  sample: true
 installation_id:
   description: The installation id in the server's settings.
   returned: when the deployment could be read
@@ -301,6 +312,8 @@ def main() -> None:
             "script": {"type": "path"},
             "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
             "preflight": {"type": "str", "choices": ["fail", "warn", "skip"], "default": "warn"},
+            # Of the action plugin.
+            "fail_when_unreachable": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "str", "default": "600s"},
             "rollback": {"type": "bool", "default": True},

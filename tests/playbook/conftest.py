@@ -35,8 +35,12 @@ class Run(NamedTuple):
 
     def arguments(self, host: str, step: str) -> Dict[str, Any]:
         """The arguments of the one call of a step for a host."""
-        (found,) = [arguments for name, called, arguments in self.calls if (name, called) == (host, step)]
-        return dict(found)
+        (found,) = self.all_arguments(host, step)
+        return found
+
+    def all_arguments(self, host: str, step: str) -> List[Dict[str, Any]]:
+        """The arguments of each call of a step for a host, in order."""
+        return [dict(arguments) for name, called, arguments in self.calls if (name, called) == (host, step)]
 
     def row(self, host: str) -> List[str]:
         """The host's row of the table."""
@@ -70,15 +74,13 @@ def play(request: pytest.FixtureRequest, collections: Path, tmp_path: Path):
             inventory = hosts
         else:
             shared = {"bitwarden_url": "https://vault.example.com"}
-            if any("bitwarden_cloud_client_id" not in variables for variables in hosts.values()):
-                shared["bitwarden_billing_sync_token"] = "token-of-the-tests"
             inventory = tmp_path / "hosts.yml"
             inventory.write_text(yaml.safe_dump({"bitwarden": {"vars": shared, "hosts": hosts}}))
         log = tmp_path / "calls"
         log.write_text("")
         (tmp_path / "ansible.cfg").write_text(extra.pop("configuration", ""))
         if not isinstance(what, str):
-            (tmp_path / "play.yml").write_text(yaml.safe_dump(what))
+            (tmp_path / "play.yml").write_text(yaml.safe_dump(what, sort_keys=False))
             what = str(tmp_path / "play.yml")
         done = subprocess.run(
             [str(ansible_playbook), "-i", str(inventory), what, "-e", json.dumps(extra), *options],

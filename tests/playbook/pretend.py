@@ -17,10 +17,7 @@ from typing import Any, Dict
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
-STEPS = (
-    "cloud_connectivity_info", "server", "server_info", "organization_info", "sync_log_info", "billing_sync_token",
-    "cloud_license", "license", "billing_sync", "license_sync",
-)  # fmt: skip
+STEPS = ("cloud_connectivity_info", "server", "server_info", "billing_sync_token", "cloud_license", "organization")
 PLAYBOOK = "selfhosted.bitwarden.families_sync"
 
 FAKE = """
@@ -32,43 +29,59 @@ from ansible.plugins.action import ActionBase
 
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
-        step = self._task.action.rpartition(".")[2]
+        step = self._task.action.rpartition(".")[2].replace("families_sync_configure", "organization")
         arguments = {key: value for key, value in self._task.args.items()}
         with open(os.environ["FAKE_LOG"], "a") as log:
             log.write(json.dumps([task_vars["inventory_hostname"], step, arguments], default=str) + "\\n")
         fake = task_vars.get("fake", {}).get(step, {})
         if fake.get("unreachable"):
+            if arguments.get("fail_when_unreachable"):
+                return {"failed": True, "msg": "unreachable: no route to host"}
             raise AnsibleConnectionFailure("no route to host")
+        if step == "organization" and fake.get("license_required"):
+            # A license that is given is taken, and then there is one.
+            fake = {**fake, "license_required": not (arguments.get("license") or {}).get("content")}
         if step == "billing_sync_token" and not fake.get("failed"):
             return {"_ansible_no_log": True, **fake}
         return dict(fake)
 """
 
 SYNCED = "2026-11-22T14:16:19Z"
-INFO: Dict[str, Any] = {
+ORGANIZATION: Dict[str, Any] = {
     "changed": False,
+    "changes": [],
     "reachable": True,
-    "version": "2026.8.0",
-    "cloud_communication": True,
+    "version": None,
+    "cloud_communication": None,
     "connection": {"billing_sync_token_set": True, "last_license_sync": SYNCED},
     "last_license_sync": SYNCED,
-    "license": {"expires": "2027-12-28T00:00:00Z"},
+    "sponsorships": None,
+    "license": {"state": "ok", "expires": "2027-12-28T00:00:00Z"},
+    "license_required": False,
 }
 #: The results of a host on which nothing is to be done.
 STEADY: Dict[str, Any] = {
-    "server": {"changed": False, "changes": [], "stale_services": {}, "version": "2026.8.0"},
-    "organization_info": INFO,
-    "billing_sync": {"changed": False, "changes": []},
-    "license_sync": {"changed": False},
+    "server": {
+        "changed": False,
+        "changes": [],
+        "stale_services": {},
+        "version": "2026.8.0",
+        "cloud_communication": True,
+        "installation_id": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b",
+        "preflight": None,
+    },
+    "organization": ORGANIZATION,
 }
 
 
 def make_collection(base: Path) -> Path:
     """Make the collection below ``base``, which is returned: what ``ANSIBLE_COLLECTIONS_PATH`` is to name."""
     collection = base / "ansible_collections" / "selfhosted" / "bitwarden"
-    for part in ("roles", "playbooks", "meta", "plugins/filter"):
-        shutil.copytree(ROOT / part, collection / part)
+    for part in ("roles", "playbooks", "meta", "plugins/filter", "plugins/module_utils"):
+        shutil.copytree(ROOT / part, collection / part, ignore=shutil.ignore_patterns("__pycache__"))
     (collection / "plugins" / "action").mkdir()
+    for plugin in (ROOT / "plugins" / "action").glob("families_sync_*.py"):
+        shutil.copy(plugin, collection / "plugins" / "action")
     for step in STEPS:
         (collection / "plugins" / "action" / f"{step}.py").write_text(FAKE)
     return base

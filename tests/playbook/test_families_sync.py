@@ -2,168 +2,145 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the playbook makes of the steps' results: batches, failures, unreachable hosts, the table, the exit status."""
+"""Role and playbook with steps that only pretend: what only a run of Ansible shows, several things in each.
+
+What is decided in Python is tested there: tests/unit/plugins/module_utils/_families_sync and tests/unit/plugins/filter.
+"""
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
-from .pretend import INFO, ROOT, STEADY
+from .pretend import ORGANIZATION, ROOT, STEADY
 
-API_STEPS = ("organization_info", "license", "billing_sync", "license_sync")
+TOKEN = "token-from-the-cloud"
+FETCHED = {"changed": False, "billing_sync_token": TOKEN}
+ROLE = {"ansible.builtin.import_role": {"name": "selfhosted.bitwarden.families_sync"}}
+COMPANY = "ac5d6e7f-9081-4c23-9e4f-b2e500f1d003"
 
 
 def host(**steps):
-    return {"fake": {**STEADY, **steps}}
+    """A host whose token is given by hand, with the results of its steps."""
+    return {"fake": {**STEADY, **steps}, "bitwarden_billing_sync_token": "token-of-the-tests"}
 
 
-GOOD = host()
-BAD = host(billing_sync={"failed": True, "msg": "The license file is missing."})
-GONE = host(server={"unreachable": True})
-
-
-def test_nothing_to_do(play):
-    run = play({"bw1": GOOD, "bw2": GOOD})
-    assert run.status == 0, run.output
-    assert run.row("bw1") == ["bw1", "2026.8.0", "on", "set", "2026-11-22 14:16", "2027-12-28 00:00", "-", "no", ""]
-    assert run.recap("bw1")["changed"] == run.recap("bw2")["changed"] == 0
-    assert run.steps("bw1") == [
-        "cloud_connectivity_info",
-        "server",
-        "organization_info",
-        "billing_sync",
-        "license_sync",
-    ]
-    assert "WARNING" not in run.output and "DEPRECATION" not in run.output
-
-
-def test_bad_and_unreachable_hosts_do_not_stop_the_others(play):
-    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GONE, "bw4": GOOD})
-    assert run.status != 0
-    assert run.row("bw1")[-1] == run.row("bw4")[-1] == ""
-    assert run.row("bw2")[-1] == "Save the billing sync token: The license file is missing."
-    assert "no route to host" in run.row("bw3")[-1]
-    assert [run.recap(name)["failed"] for name in ("bw1", "bw2", "bw3", "bw4")] == [0, 1, 1, 0]
-    assert ("bw3", "organization_info") not in [(name, step) for name, step, _arguments in run.calls]
-
-
-def test_table_even_if_all_are_unreachable(play):
-    run = play({"bw1": GONE, "bw2": GONE})
-    assert run.status != 0
-    assert "no route to host" in run.row("bw1")[-1] and "no route to host" in run.row("bw2")[-1]
-
-
-@pytest.mark.parametrize("canary", [BAD, GONE], ids=["bad", "unreachable"])
-def test_a_failed_canary_stops_the_run(play, canary):
-    run = play({"bw1": canary, "bw2": GOOD, "bw3": GOOD}, bitwarden_serial=[1, "100%"])
-    assert run.status != 0
-    assert run.touched() == ["bw1"]
-    assert run.row("bw1")[-1]
-    assert run.row("bw2")[-1] == run.row("bw3")[-1] == "not touched in this run"
-    assert run.recap("bw2")["failed"] == 0
-
-
-def test_a_good_canary_lets_the_others_follow(play):
-    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GOOD}, bitwarden_serial=[1, "100%"])
-    assert run.status != 0
-    assert run.touched() == ["bw1", "bw2", "bw3"]
-
-
-@pytest.mark.parametrize(("limit", "touched"), [(49, 2), (50, 3)])
-def test_share_of_failures_that_stops_the_run(play, limit, touched):
-    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GOOD}, bitwarden_serial=2, bitwarden_max_fail_percentage=limit)
-    assert len(run.touched()) == touched
-
-
-def test_limit_leaves_others_out_of_the_table(play):
-    run = play({"bw1": GOOD, "bw2": BAD}, "--limit", "bw1")
-    assert run.status == 0, run.output
-    assert run.row("bw1") and "| not touched" not in run.output
-
-
-def test_bad_arguments_are_a_problem_of_their_host(play):
-    run = play({"bw1": {**GOOD, "bitwarden_region": "MARS"}, "bw2": GOOD})
-    assert run.status != 0
-    assert run.row("bw1")[-1].startswith("Variables: ") and "MARS" in run.row("bw1")[-1]
-    assert "bw1" not in run.touched()
-    assert run.row("bw2")[-1] == ""
-
-
-@pytest.mark.parametrize("configuration", [
-    "[defaults]\nany_errors_fatal = true\n", "[defaults]\nprivate_role_vars = true\n",
-])  # fmt: skip
-def test_the_table_comes_whatever_the_configuration(play, configuration):
-    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GOOD}, configuration=configuration)
-    assert run.status != 0
-    assert run.row("bw2")[-1] == "Save the billing sync token: The license file is missing."
-    assert "not touched" not in run.row("bw1")[-1] + run.row("bw3")[-1]
-
-
-def switched(*keys):
+def member(company="one", /, **steps):
+    """A host of an organization in the cloud, whose token is fetched there."""
     return {
-        "changed": True,
-        "restarted": True,
-        "changes": [{"key": key, "action": "changed"} for key in keys],
-        "stale_services": {},
+        "fake": {**STEADY, "billing_sync_token": FETCHED, **steps},
+        "bitwarden_cloud_client_id": "user.1",
+        "bitwarden_cloud_organization": company,
     }
 
 
-@pytest.mark.parametrize(
-    ("steps", "forced"),
-    [
-        ({}, False),
-        ({"server": switched("globalSettings__enableCloudCommunication")}, False),
-        ({"server": switched("globalSettings__baseServiceUri__cloudRegion")}, True),
-        ({"server": switched("globalSettings:installation:id")}, True),
-        (
-            {
-                "server": {
-                    "changed": True,
-                    "changes": [],
-                    "stale_services": {"api": ["globalSettings__installation__apiUri"]},
-                }
-            },
-            True,
-        ),
-        ({"billing_sync": {"changed": True, "changes": [{"key": "billing_sync_token", "action": "changed"}]}}, True),
-        ({"billing_sync": {"changed": True, "changes": [{"key": "enabled", "action": "changed"}]}}, False),
-    ],
-)
-def test_license_is_synced_anew_for_another_token_region_or_installation(play, steps, forced):
-    run = play({"bw1": host(**steps)})
-    assert run.arguments("bw1", "license_sync")["force"] == forced
-    # A sync that fails then must not be forgotten by the next run.
-    moved = forced and "server" in steps
-    assert run.arguments("bw1", "billing_sync")["keep_last_sync"] == (not moved)
+def failing(step, message):
+    return {"organization": {**ORGANIZATION, "failed": True, "step": step, "msg": message}}
 
 
-@pytest.mark.parametrize(("check", "server", "assumed"), [
-    (False, switched("globalSettings__enableCloudCommunication"), False),
-    (True, switched("globalSettings__enableCloudCommunication"), True),
-    (True, STEADY["server"], False),
-])  # fmt: skip
-def test_readiness_is_assumed_only_where_check_mode_predicted_a_change(play, check, server, assumed):
-    run = play({"bw1": host(server=server)}, *(["--check"] if check else []), bitwarden_license_file="any.json")
-    assert [arguments["assume_ready"] for _host, step, arguments in run.calls if step in API_STEPS] == [assumed] * 4
+GOOD = host()
+BAD = host(**failing("sync", "The cloud refused the token."))
+GONE = host(server={"unreachable": True})
+LOST = member(server={"unreachable": True})
 
 
-@pytest.mark.parametrize(("before", "wanted", "check"), [
-    (False, "on", True), (True, "off", True), (True, "on", False), (False, "off", False),
-])  # fmt: skip
-def test_cloud_communication_in_the_table(play, before, wanted, check):
-    """The running server's word counts; in check mode that is from before the change."""
-    key = switched("globalSettings__enableCloudCommunication")
-    run = play({"bw1": host(server=key, organization_info={**INFO, "cloud_communication": before})},
-               *(["--check"] if check else []))  # fmt: skip
-    assert run.row("bw1")[2] == wanted
+def fetchers(run):
+    """Who fetched, each as often as it did (hosts run side by side: the order says nothing)."""
+    return sorted(name for name, step, _arguments in run.calls if step == "billing_sync_token")
+
+
+def tokens(run):
+    """The last token that each host was given."""
+    return {
+        name: arguments["billing_sync_token"]
+        for name, step, arguments in run.calls
+        if step == "organization" and "billing_sync_token" in arguments
+    }
+
+
+def switched(*keys):
+    changes = [{"key": key, "action": "changed"} for key in keys]
+    return {**STEADY["server"], "changed": True, "restarted": True, "changes": changes}
+
+
+def test_an_unchanged_run(play):
+    run = play({"bw1": member(), "bw2": member(), "bw3": BAD}, "--limit", "bw1,bw2")
+    assert run.status == 0, run.output
+    assert run.row("bw1") == ["bw1", "2026.8.0", "on", "set", "2026-11-22 14:16", "2027-12-28 00:00", "-", "no", ""]
+    assert run.steps("bw1") == ["server", "billing_sync_token", "organization"]
+    assert run.steps("bw2") == ["server", "organization"]
+    for name in ("bw1", "bw2"):
+        recap = run.recap(name)
+        assert recap["changed"] == 0
+        # The report adds one for the whole fleet, which counts for its first host; so does the choice of who fetches.
+        assert recap["ok"] + recap["skipped"] <= {"bw1": 9, "bw2": 7}[name]
+    assert "WARNING" not in run.output and "DEPRECATION" not in run.output
+    assert "bw3" not in run.output
+
+
+def test_bad_hosts_do_not_stop_the_others(play):
+    """One that fails, one that is down, and some whose variables cannot be used; no secret is printed."""
+    wrong = {
+        "bw4": {**GOOD, "bitwarden_region": "MARS"},
+        "bw5": {**GOOD, "bitwarden_license": "file", "bitwarden_license_file": "", "bitwarden_cloud": "mars",
+                "bitwarden_retry_timeout": "soon"},
+        "bw6": {**GOOD, "bitwarden_secret_settings": "not-a-dict-canary"},
+        "bw7": {**GOOD, "bitwarden_client_secret": {"a": "canary"}},
+        "bw8": {**GOOD, "bitwarden_license_file": "missing.json"},
+    }  # fmt: skip
+    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GONE, **wrong, "bw9": GOOD}, "-vvv")
+    assert run.status != 0
+    assert run.row("bw1")[-1] == run.row("bw9")[-1] == ""
+    assert run.row("bw2")[-1] == "Sync the license: The cloud refused the token."
+    assert run.row("bw2")[1:3] == ["2026.8.0", "on"], "what is known of it"
+    assert run.row("bw3")[-1] == "Apply the settings: unreachable: no route to host"
+    assert run.steps("bw3") == ["server"]
+    assert run.row("bw4")[-1].startswith("Check the variables: ") and "MARS" in run.row("bw4")[-1]
+    problem = "Check the variables: bitwarden_retry_timeout: 'soon' is not a duration."
+    assert run.row("bw5")[-1].startswith(problem)
+    assert "bitwarden_license_file is not set" in run.output and "bitwarden_cloud: cloud is" in run.output
+    assert "no file missing.json" in run.row("bw8")[-1]
+    # A mapping is text to Ansible; it fails at the API, and is not shown either.
+    assert set(wrong) & set(run.touched()) == {"bw7"}, "nothing is touched before all is checked"
+    assert [run.recap(name)["failed"] for name in ("bw1", "bw2", "bw3", "bw4", "bw9")] == [0, 1, 1, 1, 0]
+    assert "canary" not in run.output and "token-of-the-tests" not in run.output
+
+
+def test_a_first_batch_that_is_lost_stops_the_run(play):
+    run = play({"bw1": GONE, "bw2": GONE, "bw3": GOOD}, bitwarden_serial=[2, "100%"])
+    assert run.status != 0
+    assert run.touched() == ["bw1", "bw2"]
+    assert "no route to host" in run.row("bw1")[-1] and "no route to host" in run.row("bw2")[-1]
+    assert run.row("bw3")[-1] == "not touched in this run"
+    assert run.recap("bw3")["failed"] == 0
+
+
+def test_share_of_failures_that_stops_the_run(play):
+    """A good canary, then a batch of which just the allowed share failed, then one of which more did."""
+    hosts = {"bw1": GOOD, "bw2": GOOD, "bw3": BAD, "bw4": BAD, "bw5": GOOD, "bw6": BAD, "bw7": GOOD}
+    run = play(hosts, bitwarden_serial=[1, 2, 3, 1], bitwarden_max_fail_percentage=50)
+    assert run.status != 0
+    assert run.touched() == ["bw1", "bw2", "bw3", "bw4", "bw5", "bw6"]
+    assert run.row("bw7")[-1] == "not touched in this run"
+
+
+def test_the_table_comes_whatever_the_configuration(play):
+    configuration = "[defaults]\nany_errors_fatal = true\nprivate_role_vars = true\n"
+    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GOOD}, configuration=configuration)
+    assert run.status != 0
+    assert run.row("bw2")[-1] == "Sync the license: The cloud refused the token."
+    assert "not touched" not in run.row("bw1")[-1] + run.row("bw3")[-1]
 
 
 def test_the_example_inventory_runs_and_shows_no_secret(play, tmp_path):
     """With secrets encrypted in place, one by one."""
     password = tmp_path / "password"
     password.write_text("example\n")
-    fake = {**STEADY, "billing_sync_token": {"changed": False, "billing_sync_token": "token-from-the-cloud"}}
-    run = play(ROOT / "docs/examples/inventory", "-vvv", "--vault-password-file", str(password), fake=fake)
+    fake = {**STEADY, "billing_sync_token": FETCHED}
+    options = ("-vvv", "--diff", "--vault-password-file", str(password))
+    run = play(ROOT / "docs/examples/inventory", *options, fake=fake)
     assert run.status == 0, run.output
     secrets = {
         str(value)
@@ -175,16 +152,200 @@ def test_the_example_inventory_runs_and_shows_no_secret(play, tmp_path):
         run.arguments("vault-nyc.example.com", "server")["secret_settings"]["globalSettings__mail__smtp__password"]
     }
     assert len(secrets) >= 7 and not [secret for secret in secrets if secret in run.output]
+    assert json.dumps(TOKEN) not in run.output
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"bitwarden_secret_settings": "not-a-dict-canary"}, {"bitwarden_client_secret": {"a": "canary"}}]
-)
-def test_wrong_kinds_of_secrets_are_refused_unseen(play, wrong):
-    run = play({"bw1": {**GOOD, **wrong}}, "-vvv")
-    assert "canary" not in run.output
+def test_one_fetch_for_each_organization_in_a_run(play):
+    """Whatever batches and plays there are."""
+    other = {**FETCHED, "billing_sync_token": "another-token"}
+    by_hand = {**member(), "bitwarden_billing_sync_token": "by-hand"}
+    hosts = {
+        "bw1": member(), "bw2": member("two", billing_sync_token=other), "bw3": member(), "bw4": member("two"),
+        "bw5": by_hand, "bw6": {**member(), "bitwarden_region": "EU"},
+        "bw7": {**member(), "bitwarden_cloud_client_id": "user.2"},
+        "bw8": {**host(), "bitwarden_license_file": __file__, "bitwarden_organization": "Home"},
+        "bw9": member(), "bw10": member(),
+    }  # fmt: skip
+    two = [{**ROLE, "vars": {"bitwarden_cloud_organization": name}} for name in ("five", "six")]
+    family = {"ansible.builtin.import_role": {**ROLE["ansible.builtin.import_role"], "tasks_from": "families_license"}}
+    plays = [
+        {"hosts": "bw1:bw2", "gather_facts": False, "tasks": [ROLE]},
+        {"hosts": "bw3:bw4:bw5:bw6:bw7", "serial": [1, "100%"], "gather_facts": False, "tasks": [ROLE]},
+        {"hosts": "bw8", "gather_facts": False, "tasks": [family]},
+        {"hosts": "bw9:bw10", "serial": 1, "gather_facts": False, "tasks": two},
+    ]
+    run = play(hosts, "-vvv", what=plays)
+    assert run.status == 0, run.output
+    # A name can be another organization for another account, or in another cloud.
+    assert [name for name in fetchers(run) if name not in ("bw9", "bw10")] == ["bw1", "bw2", "bw6", "bw7"]
+    # A host with two organizations gives each its own token. Who fetched for the first fetched for the second since;
+    # its token is not taken for the first's.
+    assert [call["organization"] for call in run.all_arguments("bw9", "billing_sync_token")] == ["five", "six"]
+    assert run.arguments("bw10", "billing_sync_token")["organization"] == "five"
+    assert run.arguments("bw1", "billing_sync_token")["cloud"] == "us"
+    assert run.arguments("bw6", "billing_sync_token")["cloud"] == "eu"
+    assert tokens(run) == {
+        "bw1": TOKEN, "bw2": "another-token", "bw3": TOKEN, "bw4": "another-token", "bw5": "by-hand", "bw6": TOKEN,
+        "bw7": TOKEN, "bw9": TOKEN, "bw10": TOKEN,
+    }  # fmt: skip
+    assert TOKEN not in run.output
+    # The license of a family leaves the cloud alone.
+    assert run.steps("bw8") == ["server", "organization"]
+    assert "cloud_communication" not in run.arguments("bw8", "server")
+    assert run.arguments("bw8", "organization")["steps"] == ["license"]
+    assert run.arguments("bw8", "organization")["license"] == {"src": __file__}
 
 
-def test_no_secret_in_the_output(play):
-    run = play({"bw1": BAD}, "-vvv")
-    assert "token-of-the-tests" not in run.output
+def test_who_fetches_where_hosts_fail(play):
+    """The next one where the first is missing; where a fetch fails, only the hosts of that organization fail."""
+    hosts = {
+        "bw1": LOST,
+        "bw2": member("two", billing_sync_token={"failed": True, "msg": "The account is not an owner."}),
+        "bw3": member(), "bw4": member("two"),
+        "bw5": member("three", server={"failed": True, "msg": "no engine"}), "bw6": member("three"),
+        "bw7": member(), "bw8": member("two"),
+    }  # fmt: skip
+    run = play(hosts, bitwarden_serial=4)
+    assert fetchers(run) == ["bw2", "bw3", "bw6"], "nobody asks again"
+    assert tokens(run) == {"bw3": TOKEN, "bw6": TOKEN, "bw7": TOKEN}
+    failed = {name: run.recap(name)["failed"] for name in hosts}
+    assert failed == {"bw1": 1, "bw2": 1, "bw3": 0, "bw4": 1, "bw5": 1, "bw6": 0, "bw7": 0, "bw8": 1}
+    assert run.row("bw2")[-1] == "Fetch the billing sync token: The account is not an owner."
+    problem = "Fetch the billing sync token: The billing sync token could not be fetched by bw2: The account is"
+    assert run.row("bw4")[-1].startswith(problem) and run.row("bw8")[-1].startswith(problem)
+    # The rest of its configuration is read all the same.
+    assert run.row("bw4")[3] == "set" and run.arguments("bw4", "organization")["steps"] == []
+    assert run.row("bw6")[-1] == ""
+
+
+def test_rotation(play):
+    """Once in a run, one after the other, after the licenses, and never by a host that fails before."""
+    with_file = {"bitwarden_license_file": __file__}
+    refused = failing("license", "The license has expired.")
+    hosts = {
+        # Both names are those of one organization.
+        "bw1": {**member("Acme"), **with_file}, "bw2": member(COMPANY), "bw3": member(COMPANY),
+        "bw4": {**member("two", **refused), **with_file},
+        "bw5": member("three", **failing("read", "The server did not respond.")),
+        "bw6": {**member("three"), "bitwarden_token_max_age": "90d"}, "bw7": member(COMPANY),
+    }  # fmt: skip
+    run = play(hosts, bitwarden_rotate=True, bitwarden_serial=[6, "100%"])
+    assert fetchers(run) == ["bw1", "bw2", "bw6"]
+    assert "The license has expired." in run.row("bw4")[-1] and "did not respond" in run.row("bw5")[-1]
+    assert run.steps("bw1") == ["server", "organization", "billing_sync_token", "organization"]
+    assert [call["steps"] for call in run.all_arguments("bw1", "organization")] == [["license"], ["token", "sync"]]
+    assert [call["steps"] for call in run.all_arguments("bw3", "organization")] == [[], ["token", "sync"]]
+    assert tokens(run) == dict.fromkeys(("bw1", "bw2", "bw3", "bw6", "bw7"), TOKEN)
+    *rotations, by_age = [run.arguments(name, "billing_sync_token") for name in fetchers(run)]
+    assert (by_age["state"], by_age["max_age"]) == ("rotated", "90d") and "rotated_before" not in by_age
+    assert {call["state"] for call in rotations} == {"rotated"} and not any("max_age" in call for call in rotations)
+    (began,) = {call["rotated_before"] for call in rotations}
+    age = datetime.now(timezone.utc) - datetime.strptime(began, "%Y-%m-%dT%H:%M:%S%z")
+    assert timedelta(0) < age < timedelta(minutes=5)
+
+
+def test_check_mode(play):
+    """What earlier steps would have done is taken as done, and only that."""
+    predicted = {"changed": True, "billing_sync_token": None}
+    off = {**ORGANIZATION, "cloud_communication": False}
+    steps = {"server": switched("globalSettings__enableCloudCommunication"), "organization": off}
+    hosts = {
+        "bw1": member(billing_sync_token=predicted, **steps),
+        "bw2": {**member("two"), "bitwarden_license_file": "brought-by-an-earlier-task.json"},
+    }
+    run = play(hosts, "--check")
+    assert run.status == 0, run.output
+    assert tokens(run) == {"bw1": "predicted", "bw2": TOKEN}
+    assert run.arguments("bw1", "organization")["assume_ready"] is True
+    assert run.arguments("bw2", "organization")["assume_ready"] is False
+    assert [run.row(name)[2] for name in hosts] == ["on", "on"]
+    assert [run.row(name)[-2] for name in hosts] == ["yes", "no"]
+
+
+BLOCKED = {"ok": False, "problems": ["api.bitwarden.com cannot be reached from the container. Open the firewall."]}
+
+
+def test_only_the_preflight(play):
+    hosts = {
+        "bw1": host(cloud_connectivity_info=BLOCKED),
+        "bw2": {**host(cloud_connectivity_info=BLOCKED), "bitwarden_preflight": "fail"},
+        "bw3": {**host(cloud_connectivity_info=BLOCKED), "bitwarden_preflight": "skip"},
+        "bw4": host(cloud_connectivity_info={"unreachable": True}),
+    }
+    run = play(hosts, "--tags", "preflight")
+    assert run.status != 0
+    checked = ["cloud_connectivity_info"]
+    assert [run.steps(name) for name in hosts] == [checked, checked, [], checked]
+    assert run.row("bw1")[-1].startswith("warning: api.bitwarden.com cannot be reached from the container.")
+    assert run.row("bw2")[-1].startswith("Require a reachable host and cloud: api.bitwarden.com cannot be reached")
+    assert run.row("bw3")[-1] == ""
+    assert "no route to host" in run.row("bw4")[-1]
+    assert [run.recap(name)["failed"] for name in hosts] == [0, 1, 0, 1]
+
+
+BROKEN = {**ORGANIZATION, "license": {"state": "missing_or_corrupt", "expires": None}, "license_required": True}
+
+
+@pytest.mark.parametrize(("options", "steps", "asked"), [
+    (("--tags", "token"), ["billing_sync_token", "organization"], [["token"]]),
+    (("--tags", "license"), ["organization", "server_info", "cloud_license", "organization"],
+     [["license"], ["license"]]),
+    (("--skip-tags", "token"), ["server", "organization", "cloud_license", "organization", "organization"],
+     [["license", "sync"], ["license"], ["sync"]]),
+])  # fmt: skip
+def test_steps_by_tags(play, options, steps, asked):
+    info = {"installation_id": STEADY["server"]["installation_id"]}
+    license_ = BROKEN if "token" not in options or "--skip-tags" in options else ORGANIZATION
+    fake = member(server_info=info, organization=license_, cloud_license={"license": '{"licenseKey": "x"}'})
+    run = play({"bw1": {**fake, "bitwarden_license": "cloud"}}, *options)
+    assert run.status == 0, run.output
+    assert run.steps("bw1") == steps
+    assert [call["steps"] for call in run.all_arguments("bw1", "organization")] == asked
+
+
+def test_the_options_of_the_steps(play):
+    """A license from the cloud, an offline server, preflight and sponsorships, and the pace of syncs."""
+    moved = switched("globalSettings__baseServiceUri__cloudRegion")
+    blocked = {**STEADY["server"], "preflight": BLOCKED}
+    overdue = {"visible": 2, "last_sync": "2026-11-20T02:00:00Z", "overdue": True, "note": "Note.", "failure": None}
+    pace = {"bitwarden_egress": "office", "bitwarden_syncs_per_minute": 8, "bitwarden_retry_timeout": "10m",
+            "bitwarden_sponsorships_max_age": "30h", "bitwarden_license_max_age": "1d"}  # fmt: skip
+    offline = {"bitwarden_offline": True, "bitwarden_license_file": __file__, "bitwarden_rotate": True}
+    license_ = {"license": '{"licenseKey": "x"}'}
+    secrets = {"bitwarden_cloud_client_secret": "cloud-api-key", "bitwarden_cloud_password": "correct-horse"}
+    hosts = {
+        "bw1": {**member(server=moved, organization=BROKEN, cloud_license=license_), "bitwarden_license": "cloud"},
+        "bw2": {**member(), **offline},
+        "bw3": {**member(server=blocked), **pace, **secrets},
+        "bw4": {**member(organization={**ORGANIZATION, "sponsorships": overdue}), "bitwarden_preflight": "fail"},
+    }
+    run = play(hosts, "-vvv", "--diff")
+    assert run.status == 0, run.output
+
+    assert run.steps("bw1") == ["server", "billing_sync_token", "organization", "cloud_license", "organization",
+                                "organization"]  # fmt: skip
+    first, upload, last = run.all_arguments("bw1", "organization")
+    assert (first["defer_without_license"] is True and upload["license"] == {"content": {"licenseKey": "x"}}) or upload[
+        "license"
+    ] == {"content": '{"licenseKey": "x"}'}
+    assert (upload["steps"], last["steps"]) == (["license"], ["token", "sync"])
+    assert run.arguments("bw1", "cloud_license")["installation_id"] == STEADY["server"]["installation_id"]
+    # A sync that proves the new region, and a failure of it that the next run does not forget.
+    assert (last["force"], last["keep_last_sync"]) == (True, False)
+
+    assert run.steps("bw2") == ["server", "organization"]
+    server = run.arguments("bw2", "server")
+    assert (server["cloud_communication"], server["pull"], server["preflight"]) == (False, False, "skip")
+
+    assert run.row("bw3")[-1].startswith("warning: api.bitwarden.com cannot be reached")
+    assert run.arguments("bw3", "server")["preflight"] == "warn"
+    found = run.arguments("bw3", "organization")
+    # Old ansible-core makes a text of what comes out of a template; the module reads it as a number.
+    assert (found["egress"], int(found["syncs_per_minute"]), found["retry_timeout"]) == ("office", 8, "10m")
+    assert (found["sponsorships_max_age"], found["license_max_age"]) == ("30h", "1d")
+    assert (found["force"], found["keep_last_sync"], found["defer_without_license"]) == (False, True, False)
+    assert "license" not in found
+
+    assert run.row("bw4")[-3] == "2026-11-20 02:00 (overdue)" and "is overdue. Note." in run.row("bw4")[-1]
+    assert run.arguments("bw4", "server")["preflight"] == "fail"
+    assert not [secret for secret in (TOKEN, *secrets.values()) if secret in run.output]

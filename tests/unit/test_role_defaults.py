@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role's argument spec says of an option is what the module behind it does."""
+"""Defaults and choices of the role: the same in its argument spec, in its defaults, and in the module behind."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import yaml
 
 from tests.support.tools.commands import ROOT
 
-OPTIONS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").read_text())["argument_specs"]["main"][
-    "options"
-]
+SPECS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").read_text())["argument_specs"]
+OPTIONS = SPECS["main"]["options"]
+DEFAULTS = yaml.safe_load((ROOT / "roles/families_sync/defaults/main.yml").read_text())
 # Role variable -> plugin whose option it becomes, and that option's name where it is not the variable's.
 BEHIND = {
     "bwdata": ("server", None),
@@ -25,12 +25,12 @@ BEHIND = {
     "wait_timeout": ("server", None),
     "rollback": ("server", None),
     "pull": ("server", None),
-    "validate_certs": ("organization_info", None),
-    "license_max_age": ("license_sync", "max_age"),
-    "retry_timeout": ("license_sync", None),
-    "egress": ("license_sync", None),
-    "syncs_per_minute": ("license_sync", None),
-    "sponsorships_max_age": ("organization_info", None),
+    "preflight": ("server", None),
+    "validate_certs": ("organization", None),
+    "retry_timeout": ("organization", None),
+    "egress": ("organization", None),
+    "syncs_per_minute": ("organization", None),
+    "sponsorships_max_age": ("organization", None),
     "cloud_validate_certs": ("billing_sync_token", "validate_certs"),
     "token_max_age": ("billing_sync_token", "max_age"),
 }
@@ -62,6 +62,19 @@ def test_defaults_and_choices_agree(variable: str) -> None:
     assert role.get("default") == module.get("default")
     assert sorted(role.get("choices", [])) == sorted(module.get("choices", []))
     assert role["type"] == module["type"]
+
+
+def test_the_role_has_the_defaults_that_its_documentation_says() -> None:
+    """The module organization syncs no license without a max age; the role syncs it after that of license_sync."""
+    assert {name: option["default"] for name, option in OPTIONS.items() if "default" in option} == DEFAULTS
+    assert DEFAULTS["bitwarden_license_max_age"] == documented("license_sync")["max_age"]["default"]
+
+
+@pytest.mark.parametrize("entry", SPECS)
+def test_entry_points_share_their_options(entry: str) -> None:
+    for name, option in SPECS[entry]["options"].items():
+        assert option.get("default") == OPTIONS[name].get("default")
+        assert option["type"] == OPTIONS[name]["type"]
 
 
 def test_secrets_may_be_encrypted_in_place() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
-from .._common.setting_names import INSTALLATION_ID
+from .._common.setting_names import CLOUD_COMMUNICATION, INSTALLATION_ID
 from .._settings.types import guid_text
 from .docker import Container
 from .drift import Stack
@@ -40,6 +40,7 @@ class Outcome:
             "stale_services": plan.stack.stale(),
             "services": [report._asdict() for report in stack.report(self.answered)],
             "version": stack.version(),
+            "cloud_communication": (stack.setting(CLOUD_COMMUNICATION) or "").strip().lower() == "true",
             "installation_id": guid_text(stack.setting(INSTALLATION_ID)),
             "rolled_back": self.rolled_back,
             "rc": command.rc if command else None,

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the variables of the role families_sync to what its tasks are to do (action families_sync_plan)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Union
+
+from .._cloud.argspec import cloud_urls
+from .._common.durations import DurationError, parse_duration
+from .._common.errors import BitwardenError
+from .steps import LICENSE, LICENSE_SYNC, ORGANIZATION_STEPS, PREFLIGHT, TOKEN, WAIT
+
+Cloud = Union[str, Mapping[str, Any]]
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Variables(NamedTuple):
+    """The variables of the role that decide what is done, each named as its variable without ``bitwarden_``."""
+
+    license_only: bool = False
+    offline: bool = False
+    region: str = ""
+    pull: bool = True
+    preflight: str = "warn"
+    cloud: Cloud = ""
+    cloud_client_id: str = ""
+    cloud_organization: str = ""
+    billing_sync_token_given: bool = False
+    rotate: bool = False
+    license: str = ""
+    license_file: str = ""
+    durations: Mapping[str, Optional[str]] = {}
+
+    @property
+    def with_cloud(self) -> bool:
+        """Return whether the server, and the controller for it, may communicate with the cloud."""
+        return not self.offline and not self.license_only
+
+
+class PlanError(BitwardenError):
+    """The variables cannot be used; the message names all that is wrong with them."""
+
+
+class Plan(NamedTuple):
+    """What the tasks of the role are to do on one host."""
+
+    #: What the settings of the server say of cloud communication; ``None`` leaves it as it is.
+    cloud_communication: Optional[bool]
+    pull: bool
+    preflight: str
+    cloud: Cloud
+    #: Whether the API is asked, and whether a server that does not answer yet is waited for.
+    configure: bool
+    wait: bool
+    #: The steps of the module organization.
+    steps: List[str]
+    #: Where the license comes from: ``none``, ``file`` or ``cloud``.
+    license: str
+    #: Which token the host shares with others; empty where none is fetched.
+    token_source: str
+    #: Whether that token is fetched as it is, or replaced by a new one.
+    fetch: bool
+    rotate: bool
+
+    def facts(self) -> Dict[str, Any]:
+        """Return the plan as a task's result holds it."""
+        return dict(self._asdict())
+
+
+def make_plan(variables: Variables, selected: Collection[str], find_file: Callable[[str], bool]) -> Plan:
+    """Decide what is to be done with the ``selected`` steps.
+
+    ``find_file`` tells whether a file exists on the controller. Raises ``PlanError``.
+    """
+    cloud = _cloud(variables)
+    license_source = _license_source(variables) if LICENSE in selected else "none"
+    problems = _problems(variables, cloud, license_source, find_file)
+    if problems:
+        raise PlanError(" ".join(problems))
+    source = _token_source(variables, cloud) if TOKEN in selected else ""
+    return Plan(
+        cloud_communication=None if variables.license_only else variables.with_cloud,
+        pull=variables.pull and not variables.offline,
+        preflight=variables.preflight if PREFLIGHT in selected and variables.with_cloud else "skip",
+        cloud=cloud,
+        configure=bool({WAIT, LICENSE} & set(selected))
+        or (variables.with_cloud and bool({TOKEN, LICENSE_SYNC} & set(selected))),
+        wait=WAIT in selected,
+        steps=[
+            name
+            for step, name in ORGANIZATION_STEPS.items()
+            if step in selected and (license_source != "none" if step == LICENSE else variables.with_cloud)
+        ],
+        license=license_source,
+        token_source=source,
+        fetch=bool(source) and not variables.rotate,
+        rotate=bool(source) and variables.rotate,
+    )
+
+
+def _cloud(variables: Variables) -> Cloud:
+    if isinstance(variables.cloud, Mapping):
+        return variables.cloud
+    return (variables.cloud or variables.region or "us").lower()
+
+
+def _license_source(variables: Variables) -> str:
+    """Return where the license comes from. Where the cloud is out of the question there is only the file."""
+    by_default = "file" if variables.license_file else "none"
+    if variables.license_only:
+        return "file"
+    return (variables.license or by_default) if variables.with_cloud else by_default
+
+
+def _token_source(variables: Variables, cloud: Cloud) -> str:
+    """Return a text that is the same for hosts that share a token; empty where the token is given, or not needed.
+
+    An id is one organization whoever asks; a name can be that of several, so the account counts, too. The text must
+    not look like a list: ansible-core before 2.19 would make one of it.
+    """
+    if variables.billing_sync_token_given or not variables.with_cloud:
+        return ""
+    organization = variables.cloud_organization
+    parts = [cloud, organization.lower()]
+    if not _ID.fullmatch(organization):
+        parts = [cloud, variables.cloud_client_id, organization]
+    return f"of {json.dumps(parts, sort_keys=True)}"
+
+
+def _problems(
+    variables: Variables, cloud: Cloud, license_source: str, find_file: Callable[[str], bool]
+) -> List[str]:
+    problems: List[str] = []
+    for name, text in variables.durations.items():
+        try:
+            parse_duration("0s" if text is None else text)
+        except DurationError as error:
+            problems.append(f"bitwarden_{name}: {error}")
+    if variables.with_cloud:
+        try:
+            cloud_urls(cloud)
+        except BitwardenError as error:
+            problems.append(f"bitwarden_cloud: {error}")
+    if license_source == "file" and not variables.license_file:
+        problems.append(
+            "bitwarden_license_file is not set, but bitwarden_license is file. Set it to a file on the controller."
+        )
+    elif license_source == "file" and not find_file(variables.license_file):
+        problems.append(
+            f"bitwarden_license_file: no file {variables.license_file} on the controller. Correct the path, or "
+            "download the license to it."
+        )
+    return problems

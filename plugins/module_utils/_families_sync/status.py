@@ -1,0 +1,118 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the results of the steps to the fact ``bitwarden_status`` of one host."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional
+
+Result = Mapping[str, Any]
+
+#: The steps whose results are summed up; a playbook of one's own may call the modules one by one.
+STEPS = (
+    "preflight", "server", "info", "log", "fetch", "organization", "upload", "billing", "license",
+)  # fmt: skip
+_CHANGING = ("server", "fetch", "organization", "upload", "billing", "license")
+
+
+def summarize(
+    results: Mapping[str, Optional[Result]], problem: str = "", predicted: bool = False
+) -> Dict[str, Any]:
+    """Return ``bitwarden_status`` for ``{step: result}``; a step that did not run is left out or empty.
+
+    ``predicted``: the results are those of check mode, so the API's facts are from before the changes of ``server``.
+    """
+    step = {name: results.get(name) or {} for name in STEPS}
+    facts = step["organization"] if step["organization"].get("reachable") else step["info"]
+    reachable = bool(facts.get("reachable"))
+    connection = _part(step["billing"], "connection").get("after") or _part(facts, "connection")
+    status: Dict[str, Any] = {
+        "version": facts.get("version") or step["server"].get("version"),
+        "cloud_communication": _cloud_communication(step["server"], facts, predicted),
+        "token": _token(step["organization"], connection, reachable),
+        "sponsorships": _sponsorships(facts),
+        "changed": any(bool(step[name].get("changed")) for name in _CHANGING),
+        "restarted": bool(step["server"].get("restarted")),
+        "warnings": [*_preflight_problems(step), *_sponsorship_warnings(facts, step["log"])],
+        "problem": problem,
+    }
+    if reachable:
+        status["last_sync"] = facts.get("last_license_sync")
+        status["license_expires"] = _part(facts, "license").get("expires")
+    status.update(_later_dates(step))
+    return status
+
+
+def _token(organization: Result, connection: Result, reachable: bool) -> Optional[bool]:
+    """Return whether the server holds a token; in check mode whether it would."""
+    saved = [change for change in organization.get("changes") or [] if change.get("key") == "billing_sync_token"]
+    if saved:
+        return True
+    known: Optional[bool] = connection.get("billing_sync_token_set", False if reachable else None)
+    return known
+
+
+def _later_dates(step: Mapping[str, Result]) -> Dict[str, Any]:
+    """Return the dates that single modules report for after their changes."""
+    dates: Dict[str, Any] = {}
+    uploaded = _part(_part(step["upload"], "license"), "after")
+    if uploaded.get("expires"):
+        dates["license_expires"] = uploaded["expires"]
+    # Saving a token can set the last sync back to never.
+    saved = _part(step["billing"], "connection").get("after")
+    if saved:
+        dates["last_sync"] = saved.get("last_license_sync")
+    for key, name in (("last_sync", "last_license_sync"), ("license_expires", "license_expires")):
+        # A prediction knows no time after the sync: the one from before stands.
+        times = _part(step["license"], name)
+        if times:
+            dates[key] = times.get("after") or times.get("before")
+    return dates
+
+
+def _preflight_problems(step: Mapping[str, Result]) -> List[str]:
+    checked = step["preflight"] or _part(step["server"], "preflight")
+    return list(checked.get("problems") or [])
+
+
+def _cloud_communication(server: Result, facts: Result, predicted: bool) -> Optional[bool]:
+    """Return what the running server says; in check mode the opposite where the server step would change it."""
+    value = facts.get("cloud_communication")
+    touched = [
+        change for change in server.get("changes") or []
+        if str(change.get("key", "")).lower().endswith("enablecloudcommunication")
+    ]  # fmt: skip
+    if touched and (value is None or predicted):
+        return touched[-1].get("action") != "removed" if value is None else not value
+    if value is None:
+        value = server.get("cloud_communication")
+    return None if value is None else bool(value)
+
+
+def _sponsorships(facts: Result) -> Optional[Dict[str, Any]]:
+    found = _part(facts, "sponsorships")
+    return {name: found.get(name) for name in ("visible", "last_sync", "overdue")} if found else None
+
+
+def _sponsorship_warnings(facts: Result, log: Result) -> List[str]:
+    """Return what to say of sponsorships that are not synced, with the newest cause in the server's log."""
+    found = _part(facts, "sponsorships")
+    overdue, waiting = found.get("overdue"), found.get("visible") and not found.get("last_sync")
+    failure = found.get("failure") or _newest_failure(log)
+    if not overdue and not (waiting and failure):
+        return []
+    text = "The sponsorships' daily sync is overdue." if overdue else "The sponsorships were never synced."
+    if failure:
+        return [f"{text} It failed: {failure.get('message')} {failure.get('advice') or ''}".rstrip()]
+    return [f"{text} {found.get('note') or ''}".rstrip()]
+
+
+def _newest_failure(log: Result) -> Result:
+    failures = [failure for failure in log.get("failures") or [] if failure.get("kind") == "sponsorship"]
+    return failures[-1] if failures else {}
+
+
+def _part(result: Result, name: str) -> Result:
+    return result.get(name) or {}

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that the role adds to those of module organization, and the token that another host fetched."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.action.families_sync_configure import ActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.action.organization import ActionModule as OrganizationAction
+
+PLAN = {"steps": ["license", "token", "sync"], "token_source": "one", "rotate": False, "license": "none", "wait": True}
+FETCHED = {"changed": False, "billing_sync_token": "token"}
+FAILED = {"failed": True, "changed": False, "msg": "no owner"}
+CHOICE = {"ansible_facts": {"families_sync_fetches": {"hosts": {"one": "bw1"}}}}
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run the plugin; its arguments for module organization come back with that module's ``result``."""
+
+    def run(plan=None, arguments=None, token=FETCHED, result=None, check_mode=False, **variables):
+        seen = {}
+
+        def organization(self, tmp=None, task_vars=None):
+            seen.update(self._task.args)
+            return {"changed": False, "reachable": True, **(result or {})}
+
+        monkeypatch.setattr(OrganizationAction, "run", organization)
+        action = ActionModule.__new__(ActionModule)
+        action._task = SimpleNamespace(args={"url": "u", "wait_timeout": "9s", **(arguments or {})},
+                                       check_mode=check_mode)  # fmt: skip
+        hostvars = SimpleNamespace(raw_get=lambda name: {"families_sync_token": token} if name == "bw1" else {})
+        task_vars = {"hostvars": hostvars, "families_sync_plan": {**PLAN, **(plan or {})},
+                     "families_sync_choice": CHOICE, **variables}  # fmt: skip
+        return seen, action.run(task_vars=task_vars)
+
+    return run
+
+
+def test_the_token_comes_from_the_host_that_fetched_it(run):
+    seen, result = run()
+    assert (seen["billing_sync_token"], seen["steps"]) == ("token", ["license", "token", "sync"])
+    assert (seen["url"], seen["wait_timeout"]) == ("u", "9s")
+    assert "failed" not in result
+
+
+def test_a_token_given_by_hand_is_passed_on(run):
+    seen, _result = run({"token_source": ""}, {"billing_sync_token": "by-hand"}, families_sync_choice={})
+    assert seen["billing_sync_token"] == "by-hand"
+
+
+def test_a_step_that_is_not_selected_needs_no_token(run):
+    seen, _result = run({"token_source": "", "steps": ["sync"]}, {"billing_sync_token": "by-hand"})
+    assert "billing_sync_token" not in seen and seen["steps"] == ["sync"]
+
+
+def test_without_the_step_wait_there_is_no_waiting(run):
+    assert "wait_timeout" not in run({"wait": False})[0]
+
+
+@pytest.mark.parametrize("token", [FAILED, {"skipped": True}, {}])
+def test_a_fetch_that_failed_fails_the_host_after_what_needs_no_token(run, token):
+    seen, result = run(token=token)
+    assert seen["steps"] == ["license"] and "billing_sync_token" not in seen
+    assert result["failed"] and result["step"] == "fetch" and "could not be fetched by bw1" in result["msg"]
+    assert result["reachable"], "the facts are kept"
+
+
+@pytest.mark.parametrize("other", [{"failed": True, "msg": "down", "step": "read"}, {"license_required": True}])
+def test_what_comes_first_is_told_first(run, other):
+    assert run(token=FAILED, result=other)[1] == {"changed": False, "reachable": True, **other}
+
+
+def test_a_rotation_is_left_to_the_second_pass(run):
+    seen, result = run({"rotate": True}, token={"skipped": True})
+    assert seen["steps"] == ["license"] and "failed" not in result
+    seen, _result = run({"rotate": True}, {"second_pass": True})
+    assert (seen["steps"], seen["billing_sync_token"]) == (["token", "sync"], "token")
+    assert "second_pass" not in seen
+    assert run({"rotate": True}, {"second_pass": True}, token=FAILED)[1]["failed"]
+
+
+def test_the_second_pass_takes_predicted_changes_as_made(run):
+    required, changed = {"license_required": True, "changed": False}, {"changed": True}
+    for first, upload, assumed in ((required, changed, True), ({"changed": True}, {}, True), ({}, changed, False)):
+        seen, _result = run(
+            arguments={"second_pass": True}, check_mode=True, families_sync_organization=first,
+            families_sync_upload=upload,
+        )  # fmt: skip
+        assert seen["assume_ready"] == assumed
