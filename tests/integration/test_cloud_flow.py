@@ -19,7 +19,10 @@ PLAYBOOK = "selfhosted.bitwarden.families_sync"
 SHARED = ["bw1", "bw2"]  # hosts of one organization in the US cloud
 HOSTS = [*SHARED, "bw3"]
 LIMIT = ("--limit", ",".join(HOSTS))
-CHANGES = ("server", "billing_sync_token", "billing_sync", "license_sync")
+CONFIGURE = "families_sync_configure"
+# What a task has changed, or module organization within one.
+TASKS, CHANGES = ("server", "billing_sync_token"), ("license", "token", "sync")
+KEYS = {"billing_sync_token": "token", "last_license_sync": "sync"}
 
 
 def token_on(host: api.Host) -> Any:
@@ -51,8 +54,18 @@ def fetched(run: Run) -> List[str]:
     return [task.host for task in run.tasks if task.action.endswith("billing_sync_token") and task.status != "skipped"]
 
 
+def configured(run: Run, host: str) -> List[Dict[str, Any]]:
+    """The results of module organization on a host, in order."""
+    actions = (CONFIGURE, "organization")
+    return [task.result for task in run.tasks if task.host == host and task.action.endswith(actions)]
+
+
 def changed(run: Run, host: str) -> Dict[str, bool]:
-    return {step: any(task.result.get("changed") for task in run.of(host, step)) for step in CHANGES}
+    keys = {change["key"] for result in configured(run, host) for change in result.get("changes") or []}
+    return {
+        **{step: any(task.result.get("changed") for task in run.of(host, step)) for step in TASKS},
+        **{change: change in {KEYS.get(key, key) for key in keys} for change in CHANGES},
+    }
 
 
 @pytest.fixture
@@ -77,7 +90,7 @@ def test_tokens_from_two_clouds_in_one_play(fresh_hosts):
     assert (asked("us", "/api-key"), asked("eu", "/api-key")) == (1, 1)
     for host in fresh_hosts.values():
         assert token_on(host) == [token_of(host)]
-        assert changed(first, host.name)["billing_sync"] and changed(first, host.name)["license_sync"]
+        assert changed(first, host.name)["token"] and changed(first, host.name)["sync"]
     assert not [name for name in HOSTS if "bitwarden_billing_sync_token" in fresh_hosts[name].variables], "by hand"
 
     installations = asked("us", "/connect/token")
@@ -101,9 +114,9 @@ def test_rotation_reaches_every_host_and_the_next_run_heals_those_it_missed(unsy
     assert rotated != before and rotated not in done.output
     for host in (first, second):
         assert token_on(host) == [rotated]
-        assert done.result(host.name, "license_sync")["due"] in ("forced", "never")
+        assert configured(done, host.name)[-1]["license_sync"]["due"] in ("forced", "never")
         assert changed(done, host.name) == changed(predicted, host.name)
-        assert changed(done, host.name)["license_sync"]
+        assert changed(done, host.name)["sync"]
     assert token_of(other) == untouched
 
     # The host that would fetch is gone while the token is rotated: the next one fetches, a later run heals.
@@ -167,7 +180,7 @@ def test_offline_nothing_calls_out_and_the_license_comes_from_a_file(fresh, tmp_
     finally:
         for rule in rules:
             host.execute("iptables", "-D", *rule, check=False)
-    assert first.result("bw4", "license")["changed"] and first.recap("bw4")["failed"] == 0
+    assert changed(first, "bw4")["license"] and first.recap("bw4")["failed"] == 0
     assert again.recap("bw4")["changed"] == 0
     assert refused == ["0", "0"], "packets that began a connection to the outside"
     assert int(counted) > 0, "the firewall sees what is sent"
@@ -181,7 +194,6 @@ def test_license_from_the_cloud_where_the_server_has_none(fresh):
     path = f"core/licenses/organization/{host.data.organization['id']}.json"
     host.execute("rm", f"{names.BWDATA}/{path}")
     run = playbook(PLAYBOOK, "--limit", "bw4", bitwarden_license="cloud").ok()
-    assert run.result("bw4", "license")["changed"]
-    assert changed(run, "bw4")["billing_sync"] and changed(run, "bw4")["license_sync"]
+    assert all(changed(run, "bw4")[change] for change in CHANGES)
     assert json.loads(host.read(path))["LicenseKey"] == host.data.organization["license_key"]
     assert playbook(PLAYBOOK, "--limit", "bw4", bitwarden_license="cloud").ok().recap("bw4")["changed"] == 0

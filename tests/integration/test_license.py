@@ -113,6 +113,7 @@ def test_a_families_organization(fresh: Any, tmp_path: Path) -> None:
     role = {"name": "selfhosted.bitwarden.families_sync", "tasks_from": "families_license"}
     plays = [{"hosts": HOST, "gather_facts": False, "tasks": [{"ansible.builtin.import_role": role}]}]
     first = playbook(plays, bitwarden_license_file=str(file)).ok()
-    assert first.result(HOST, "license")["changed"] and not first.result(HOST, "server")["changed"]
+    assert first.result(HOST, "families_sync_configure")["license_upload"]["uploaded"]
+    assert not first.result(HOST, "server")["changed"]
     assert host.container_env("api").get("globalSettings__enableCloudCommunication", "false") == "false"
     assert playbook(plays, bitwarden_license_file=str(file)).ok().recap(HOST)["changed"] == 0
