@@ -11,14 +11,20 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from .._api.argspec import API_OPTIONS, duration_option
 from .._api.connections import Connection, read_connection
-from .._api.errors import REQUEST, ApiError
+from .._api.errors import ApiError
 from .._api.organizations import Organization, cloud_communication, find_organization, require_version
 from .._api.session import ASSUME_READY, connected, server_is_down
 from .._api.subscription import License, read_license
 from .._common.dates import format_date
 from .._common.diff import Difference
 from .._sync_log.license_diagnosis import Diagnose
-from .._sync_log.license_failure import SyncFailure
+from .._sync_log.license_failure import (
+    COMMUNICATION_OFF,
+    CONNECTION_DISABLED,
+    NO_CONNECTION,
+    NO_TOKEN,
+    SyncFailure,
+)
 from .sync_attempts import LicenseSync, Times
 
 OPTIONS: Dict[str, Any] = {
@@ -98,24 +104,12 @@ def reason_due(connection: Optional[Connection], now: datetime, max_age: float, 
 def missing_precondition(communication: bool, connection: Optional[Connection]) -> Optional[SyncFailure]:
     """Return the precondition of a sync that is not met, ``None`` if all are."""
     if not communication:
-        return SyncFailure(
-            REQUEST,
-            "Cloud communication is off in the running server.",
-            advice="Set globalSettings__enableCloudCommunication=true and restart the server "
-            "(selfhosted.bitwarden.server with cloud_communication).",
-            cause="cloud_communication_off",
-        )
-    advice = "Apply the token first (selfhosted.bitwarden.billing_sync)."
+        return SyncFailure.lacking(COMMUNICATION_OFF)
     if connection is None:
-        message = "The organization has no connection to the cloud, thus no billing sync token."
-        return SyncFailure(REQUEST, message, advice=advice, cause="no_connection")
+        return SyncFailure.lacking(NO_CONNECTION)
     if not connection.token_set:
-        message = "The organization's connection holds no billing sync token."
-        return SyncFailure(REQUEST, message, advice=advice, cause="no_connection")
-    if not connection.enabled:
-        message = "The organization's connection to the cloud is disabled."
-        return SyncFailure(REQUEST, message, advice=advice, cause="connection_disabled")
-    return None
+        return SyncFailure.lacking(NO_TOKEN)
+    return None if connection.enabled else SyncFailure.lacking(CONNECTION_DISABLED)
 
 
 def future_warning(synced: Optional[str]) -> str:

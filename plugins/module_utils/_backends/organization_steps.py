@@ -16,8 +16,7 @@ from .._common.dates import format_date
 from .._common.diff import Change, Difference
 from .._licenses.content import MissingFile, content_of
 from .._sync_log.license_failure import SyncFailure
-from . import billing_sync, license_sync
-from . import license as license_upload
+from . import billing_sync, license_sync, license_upload
 from .host_reading import ReadOnHost, diagnosis_by, inspection_by, sponsorship_failure
 from .organization_info import OrganizationState
 from .sync_attempts import LicenseSync, Times

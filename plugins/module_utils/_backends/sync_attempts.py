@@ -94,7 +94,7 @@ class LicenseSync:
                 moved = self._await_move(started)
                 if moved is not None:
                     return moved
-            raise explain(error, self.organization, self._diagnosis(started)) from None
+            raise explain(error, self._diagnosis(started)) from None
         moved = self._moved()
         if moved is not None:
             return moved

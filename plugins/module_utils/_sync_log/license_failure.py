@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from .._api.errors import CLOUD, LICENSE, REQUEST, ApiError
-from .._api.organizations import Organization
 from .._licenses.problems import sync_advice
 from .license_diagnosis import Diagnosis, Found, NoDiagnosis, usable
 
@@ -24,6 +23,34 @@ _LIKELY = (
 _TOKEN = "Apply the token first (selfhosted.bitwarden.billing_sync)."
 
 
+class Precondition(NamedTuple):
+    """What a sync requires: the cause of its lack, what is said of it, and what to do."""
+
+    cause: str
+    message: str
+    advice: str
+
+
+COMMUNICATION_OFF = Precondition(
+    "cloud_communication_off",
+    "Cloud communication is off in the running server.",
+    "Set globalSettings__enableCloudCommunication=true and restart the server (selfhosted.bitwarden.server with "
+    "cloud_communication).",
+)
+NO_CONNECTION = Precondition(
+    "no_connection", "The organization has no connection to the cloud, thus no billing sync token.", _TOKEN
+)
+NO_TOKEN = Precondition("no_connection", "The organization's connection holds no billing sync token.", _TOKEN)
+CONNECTION_DISABLED = Precondition(
+    "connection_disabled", "The organization's connection to the cloud is disabled.", _TOKEN
+)
+CONNECTION_NOT_FOUND = Precondition(
+    "no_connection",
+    "The server found no connection of the organization to sync by, or the account is not an owner any more.",
+    _TOKEN,
+)
+
+
 class SyncFailure(ApiError):
     """A license sync that failed, or could not begin. ``cause`` is a code, ``transient`` says that waiting helps."""
 
@@ -33,51 +60,47 @@ class SyncFailure(ApiError):
         self.transient = transient
         self.attempts = 0
 
+    @classmethod
+    def lacking(cls, precondition: Precondition, error: Optional[ApiError] = None) -> SyncFailure:
+        """Return the failure of a sync that lacks a precondition; ``error``: what the server said of it."""
+        status, text = (error.status, error.text) if error else (None, "")
+        cause, message, advice = precondition
+        return cls(REQUEST, message, advice=advice, status=status, text=text, cause=cause)
+
     def result(self) -> Dict[str, Any]:
         """Return the failed task's result, with ``cause`` and ``attempts``."""
         return {**super().result(), "cause": self.cause, "attempts": self.attempts}
 
 
-def explain(error: ApiError, organization: Organization, diagnose: Optional[Callable[[], Found]]) -> SyncFailure:
+def explain(error: ApiError, diagnose: Optional[Callable[[], Found]]) -> SyncFailure:
     """Return the failure that a failed sync means. ``diagnose`` reads the log, only where that knows more."""
     status, text = error.status, error.text
     if status == 400 and not text.startswith(_GENERIC):
-        return _refused(error, organization)
+        return _refused(error)
     if status == 404:
-        return SyncFailure(
-            REQUEST,
-            f"The server has no connection of {organization.name} to sync by, or the account is not an owner any more.",
-            advice=_TOKEN,
-            status=status,
-            cause="no_connection",
-        )
+        return SyncFailure.lacking(CONNECTION_NOT_FOUND, error)
     if status in (400, 500) or error.unknown_outcome:
         return _cloud_side(error, diagnose() if diagnose is not None else NoDiagnosis("diagnose is false"))
     return _as_it_is(error)
 
 
-def _refused(error: ApiError, organization: Organization) -> SyncFailure:
+def _refused(error: ApiError) -> SyncFailure:
     """Return the failure for a 400 of the server itself; its wording differs between releases."""
     text = error.text
     if text.startswith("Cloud communication is disabled"):
-        cause, message = "cloud_communication_off", "Cloud communication is off in the running server."
-        advice = "Set globalSettings__enableCloudCommunication=true and restart the server."
-    elif text.startswith("Connection disabled"):
-        cause, message = "connection_disabled", f"The connection of {organization.name} to the cloud is disabled."
-        advice = _TOKEN
-    elif "Billing Sync Key" in text or "Connection config" in text:
-        cause, message = "no_connection", f"The connection of {organization.name} holds no billing sync token."
-        advice = _TOKEN
-    else:
-        return SyncFailure(
-            LICENSE,
-            f"The server rejected the license that the cloud sent: {text}",
-            advice=sync_advice(text),
-            status=error.status,
-            text=text,
-            cause="license_rejected",
-        )
-    return SyncFailure(REQUEST, message, advice=advice, status=error.status, text=text, cause=cause)
+        return SyncFailure.lacking(COMMUNICATION_OFF, error)
+    if text.startswith("Connection disabled"):
+        return SyncFailure.lacking(CONNECTION_DISABLED, error)
+    if "Billing Sync Key" in text or "Connection config" in text:
+        return SyncFailure.lacking(NO_TOKEN, error)
+    return SyncFailure(
+        LICENSE,
+        f"The server rejected the license that the cloud sent: {text}",
+        advice=sync_advice(text),
+        status=error.status,
+        text=text,
+        cause="license_rejected",
+    )
 
 
 def _cloud_side(error: ApiError, found: Found) -> SyncFailure:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.auth import Account
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license as license_upload
@@ -384,7 +385,7 @@ def test_a_lost_answer_is_looked_after(
     pair.server.control("DELETE", "requests")
     license_ = signed(**members)
     if taken:
-        send = license_upload.Account.call
+        send = Account.call
 
         def lose(self: Any, method: str, *arguments: Any, **named: Any) -> Any:
             answer = send(self, method, *arguments, **named)
@@ -392,7 +393,7 @@ def test_a_lost_answer_is_looked_after(
                 raise ApiError("network", "lost", unknown_outcome=True)
             return answer
 
-        monkeypatch.setattr(license_upload.Account, "call", lose)
+        monkeypatch.setattr(Account, "call", lose)
         assert task(license_, see_host=see_host)["changed"] is True
     else:
         pair.server.control("POST", "faults", {"method": "POST", "path": ".*/self-hosted/.*", "close": True})
@@ -405,7 +406,7 @@ def test_a_lost_answer_of_a_server_that_is_down_then(pair: Pair, task: Task, sig
     license_ = signed(Seats=40)
     pair.server.control("POST", "faults", {"method": "POST", "path": ".*/self-hosted/.*", "close": True})
     down = {"method": "GET", "path": ".*/subscription", "times": -1, "status": 502, "body": "<html>nginx</html>"}
-    send = license_upload.Account.call
+    send = Account.call
 
     def fall(self: Any, method: str, *arguments: Any, **named: Any) -> Any:
         if method == "POST":
@@ -413,7 +414,7 @@ def test_a_lost_answer_of_a_server_that_is_down_then(pair: Pair, task: Task, sig
         return send(self, method, *arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ApiError, match="may have accepted the license") as error:
-        patch.setattr(license_upload.Account, "call", fall)
+        patch.setattr(Account, "call", fall)
         task(license_, see_host=False)
     assert "upload the license" in error.value.message
 

@@ -26,7 +26,7 @@ SECTIONS = {
     "Fetching the token": ("_backends/billing_sync_token",),
     "Saving the token": ("_backends/billing_sync", "_api/connections", "_api/subscription"),
     "Downloading a license": ("_backends/cloud_license", "_cloud/private_file"),
-    "Uploading a license": ("_licenses/*", "_backends/license"),
+    "Uploading a license": ("_licenses/*", "_backends/license", "_backends/license_upload"),
     "Connectivity": ("_connectivity/*",),
     "License sync": ("_backends/license_sync", "_backends/sync_attempts", "_sync_log/*"),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
