@@ -32,8 +32,6 @@ LONGEST_FUNCTION = 50
 LONG_FILES = {"plugins/module_utils/_settings/catalog.py"}
 FILES = sorted(path for path in PLUGINS.rglob("*.py") if path.name != "__init__.py")
 DOCUMENTATION = ("DOCUMENTATION", "EXAMPLES", "RETURN")
-# Until the packages that are being rewritten are done.
-soon = pytest.mark.xfail(reason="not all packages are done")
 
 
 def packages() -> List[str]:
@@ -119,7 +117,6 @@ def test_only_the_edge_knows_ansible():
     assert found == []
 
 
-@soon
 def test_every_error_has_the_one_base():
     found = set()
     for path in FILES:
@@ -131,7 +128,6 @@ def test_every_error_has_the_one_base():
     assert sorted(str(one) for one in found if not issubclass(one, BitwardenError)) == []
 
 
-@soon
 def test_no_guard_is_an_assertion():
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -142,7 +138,6 @@ def test_no_guard_is_an_assertion():
     assert wrong == []
 
 
-@soon
 def test_no_file_is_long():
     """Except those of documentation, whose code counts alone."""
     sizes = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) - documented(path) for path in FILES}
@@ -158,7 +153,6 @@ def documented(path: Path) -> int:
     )
 
 
-@soon
 def test_no_function_is_long():
     sizes = {
         f"{path.relative_to(ROOT)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
@@ -182,7 +176,6 @@ def texts(path: Path) -> Iterator[ast.Constant]:
             yield node
 
 
-@soon
 def test_each_setting_name_is_written_once():
     """The catalog, which is generated, has them all."""
     names = {value for name, value in vars(setting_names).items() if name.isupper() and isinstance(value, str)}

@@ -209,7 +209,7 @@ def _no_response(error: Exception, what: str, url: str, method: str, profile: Se
     def has(*kinds: type) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    start = f"Could not {what}: {url}"
+    start, sent = f"Could not {what}: {url}", False
     if isinstance(error, requests.exceptions.ProxyError):
         return ApiError(
             NETWORK,
@@ -228,35 +228,23 @@ def _no_response(error: Exception, what: str, url: str, method: str, profile: Se
     ):
         message, advice = "was not reached: no response in time.", "Check the address and the firewalls on the way."
     elif isinstance(error, requests.exceptions.Timeout):
-        return ApiError(
-            NETWORK,
-            f"{start} did not answer in time.",
-            advice=f"The {profile.name} is overloaded, or timeout is too short.",
-            transient=True,
-            unknown_outcome=method not in _READS,
-        )
+        message, advice = "did not answer in time.", f"The {profile.name} is overloaded, or timeout is too short."
+        sent = True
     elif has(NewConnectionError):
         message, advice = "was not reached.", "Check the address and the network."
     elif isinstance(error, requests.exceptions.ConnectionError) or has(ConnectionError):
-        return ApiError(
-            NETWORK,
-            f"{start} closed the connection without a response.",
-            advice=f"The {profile.name} failed, or a proxy or firewall closed the connection.",
-            transient=True,
-            unknown_outcome=method not in _READS,
-        )
+        message = "closed the connection without a response."
+        advice = f"The {profile.name} failed, or a proxy or firewall closed the connection."
+        sent = True
     elif isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
-        return ApiError(
-            NETWORK,
-            f"{start} sent a response that broke off or cannot be read.",
-            transient=True,
-            unknown_outcome=method not in _READS,
-        )
+        message, advice = "sent a response that broke off or cannot be read.", ""
+        sent = True
     elif isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=_LOAD)
     else:
         return ApiError(REQUEST, f"{start} is not an address to send requests to.")
-    return ApiError(NETWORK, f"{start} {message}", advice=advice, transient=True)
+    unknown = sent and method not in _READS
+    return ApiError(NETWORK, f"{start} {message}", advice=advice, transient=True, unknown_outcome=unknown)
 
 
 _LOAD = "Check ca_path, client_cert and client_key: files in PEM form, and the key that of the certificate."

@@ -99,7 +99,7 @@ def compare(document: LicenseDocument, server: ServerLicense, enabled: bool) -> 
     ``enabled``: whether the organization is enabled on the server.
     """
     found = Difference()
-    # An older server's file lacks fields that it does not know; in the file of this very license it is no difference.
+    # An older server's file lacks fields that it does not know; in the file of this very license that does not count.
     same_issue = server.issued is not None and server.issued == document.issued
     known = server.fields if same_issue or server.compared == API else document.fields
     fields = {name: value for name, value in document.fields.items() if name in known}

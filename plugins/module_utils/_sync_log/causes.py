@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from .._common.setting_names import IDENTITY_URL, INSTALLATION_ID
 from .._licenses.problems import sync_advice
 
 
@@ -25,7 +26,7 @@ _TOKEN_ADVICE = (
     "page and set it with selfhosted.bitwarden.billing_sync."
 )
 _CREDENTIALS_ADVICE = (
-    "The cloud does not accept the installation: check globalSettings__installation__id and __key, and that the region "
+    f"The cloud does not accept the installation: check {INSTALLATION_ID} and __key, and that the region "
     "is the one they were requested in (https://bitwarden.com/host, .eu for the EU)."
 )
 _IDENTITY_ADVICE = "The api container cannot reach the cloud's identity service ({detail}): {remedy}"
@@ -85,7 +86,7 @@ _TOKEN_CAUSES: Dict[str, Cause] = {
     "TooManyRequests": RATE_LIMIT,
     "NotFound": Cause(
         "identity_url",
-        "globalSettings__installation__identityUri leads nowhere. A URL with a path must end in a slash.",
+        f"{IDENTITY_URL} leads nowhere. A URL with a path must end in a slash.",
     ),
 }
 _ORGANIZATION = Cause(
@@ -114,7 +115,7 @@ _REJECTED = Cause(
 )
 _MALFORMED = Cause(
     "uri_malformed",
-    "globalSettings__installation__identityUri or __apiUri is not a URL: it must start with https:// and lack quotes.",
+    f"{IDENTITY_URL} or __apiUri is not a URL: it must start with https:// and lack quotes.",
 )
 # Lines that announce a failure, but not which.
 _SAYS_NOTHING = ("Sponsorship sync for organization ", "Unhandled exception")
