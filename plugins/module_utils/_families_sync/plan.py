@@ -121,8 +121,8 @@ def _license_source(variables: Variables) -> str:
 def _token_source(variables: Variables, cloud: Cloud) -> str:
     """Return a text that is the same for hosts that share a token; empty where the token is given, or not needed.
 
-    An id is one organization whoever asks; a name can be that of several, so the account counts, too. The text must
-    not look like a list: ansible-core before 2.19 would make one of it.
+    An id is one organization for every account; a name can be that of several, so the account counts, too. The text
+    must not look like a list: ansible-core before 2.19 would make one of it.
     """
     if variables.billing_sync_token_given or not variables.with_cloud:
         return ""

@@ -80,7 +80,7 @@ def _with_line(entry: Entry, line: str) -> Entry:
 
 
 def find_failures(text: str) -> List[Failure]:
-    """All failed syncs in a console, oldest first.
+    """Return all failed syncs in a console, oldest first.
 
     The entries of one request make one failure; a job's are those of the command since the last organization's.
     """
