@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from .._api.errors import CLOUD, LICENSE, REQUEST, ApiError
+from .._common.setting_names import CLOUD_COMMUNICATION, IDENTITY_URL
 from .._licenses.problems import sync_advice
 from .license_diagnosis import Diagnosis, Found, NoDiagnosis, usable
 
@@ -34,7 +35,7 @@ class Precondition(NamedTuple):
 COMMUNICATION_OFF = Precondition(
     "cloud_communication_off",
     "Cloud communication is off in the running server.",
-    "Set globalSettings__enableCloudCommunication=true and restart the server (selfhosted.bitwarden.server with "
+    f"Set {CLOUD_COMMUNICATION}=true and restart the server (selfhosted.bitwarden.server with "
     "cloud_communication).",
 )
 NO_CONNECTION = Precondition(
@@ -123,7 +124,7 @@ def _cloud_side(error: ApiError, found: Found) -> SyncFailure:
         log = f"which says: {found.message}"
     else:
         log = "which shows no failure of that time"
-    uris = "globalSettings__installation__identityUri or __apiUri may be malformed. " if error.status == 500 else ""
+    uris = f"{IDENTITY_URL} or __apiUri may be malformed. " if error.status == 500 else ""
     return SyncFailure(
         CLOUD,
         "The license sync failed between the server and Bitwarden's cloud. The server's response does not say why; "
