@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from .._common.errors import BitwardenError
+from .._common.pages import page_title
 
 # Which layer failed.
 NETWORK = "network"  # the server was not reached, or something else than the server answered
@@ -26,7 +27,6 @@ CLOUD = "cloud"  # the server could not do its business with Bitwarden's cloud
 
 # Answers of the reverse proxy in front while the service behind it is down or starting.
 _PROXY_STATUSES = (502, 503, 504)
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _LONGEST_PAUSE = 86_400  # seconds; more means "not today"
 
 
@@ -173,12 +173,6 @@ def server_text(response: Response) -> str:
                 details.extend(f"{name}: {problem}" if name else problem for problem in said if problem)
         return f"{message} {'; '.join(details)}".strip()
     return "" if response.is_json else page_title(response.text)
-
-
-def page_title(text: str) -> str:
-    """Return the title of a web page, shortened; empty where there is none."""
-    title = _TITLE.search(text)
-    return " ".join(title.group(1).split())[:80] if title else ""
 
 
 def _words(value: Any) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Optional
 
 from .._common.setting_names import INSTALLATION_ID, INSTALLATION_KEY
-from .._deployment.facts import region_facts
-from .._settings.regions import push_is_off
+from .._settings.regions import push_is_off, region_facts
 from . import failures
 from .endpoints import PUSH_OFF, DesiredCloud, Endpoint, Setting
 from .failures import DNS, PROXY, TCP, TLS, Outcome, skipped

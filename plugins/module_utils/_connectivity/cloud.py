@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import urlencode
 
-from .._api.errors import page_title
+from .._common.pages import page_title
 from .._settings.regions import REGION_URLS
 from . import failures
 from .endpoints import API, IDENTITY, PUSH, DesiredCloud, Endpoint

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from .._common.masking import MASK, holds_credentials, looks_secret
-from .._common.setting_names import CLOUD_REGION, CLOUD_URLS, INSTALLATION_ID
+from .._common.setting_names import INSTALLATION_ID
 from .._env_files.document import EnvFile
 from .._licenses.file import LicenseFolder
 from .._settings.override_file import FILES
-from .._settings.regions import region_of_url
+from .._settings.regions import region_facts
 from .._settings.types import guid_text
 from .deployment import Deployment
 from .drift import Stack
@@ -46,22 +46,6 @@ def server_facts(
         "region": region_facts(stack.setting),
         "licenses": [one.report() for one in found],
     }
-
-
-def region_facts(setting: Callable[[str], Optional[str]]) -> Dict[str, Any]:
-    """Tell whether region and the cloud's URLs belong together. ``setting`` gives a setting's effective value.
-
-    Without a URL the server talks to the US. A URL of neither cloud, a proxy's, fits both.
-    """
-    configured = setting(CLOUD_REGION)
-    region = (configured or "US").strip().upper()
-    mismatches: List[str] = []
-    for name in CLOUD_URLS:
-        value = setting(name) or ""
-        actual = region_of_url(name, value) if value.strip() else "US"
-        if actual is not None and actual != region:
-            mismatches.append(name)
-    return {"configured": configured, "settings_fit": not mismatches, "mismatches": mismatches}
 
 
 def override_settings(deployment: Deployment) -> EnvFile:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._common.setting_names import API_URL, CLOUD_REGION, CLOUD_URLS, IDENTITY_URL, PUSH_URL
@@ -72,3 +72,19 @@ def region_settings(region: str, current: EnvFile) -> Dict[str, Optional[str]]:
         elif official == "EU":
             desired[name] = None
     return desired
+
+
+def region_facts(setting: Callable[[str], Optional[str]]) -> Dict[str, Any]:
+    """Tell whether region and the cloud's URLs belong together. ``setting`` gives a setting's effective value.
+
+    Without a URL the server talks to the US. A URL of neither cloud, a proxy's, fits both.
+    """
+    configured = setting(CLOUD_REGION)
+    region = (configured or "US").strip().upper()
+    mismatches: List[str] = []
+    for name in CLOUD_URLS:
+        value = setting(name) or ""
+        actual = region_of_url(name, value) if value.strip() else "US"
+        if actual is not None and actual != region:
+            mismatches.append(name)
+    return {"configured": configured, "settings_fit": not mismatches, "mismatches": mismatches}

@@ -20,13 +20,13 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.d
     secret_values,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.facts import region_facts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import (
     Account,
     CommandError,
     Commands,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import LicenseFolder
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.regions import region_facts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import Failure
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.reader import select
 
