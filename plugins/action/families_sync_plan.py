@@ -47,9 +47,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             found = self._templar.template(task_vars.get(name, default))
             return default if found is None else found
 
-        def flag(name: str, default: bool = False) -> bool:
+        def flag(name: str) -> bool:
             try:
-                return bool(boolean(value(name, default)))
+                return bool(boolean(value(name, False)))
             except TypeError:
                 raise PlanError(f"{name} must be true or false.") from None
 
@@ -58,8 +58,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             license_only=flag("families_sync_license_only"),
             offline=flag("bitwarden_offline"),
             region=str(value("bitwarden_region")),
-            pull=flag("bitwarden_pull", True),
-            preflight=str(value("bitwarden_preflight", "warn")),
+            pull=flag("bitwarden_pull") if task_vars.get("bitwarden_pull") is not None else None,
+            preflight=str(value("bitwarden_preflight")),
             cloud=cloud if isinstance(cloud, dict) else str(cloud),
             cloud_client_id=str(value("bitwarden_cloud_client_id")),
             cloud_organization=str(value("bitwarden_cloud_organization")),

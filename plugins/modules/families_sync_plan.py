@@ -44,12 +44,12 @@ cloud_communication:
   type: bool
   sample: true
 pull:
-  description: Whether a restart pulls images.
+  description: Whether a restart pulls images. Null where it is not set.
   returned: success
   type: bool
   sample: true
 preflight:
-  description: What happens where the cloud cannot be reached. V(fail), V(warn) or V(skip).
+  description: What happens where the cloud cannot be reached. V(fail), V(warn), V(skip), or empty where it is not set.
   returned: success
   type: str
   sample: warn

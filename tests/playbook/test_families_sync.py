@@ -316,7 +316,7 @@ def test_the_options_of_the_steps(play):
     hosts = {
         "bw1": {**member(server=moved, organization=BROKEN, cloud_license=license_), "bitwarden_license": "cloud"},
         "bw2": {**member(), **offline},
-        "bw3": {**member(server=blocked), **pace, **secrets},
+        "bw3": {**member(server=blocked), **pace, **secrets, "bitwarden_preflight": "warn"},
         "bw4": {**member(organization={**ORGANIZATION, "sponsorships": overdue}), "bitwarden_preflight": "fail"},
     }
     run = play(hosts, "-vvv", "--diff")
@@ -324,6 +324,8 @@ def test_the_options_of_the_steps(play):
 
     assert run.steps("bw1") == ["server", "billing_sync_token", "organization", "cloud_license", "organization",
                                 "organization"]  # fmt: skip
+    # What is not set is left out, so that the defaults of a play's module_defaults hold.
+    assert not {"preflight", "pull", "bwdata", "wait_timeout"} & set(run.arguments("bw1", "server"))
     first, upload, last = run.all_arguments("bw1", "organization")
     assert (first["defer_without_license"] is True and upload["license"] == {"content": {"licenseKey": "x"}}) or upload[
         "license"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any, Dict
 
 import pytest
@@ -16,7 +17,7 @@ from tests.support.tools.commands import ROOT
 
 SPECS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").read_text())["argument_specs"]
 OPTIONS = SPECS["main"]["options"]
-DEFAULTS = yaml.safe_load((ROOT / "roles/families_sync/defaults/main.yml").read_text())
+TASKS = "".join(path.read_text() for path in sorted((ROOT / "roles/families_sync/tasks").glob("*.yml")))
 # Role variable -> plugin whose option it becomes, and that option's name where it is not the variable's.
 BEHIND = {
     "bwdata": ("server", None),
@@ -64,10 +65,14 @@ def test_defaults_and_choices_agree(variable: str) -> None:
     assert role["type"] == module["type"]
 
 
-def test_the_role_has_the_defaults_that_its_documentation_says() -> None:
-    """The module organization syncs no license without a max age; the role syncs it after that of license_sync."""
-    assert {name: option["default"] for name, option in OPTIONS.items() if "default" in option} == DEFAULTS
-    assert DEFAULTS["bitwarden_license_max_age"] == documented("license_sync")["max_age"]["default"]
+def test_tasks_leave_out_what_is_not_set() -> None:
+    """So the defaults of a play's ``module_defaults`` hold, then the module's. The role's own are those documented."""
+    own = dict(re.findall(r"\{\{ (bitwarden_\w+) \| default\('(\w+)'\) \}\}", TASKS))
+    assert own == {"bitwarden_license_max_age": "7d", "bitwarden_wait_timeout": "600s"}
+    assert own == {name: OPTIONS[name]["default"] for name in own}
+    # The module organization syncs no license without a max age; the role syncs it after that of license_sync.
+    assert own["bitwarden_license_max_age"] == documented("license_sync")["max_age"]["default"]
+    assert set(re.findall(r"\{\{ (bitwarden_\w+) \}\}", TASKS)) == {"bitwarden_url"}
 
 
 @pytest.mark.parametrize("entry", SPECS)

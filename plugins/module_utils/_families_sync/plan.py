@@ -26,8 +26,8 @@ class Variables(NamedTuple):
     license_only: bool = False
     offline: bool = False
     region: str = ""
-    pull: bool = True
-    preflight: str = "warn"
+    pull: Optional[bool] = None
+    preflight: str = ""
     cloud: Cloud = ""
     cloud_client_id: str = ""
     cloud_organization: str = ""
@@ -52,7 +52,8 @@ class Plan(NamedTuple):
 
     #: What the settings of the server say of cloud communication; ``None`` leaves it as it is.
     cloud_communication: Optional[bool]
-    pull: bool
+    #: ``None`` and an empty text: not set, so the module's default holds, or what the play set as its default.
+    pull: Optional[bool]
     preflight: str
     cloud: Cloud
     #: Whether the API is asked, and whether a server that does not answer yet is waited for.
@@ -86,7 +87,7 @@ def make_plan(variables: Variables, selected: Collection[str], find_file: Callab
     source = _token_source(variables, cloud) if TOKEN in selected else ""
     return Plan(
         cloud_communication=None if variables.license_only else variables.with_cloud,
-        pull=variables.pull and not variables.offline,
+        pull=False if variables.offline else variables.pull,
         preflight=variables.preflight if PREFLIGHT in selected and variables.with_cloud else "skip",
         cloud=cloud,
         configure=bool({WAIT, LICENSE} & set(selected))

@@ -35,8 +35,8 @@ def test_by_default_all_steps_but_the_license():
     found = plan()
     assert found.facts() == {
         "cloud_communication": True,
-        "pull": True,
-        "preflight": "warn",
+        "pull": None,
+        "preflight": "",
         "cloud": "us",
         "configure": True,
         "wait": True,
@@ -62,7 +62,7 @@ def test_offline_without_a_file_the_license_stays():
 
 def test_license_only_leaves_the_cloud_alone():
     found = plan(license_only=True, license="none", license_file="any.json", cloud="mistyped")
-    assert (found.cloud_communication, found.pull, found.preflight) == (None, True, "skip")
+    assert (found.cloud_communication, found.pull, found.preflight) == (None, None, "skip")
     assert (found.steps, found.license, found.token_source) == (["license"], "file", "")
 
 
