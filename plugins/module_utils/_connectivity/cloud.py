@@ -16,11 +16,12 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 from urllib.parse import urlencode
 
 from .._common.pages import page_title
+from .._common.threads import start
 from .._settings.regions import REGION_URLS
 from . import failures
 from .endpoints import API, IDENTITY, PUSH, DesiredCloud, Endpoint
 from .failures import LOGIN, ConnectFailure, Outcome, skipped
-from .http import Network, Response, send, start
+from .http import Network, Response, send
 from .report import HOST, Check, Installation
 
 _GRACE, _SHARE = 2.0, 0.3  # What a request may take beyond its time limit: seconds, and a share of that limit.

@@ -15,9 +15,7 @@ from .._settings.types import guid_text, url_error, validation_error
 
 API, IDENTITY, PUSH = "api", "identity", "push"
 PUSH_OFF = "push is off"
-
 _ANY_ID = "00000000-0000-0000-0000-000000000000"  # It shows whether an Api responds.
-
 Setting = Callable[[str], Optional[str]]
 
 

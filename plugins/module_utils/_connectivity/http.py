@@ -12,36 +12,21 @@ import ipaddress
 import re
 import socket
 import ssl
-import threading
 import time
 from concurrent import futures
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, TypeVar
 from urllib.parse import urlsplit
 
+from .._common.threads import start
 from . import failures, tls
 from .failures import ConnectFailure
 from .proxy import proxy_for
 
 T = TypeVar("T")
 
-_LATE = "no response in time"
 _HEADERS = {"User-Agent": "selfhosted.bitwarden", "Accept": "application/json", "Connection": "close"}
 _FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 _TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (([0-9]+).*)")
-
-
-def start(call: Callable[[], T]) -> futures.Future[T]:
-    """Run ``call`` in a daemon thread, which does not keep the program when it overstays (an executor's would)."""
-    future: futures.Future[T] = futures.Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future
 
 
 class Network(NamedTuple):
@@ -140,7 +125,7 @@ class _Connection(http.client.HTTPSConnection):
         try:
             self._tunnel()  # type: ignore[attr-defined]
         except socket.timeout:
-            raise failures.PROXY_FAILS.error(proxy=self.proxy, status=_LATE) from None
+            raise failures.PROXY_FAILS.error(proxy=self.proxy, status=failures.LATE.message) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             found = _TUNNEL_STATUS.match(str(error))
             if not found:
@@ -187,6 +172,6 @@ def _certificate(failed: _Connection, url: str) -> Mapping[str, Any]:
 
 def _reason(error: Optional[Exception]) -> str:
     if isinstance(error, socket.timeout):
-        return _LATE
+        return failures.LATE.message
     # TLS errors have a "reason", those of the system a "strerror".
     return str(getattr(error, "reason", "") or getattr(error, "strerror", "") or error or type(error).__name__)

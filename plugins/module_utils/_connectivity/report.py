@@ -67,11 +67,6 @@ class Report(NamedTuple):
         """One line for each failure that the server depends on."""
         return [check.line for check in self.checks if not check.ok and check.counts]
 
-    @property
-    def warnings(self) -> List[str]:
-        """One line for each failure that the server does not depend on."""
-        return [check.line for check in self.checks if not check.ok and not check.counts]
-
     def result(self, mask: Callable[[str], str]) -> Dict[str, Any]:
         """Return the module's values; ``mask`` hides secrets in a text."""
         checks, problems = [check.result(mask) for check in self.checks], [mask(line) for line in self.problems]

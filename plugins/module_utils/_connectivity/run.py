@@ -10,6 +10,7 @@ import os
 from functools import partial
 from typing import Collection, Dict, Mapping, Optional, Tuple
 
+from .._common.threads import start
 from .._deployment.deployment import Deployment
 from .._deployment.docker import Container
 from .._deployment.drift import Stack
@@ -18,7 +19,7 @@ from .cloud import Vantage, check_installation, probe
 from .container import ContainerNamespace, NamespaceError, belongs_to
 from .endpoints import DesiredCloud
 from .failures import skipped
-from .http import Network, start
+from .http import Network
 from .image import Image
 from .report import CONTAINER, HOST, Report
 from .tls import context_of, given_certificates

@@ -67,7 +67,7 @@ class Deployment:
         try:
             services = self.project.services(planned)
         except ComposeError as error:
-            raise DeploymentError(self._with_details(error)) from error
+            raise DeploymentError(self._with_details(error)) from None
         stack = self.compare(services, {})
         if stack.is_too_old():
             oldest = ".".join(map(str, OLDEST_VERSION))

@@ -22,7 +22,7 @@ CHOICE = {"ansible_facts": {"families_sync_fetches": {"hosts": {"one": "bw1"}}}}
 def run(monkeypatch):
     """Run the plugin; its arguments for module organization come back with that module's ``result``."""
 
-    def run(plan=None, arguments=None, token=FETCHED, result=None, check_mode=False, **variables):
+    def run(plan=None, arguments=None, token=None, result=None, check_mode=False, **variables):
         seen = {}
 
         def organization(self, tmp=None, task_vars=None):
@@ -33,7 +33,8 @@ def run(monkeypatch):
         action = ActionModule.__new__(ActionModule)
         action._task = SimpleNamespace(args={"url": "u", "wait_timeout": "9s", **(arguments or {})},
                                        check_mode=check_mode)  # fmt: skip
-        hostvars = SimpleNamespace(raw_get=lambda name: {"families_sync_token": token} if name == "bw1" else {})
+        fetched = {"families_sync_token": FETCHED if token is None else token}
+        hostvars = SimpleNamespace(raw_get=lambda name: fetched if name == "bw1" else {})
         task_vars = {"hostvars": hostvars, "families_sync_plan": {**PLAN, **(plan or {})},
                      "families_sync_choice": CHOICE, **variables}  # fmt: skip
         return seen, action.run(task_vars=task_vars)

@@ -92,8 +92,9 @@ def world(host, monkeypatch):
 
     def enter(process, environment, certificates, timeout):
         found["environment"] = environment
-        if found["entering"]:
-            raise found["entering"]
+        failure = found.get("entering")
+        if failure:
+            raise failure
         return Place("container", found)
 
     monkeypatch.setattr(run_module.Network, "call", lambda network, *what: Place("host", found).call(*what))
@@ -124,7 +125,7 @@ def look(host, plan):
         found = report.result(planned.mask)
         assert {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()} == before
         assert host.done == [] and KEY not in str(found)
-        found["warnings"] = report.warnings
+        found["warnings"] = [one.line for one in report.checks if not one.ok and not one.counts]
         return found
 
     return run

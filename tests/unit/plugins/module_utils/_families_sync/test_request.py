@@ -20,8 +20,8 @@ PREDICTED = {"changed": True, "billing_sync_token": None}
 FAILED = {"failed": True, "changed": False, "msg": "The account is not an owner."}
 
 
-def request(server=None, token=FETCHED, calls=(), check_mode=False, second_pass=False, **plan):
-    results = Results(server or {}, token, "bw1", list(calls))
+def request(server=None, token=None, calls=(), check_mode=False, second_pass=False, **plan):
+    results = Results(server or {}, FETCHED if token is None else token, "bw1", list(calls))
     return make_request({**PLAN, **plan}, results, check_mode, second_pass)
 
 
