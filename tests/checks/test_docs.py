@@ -80,6 +80,7 @@ def test_the_table_names_every_package():
 
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 MODULES = ROOT / "plugins" / "modules"
+HEADINGS = ("| you see", "| message", "| status", "| log line", "| exception", "| ---")
 # Texts there that are Ansible's own.
 ANSIBLES = ("Failed to set permissions on the temporary files",)
 # Module -> where its RETURN documents what its failures are called.
@@ -89,6 +90,7 @@ CAUSES = {
     "license": ("cause",),
     "license_sync": ("cause",),
     "cloud_connectivity_info": ("checks", "contains", "layer"),
+    "sync_log_info": ("failures", "contains", "cause"),
     "sponsorships_info": (),
 }
 # Call -> which argument is what the user reads.
@@ -169,7 +171,7 @@ def _rows():
     modules: list[str] = []
     for line in TROUBLESHOOTING.read_text().splitlines():
         if line.startswith("| "):
-            if not line.startswith(("| you see", "| message", "| status", "| ---")):
+            if not line.startswith(HEADINGS):
                 _before, seen, cause, *_more = line.split("|")
                 yield modules, seen, cause
         elif line.startswith("#"):

@@ -17,21 +17,44 @@ from .organizations import Organization, cloud_communication, last_sponsorship_s
 OFFERED, ACTIVE, WAITING, TO_BE_REMOVED, EXPIRED = "offered", "active", "waiting", "to_be_removed", "expired"
 STATES = (OFFERED, ACTIVE, WAITING, TO_BE_REMOVED, EXPIRED)
 
-_NONE_VISIBLE = (
+
+class Note(NamedTuple):
+    """What limits the knowledge about sponsorships, and what to do."""
+
+    message: str
+    advice: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both in one text."""
+        return f"{self.message} {self.advice}".rstrip()
+
+
+NONE_VISIBLE = Note(
     "No sponsorship is visible to this account. Without any the server syncs nothing, and the date stays (or becomes) "
     "empty. A sponsorship that a member gave is visible only to that member."
 )
-_NEVER = (
+NEVER = Note(
     "There are sponsorships that were never synced. The server's daily sync runs for the first time up to 24 hours "
-    "after its start; that it fails shows only in the server's log (module sync_log_info)."
+    "after its start.",
+    "A failure shows only in the server's log (module sync_log_info).",
 )
-_OFF = "Cloud communication is off in the running server: it syncs no sponsorships."
-_OVERDUE = "Why it is not done shows only in the server's log (module sync_log_info)."
-_TWICE = (
-    "A member has given more than one sponsorship. The server's daily sync then fails for all of the organization's; "
-    "remove all but one of that member's."
+OFF = Note(
+    "Cloud communication is off in the running server: it syncs no sponsorships.",
+    "Turn it on (module server with cloud_communication).",
 )
-_NO_LIST = "Sponsorships that admins gave are not listed: {0}"
+OVERDUE = Note(
+    "The daily sync may have failed, or waits for up to 24 hours after a restart of the server.",
+    "A failure shows only in the server's log (module sync_log_info).",
+)
+TWICE = Note(
+    "A member has given more than one sponsorship. The server's daily sync then fails for all of the organization's.",
+    "Remove all but one of that member's.",
+)
+NO_LIST = Note(
+    "Sponsorships that admins gave are not listed: {reason}.",
+    "Update the server if it is too old, or use the API key of an owner.",
+)
 
 
 class Sponsorship(NamedTuple):
@@ -95,16 +118,16 @@ class Sponsorships(NamedTuple):
         """Return what limits this knowledge, as far as it applies now."""
         notes = []
         if self.cloud_communication is False:
-            notes.append(_OFF)
+            notes.append(OFF)
         if self.last_sync is None:
-            notes.append(_NEVER if self.visible else _NONE_VISIBLE)
+            notes.append(NEVER if self.visible else NONE_VISIBLE)
         elif self.overdue(now, max_age):
-            notes.append(_OVERDUE)
+            notes.append(OVERDUE)
         if self.twice:
-            notes.append(_TWICE)
+            notes.append(TWICE)
         if self.missing:
-            notes.append(_NO_LIST.format(self.missing))
-        return " ".join(notes)
+            notes.append(NO_LIST._replace(message=NO_LIST.message.format(reason=self.missing)))
+        return " ".join(note.text for note in notes)
 
     def summary(self, now: datetime, max_age: float) -> Dict[str, Any]:
         """Return numbers, date and what they mean."""
@@ -174,9 +197,9 @@ def _given_by_admins(account: Account, organization: Organization) -> Tuple[Opti
         response = account.get(path, "list the sponsorships")
     except ApiError as error:
         if error.status == 401 and error.text:
-            return None, "the account may not see them."
+            return None, "the account may not see them"
         if error.status == 404:
-            return None, "the server's version does not tell."
+            return None, "the server's version does not tell"
         raise
     data = response.get("data") if isinstance(response, dict) else None
     return [row for row in data or [] if isinstance(row, dict)], ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from .._api.errors import LICENSE, NETWORK, REQUEST, ApiError
 from .._api.organizations import Organization
@@ -30,18 +30,29 @@ OPTIONS: Dict[str, Any] = {
 # A license's token lives a year from its issue: a file that is older than this is worth a new one.
 NEW_ISSUE_AFTER = timedelta(days=30)
 
-_CAUSES = {
-    "Invalid installation id": (
-        "installation",
-        "The cloud does not know this installation, or has disabled it. Check installation_id, and that it is of this "
-        "region (option cloud).",
-    ),
-    "No active subscription found": ("no_subscription", "Renew the organization's subscription in the cloud."),
-    "Unable to generate license due to a payment issue": (
-        "payment",
-        "Update the payment method of the organization in the cloud.",
-    ),
-}
+
+class Rejection(NamedTuple):
+    """Why the cloud gives no license: its text, the cause in one word, and what to do."""
+
+    message: str
+    cause: str
+    advice: str
+
+
+INSTALLATION = Rejection(
+    "Invalid installation id",
+    "installation",
+    "The cloud does not know this installation, or has disabled it. Check installation_id, and that it is of this "
+    "region (option cloud).",
+)
+NO_SUBSCRIPTION = Rejection(
+    "No active subscription found", "no_subscription", "Renew the organization's subscription in the cloud."
+)
+PAYMENT = Rejection(
+    "Unable to generate license due to a payment issue",
+    "payment",
+    "Update the payment method of the organization in the cloud.",
+)
 
 
 def perform(
@@ -100,11 +111,11 @@ def _download(account: CloudAccount, organization: Organization, installation: s
     try:
         response = account.get(path, "download the organization's license")
     except ApiError as error:
-        for text, (cause, advice) in _CAUSES.items():
-            if text in error.text:
-                refused = CloudError.of(error, cause, advice=advice)
-                refused.layer = LICENSE
-                raise refused from None
+        for rejection in (INSTALLATION, NO_SUBSCRIPTION, PAYMENT):
+            if rejection.message in error.text:
+                rejected = CloudError.of(error, rejection.cause, advice=rejection.advice)
+                rejected.layer = LICENSE
+                raise rejected from None
         raise
     return json.dumps(response, indent=2, ensure_ascii=False) + "\n"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence
 
 import yaml
 
@@ -29,12 +29,15 @@ SECTIONS = {
     "Uploading a license": ("_licenses/*", "_backends/license", "_backends/license_upload"),
     "Connectivity": ("_connectivity/*",),
     "License sync": ("_backends/license_sync", "_backends/sync_attempts", "_sync_log/*"),
+    "Sponsorships": ("_api/sponsorships", "_backends/sponsorships_info"),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
 }
-#: Group for ``module_defaults`` -> where its modules run.
 #: Their advice follows from the status; the page has a table of it.
 _BY_STATUS = re.compile(r'Could not …: … (?:answered|responded) …(?: with a page)?(?:: "…")?\.\Z')
 MESSAGE_HEADINGS = ("message", "cause", "what to do")
+LOG_HEADINGS = ("log line", "cause", "because", "what to do", "transient")
+EXCEPTION_HEADINGS = ("exception", "detail", "what to do", "transient")
+#: Group for ``module_defaults`` -> where its modules run.
 _RUNS_ON = {"host": "host", "api": "controller or host", "cloud": "controller"}
 
 
@@ -79,7 +82,29 @@ def troubleshooting(text: str) -> str:
         before, found, rest = re.split(rf"^(#+ {heading}\n)", text, maxsplit=1, flags=re.MULTILINE)
         table = replace_table(rest, MESSAGE_HEADINGS, [_cells(one) for one in messages_of(heading)])
         text = before + found + table
-    return text
+    text = replace_table(text, LOG_HEADINGS, list(log_rows()))
+    return replace_table(text, EXCEPTION_HEADINGS, list(exception_rows()))
+
+
+def log_rows() -> Iterator[Sequence[str]]:
+    """Yield a row for each cause of a failed sync, with all log lines that tell it."""
+    by_code: Dict[str, List[Any]] = {}
+    for cause in messages.load("_sync_log/causes").TABLE:
+        by_code.setdefault(cause.code, []).append(cause)
+    for code, causes in by_code.items():
+        advice = causes[0].advice.format(detail="…", remedy="…")
+        transient = "as the exception tells" if "{remedy}" in causes[0].advice else _yes(causes[0].transient)
+        yield ", ".join(f"`{one.seen}`" for one in causes), f"`{code}`", causes[0].because, advice, transient
+
+
+def exception_rows() -> Iterator[Sequence[str]]:
+    """Yield a row for each exception that tells why the cloud was not reached."""
+    for cause in messages.load("_sync_log/causes").NETWORK_TABLE:
+        yield f"`{cause.seen}`", cause.detail, cause.advice, _yes(cause.transient)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
 
 
 def messages_of(heading: str) -> List[messages.Message]:

@@ -138,6 +138,13 @@ IDENTITY = "Unable to authenticate with identity server."
          "api_unreachable", True),
         (["System.ArgumentException: An item with the same key has already been added. Key: 5f0e"],
          "duplicate_sponsorships", False),
+        # The text tells more than the status.
+        ([f"{REQUEST}NotFound-Not Found: Invalid installation."], "installation_credentials", False),
+        ([f"{REQUEST}InternalServerError-Error: Invalid Billing Sync Key"], "billing_sync_token", False),
+        ([f"{REQUEST}Unauthorized-Unauthorized: "], "installation_credentials", False),
+        ([f"{REQUEST}Conflict-Conflict: Invalid license"], "unknown", False),
+        (["Failed to send to https://a/.", "System.UriFormatException: Invalid URI"], "uri_malformed", False),
+        (["Bit.Core.Exceptions.BadRequestException: Invalid license. SCIM"], "license_rejected", False),
         (["Something never seen before"], "unknown", False),
     ],
 )  # fmt: skip
