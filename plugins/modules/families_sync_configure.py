@@ -47,20 +47,26 @@ author:
 """
 
 EXAMPLES = r"""
+- name: Check the variables
+  selfhosted.bitwarden.families_sync_plan:
+  vars:
+    bitwarden_offline: true
+  register: families_sync_plan
+
 - name: Configure through the API
   selfhosted.bitwarden.families_sync_configure:
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
     client_secret: "{{ bitwarden_client_secret }}"
-    license_max_age: "{{ bitwarden_license_max_age }}"
+    license_max_age: 7d
   register: families_sync_organization
 
-- name: Save a token that was rotated, and prove it by a license sync
+- name: Do what the first pass could not do
   selfhosted.bitwarden.families_sync_configure:
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
     client_secret: "{{ bitwarden_client_secret }}"
-    license_max_age: "{{ bitwarden_license_max_age }}"
+    license_max_age: 7d
     second_pass: true
   register: families_sync_completion
 """

@@ -16,9 +16,13 @@ GROUPS = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_gro
 NEEDED = {"override_env": {"settings": {"globalSettings__siteName": "Vault"}}}
 
 
+# They read the role's variables, and have no option that others have.
+UNGROUPED = ["families_sync_plan", "families_sync_status"]
+
+
 def test_every_module_is_in_one_group():
     modules = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
-    assert sorted(name for members in GROUPS.values() for name in members) == modules
+    assert sorted([name for members in GROUPS.values() for name in members] + UNGROUPED) == modules
 
 
 @pytest.mark.fleet

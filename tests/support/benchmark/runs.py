@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple
@@ -45,6 +46,7 @@ class Controller:
         self.home = home
         self.forks = forks
         self.inventory = home / "hosts.yml"
+        self.sockets = tempfile.TemporaryDirectory(prefix="bw-", ignore_cleanup_errors=True)
         home.mkdir(exist_ok=True)
         (home / "ansible.cfg").touch()
 
@@ -97,4 +99,6 @@ class Controller:
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            # A socket's path may have 107 characters.
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": self.sockets.name,
         }
