@@ -58,6 +58,7 @@ EXAMPLES = r"""
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
     client_secret: "{{ bitwarden_client_secret }}"
+    ca_path: "{{ bitwarden_ca_path }}"
     license_max_age: 7d
   register: families_sync_organization
 
@@ -66,6 +67,7 @@ EXAMPLES = r"""
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
     client_secret: "{{ bitwarden_client_secret }}"
+    ca_path: "{{ bitwarden_ca_path }}"
     license_max_age: 7d
     second_pass: true
   register: families_sync_completion
