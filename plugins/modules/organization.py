@@ -443,7 +443,7 @@ license:
           V(expired); V(missing_or_corrupt) when the server fails on the license file
           (M(selfhosted.bitwarden.server_info) tells which); V(unreadable) when the server may not read the file;
           V(invalid) when its signature is not valid (any more); V(unknown) when it has no expiry date, as one with
-          member names in camelCase.
+          field names in camel case.
       type: str
       returned: success
       sample: ok

@@ -11,9 +11,9 @@ from typing import Any, Dict, NamedTuple, Optional
 
 from .._common.dates import format_date, parse_date
 from .auth import Account
+from .connection_license import connection_refused
 from .errors import NETWORK, REQUEST, SERVER, ApiError
 from .organizations import Organization
-from .subscription import connection_refused
 
 CLOUD_BILLING_SYNC = 1
 _MOST = 20  # connections that a race could leave; a stop, not a limit anybody meets

@@ -169,7 +169,7 @@ LICENSE_FILES: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "truncated": (lambda text: text[:100], "is corrupt"),
     "camelCase": (
         lambda text: json.dumps({k[0].lower() + k[1:]: v for k, v in json.loads(text).items()}).encode(),
-        "member names are in camelCase",
+        "field names are in camel case",
     ),
     "signature": (
         lambda text: json.dumps({**json.loads(text), "Token": json.loads(text)["Token"][:-8] + "AAAAAAAA"}).encode(),

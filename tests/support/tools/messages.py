@@ -226,7 +226,8 @@ class _Scope:
         if isinstance(node, ast.Attribute):
             # Profiles of server and cloud have the same fields.
             profile = ast.unparse(node.value).rpartition(".")[2] in ("peer", "profile", "server")
-            known = getattr(load("_api/errors").SELF_HOSTED, node.attr, None) if profile else None
+            row = getattr(self._module, getattr(node.value, "id", ""), None)
+            known = getattr(load("_api/errors").SELF_HOSTED if profile else row, node.attr, None)
             return known if isinstance(known, str) else _FILLED
         if isinstance(node, ast.Name):
             before = [value for at, value in self._assigned.get(node.id, []) if at <= line]

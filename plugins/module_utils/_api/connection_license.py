@@ -1,0 +1,65 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with the license file when the server saves no connection because of it."""
+
+from __future__ import annotations
+
+from .auth import Account
+from .errors import LICENSE, ApiError
+from .organizations import Organization
+from .subscription import (
+    INVALID,
+    MISSING_OR_CORRUPT,
+    NOT_PERMITTED,
+    UNREADABLE,
+    UPLOAD_AGAIN,
+    license_path,
+    read_license,
+)
+
+
+def connection_refused(account: Account, organization: Organization, error: ApiError) -> ApiError:
+    """Tell what is wrong with the license file where the server does not save the connection because of it.
+
+    Other errors come back as they are.
+    """
+    file = license_path(organization)
+    text = error.text
+    if error.status == 400 and text.startswith("Version ") and text.endswith("is not supported."):
+        return _version_error(error, file)
+    if error.status == 401 and text:
+        message = f"The server may not read its license file ({file})."
+        return ApiError(LICENSE, message, error.status, NOT_PERMITTED.advice, text=text)
+    if error.status == 500 or (error.status == 400 and "verify license" in text):
+        return _license_file_error(account, organization, error, file)
+    return error
+
+
+def _version_error(error: ApiError, file: str) -> ApiError:
+    """Return the error of a license file of an unknown version; 0 means that the server read no field of it."""
+    if error.text.startswith("Version 0 "):
+        message = f"The server reads nothing in its license file ({file}): its field names are in camel case."
+        return ApiError(LICENSE, message, error.status, UPLOAD_AGAIN, text=error.text)
+    unknown = f"The server does not know the version of its license file ({file}): {error.text}"
+    advice = "Update the server, or have the license issued again."
+    return ApiError(LICENSE, unknown, error.status, advice, text=error.text)
+
+
+def _license_file_error(account: Account, organization: Organization, error: ApiError, file: str) -> ApiError:
+    """Return the error of a license file on which the server fails; reading the subscription tells why."""
+    try:
+        state = read_license(account, organization)
+    except ApiError:
+        return error
+    if state.state == INVALID:
+        return ApiError(LICENSE, state.message, error.status, UPLOAD_AGAIN, text=error.text)
+    if state.state == UNREADABLE:
+        return ApiError(LICENSE, state.message, error.status, NOT_PERMITTED.advice, text=error.text)
+    if state.state == MISSING_OR_CORRUPT:
+        # Since 2026.6.2 a missing file is a 400; before, the same 500 as a corrupt one.
+        which = "is missing" if error.status == 400 else "is corrupt (or, before 2026.6.2, missing)"
+        message = f"The server cannot use the organization's license: its file ({file}) {which}."
+        return ApiError(LICENSE, message, error.status, UPLOAD_AGAIN, text=error.text)
+    return error
