@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from .._common.masking import mask_url_credentials
 from .causes import find_cause
 
 LICENSE = "license"
@@ -24,9 +25,6 @@ _LICENSE_SOURCE = "GetSelfHostedOrganizationLicenseQuery"
 _SPONSORSHIP_SOURCE = "SelfHostedSyncSponsorshipsCommand"
 _JOB = "SelfHostedSponsorshipSyncJob"
 _JOB_FAILED = re.compile(r"Sponsorship sync for organization (?P<name>.*) Failed\Z")
-
-# A proxy's password in a URL.
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 class Entry(NamedTuple):
@@ -116,5 +114,6 @@ def _is_telling(lines: List[str]) -> bool:
 
 def _failure(kind: str, organization: Optional[str], entries: List[Entry]) -> Failure:
     cause, message = find_cause([line for entry in entries for line in entry.lines])
-    message = _USER_INFO.sub("********", message)
+    # A proxy's address can hold a password.
+    message = mask_url_credentials(message)
     return Failure(entries[0].time, kind, organization, cause.code, message, cause.advice, cause.transient)
