@@ -173,6 +173,14 @@ problems:
   sample:
     - "installation from the host (https://api.bitwarden.com): this installation id is not known in US, but it is in EU.
       Set region to EU, or use an installation id and key of US (from https://bitwarden.com/host)."
+certain:
+  description:
+    - Those of the problems that no wait and no change of the network can mend, as Bitwarden itself says so. The
+      installation is unknown or disabled, of the other region, or its key is missing or refused.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 current:
   description: Whether nothing was checked because of O(unless_current).
   returned: success

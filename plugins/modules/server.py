@@ -61,13 +61,17 @@ options:
     description:
       - What to do about problems that the checks of M(selfhosted.bitwarden.cloud_connectivity_info) find before this
         module changes a server that has, or is to have, cloud communication on. In check mode they run as well.
-      - V(warn) warns and continues. V(fail) fails before anything is changed. V(skip) does not run the checks.
+      - V(auto) fails for a problem that is certain, before anything is changed, where the run is about to put the
+        server on the settings concerned. The installation is unknown in the cloud, disabled there or of the other
+        region, or its key is refused. V(auto) warns of all other problems, as those may pass.
+      - V(fail) fails for every problem. V(warn) only warns. V(skip) does not run the checks.
     type: str
     choices:
+      - auto
       - fail
       - warn
       - skip
-    default: warn
+    default: auto
   fail_when_unreachable:
     description:
       - Whether the task fails on a host that cannot be reached. A C(rescue) then handles it as any other failure, while
@@ -184,6 +188,11 @@ preflight:
       type: list
       elements: str
       returned: always
+    certain:
+      description: Those of the problems that no wait and no change of the network can mend. See O(preflight).
+      type: list
+      elements: str
+      returned: always
     checks:
       description: All checks, as M(selfhosted.bitwarden.cloud_connectivity_info) returns them.
       type: list
@@ -278,7 +287,13 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import CLOUD_COMMUNICATION
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import (
+    CLOUD_COMMUNICATION,
+    CLOUD_REGION,
+    CLOUD_URLS,
+    INSTALLATION_ID,
+    INSTALLATION_KEY,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
@@ -291,6 +306,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.p
     StateError,
     plan,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import canonical
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     HOST_OPTIONS,
@@ -302,6 +318,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.res
 # What a failed result has where the run did not get so far.
 FAILURE = {"restarted": False, "changes": [], "rolled_back": False, "preflight": None}
 
+_CLOUD_SETTINGS = frozenset(
+    map(canonical, (CLOUD_COMMUNICATION, CLOUD_REGION, *CLOUD_URLS, INSTALLATION_ID, INSTALLATION_KEY))
+)
+
 
 def main() -> None:
     """Run the module."""
@@ -311,7 +331,7 @@ def main() -> None:
             **SETTINGS_OPTIONS,
             "script": {"type": "path"},
             "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
-            "preflight": {"type": "str", "choices": ["fail", "warn", "skip"], "default": "warn"},
+            "preflight": {"type": "str", "choices": ["auto", "fail", "warn", "skip"], "default": "auto"},
             # Of the action plugin.
             "fail_when_unreachable": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
@@ -347,7 +367,7 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
         preflight: Optional[Dict[str, Any]] = None
         warnings: List[str] = []
         if params["preflight"] != "skip" and needs_preflight(planned):
-            preflight, warnings = run_preflight(planned, params["preflight"] == "fail")
+            preflight, warnings = run_preflight(planned, params["preflight"])
         shown = {"preflight": preflight, **diff}
         try:
             outcome = Outcome(planned) if module.check_mode else apply(planned)
@@ -363,10 +383,17 @@ def needs_preflight(planned: Plan) -> bool:
     return planned.changed and planned.request.state != STOPPED and cloud == "true"
 
 
-def run_preflight(planned: Plan, required: bool) -> Tuple[Dict[str, Any], List[str]]:
+def changes_cloud(planned: Plan) -> bool:
+    """Tell whether the run puts the server on other settings of the connection to the cloud."""
+    names = [change["key"] for change in planned.changes()]
+    names += [name for stale in planned.stack.stale().values() for name in stale]
+    return any(canonical(name) in _CLOUD_SETTINGS for name in names)
+
+
+def run_preflight(planned: Plan, mode: str) -> Tuple[Dict[str, Any], List[str]]:
     """Check the connections to the cloud; return the report and what to warn of.
 
-    Raises ``StateError`` for a problem where the checks are ``required`` to pass.
+    Raises ``StateError`` for a problem for which ``mode``, the option ``preflight``, says so.
     """
     # Only here: an unchanged run does not need it.
     from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.run import (  # noqa: PLC0415
@@ -375,11 +402,11 @@ def run_preflight(planned: Plan, required: bool) -> Tuple[Dict[str, Any], List[s
 
     report = check_connectivity(planned.deployment, planned.stack, planned.removed, environ=os.environ)
     result: Dict[str, Any] = report.result(planned.mask)
-    if report.problems and required:
-        problems = " ".join(planned.mask(problem) for problem in report.problems)
-        message = f"The cloud connectivity checks failed, and nothing was changed: {problems}"
+    fatal = {"fail": result["problems"], "auto": result["certain"] if changes_cloud(planned) else []}.get(mode)
+    if fatal:
+        message = f"The cloud connectivity checks failed, and nothing was changed: {' '.join(fatal)}"
         raise StateError(f"{message} To change the server nevertheless, set preflight to warn.", {"preflight": result})
-    return result, [f"Cloud connectivity: {planned.mask(problem)}" for problem in report.problems]
+    return result, [f"Cloud connectivity: {problem}" for problem in result["problems"]]
 
 
 def with_shown(result: Dict[str, Any], shown: Dict[str, Any], warnings: List[str]) -> Dict[str, Any]:

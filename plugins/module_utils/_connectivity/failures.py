@@ -16,7 +16,7 @@ SETTINGS, INSTALLATION, LOGIN = "settings", "installation", "login"
 
 
 class Outcome(NamedTuple):
-    """What came of a check. ``body`` is the response's, ``status`` 0 without one; ``skipped`` is not ``ok``, either."""
+    """What came of a check. ``status`` is 0 without a response; ``certain``: no wait and no other network mends it."""
 
     ok: bool
     layer: str
@@ -25,6 +25,7 @@ class Outcome(NamedTuple):
     status: int = 0
     body: str = ""
     skipped: bool = False
+    certain: bool = False
 
 
 def skipped(reason: str, advice: str = "", status: int = 0) -> Outcome:
@@ -47,11 +48,12 @@ class Failure(NamedTuple):
     message: str
     cause: str
     advice: str
+    certain: bool = False
 
     def outcome(self, **values: Any) -> Outcome:
         """Return the failed outcome with these values filled in."""
         detail, advice = self.message.format(**values), self.advice.format(**values)
-        return Outcome(False, self.layer, detail, advice, skipped=not self.layer)
+        return Outcome(False, self.layer, detail, advice, skipped=not self.layer, certain=self.certain)
 
     def error(self, **values: Any) -> ConnectFailure:
         """Return the error to raise with these values filled in."""
@@ -121,17 +123,18 @@ DEFECT = Failure(
     "Please report this defect of the collection. Nothing is known about the connection.")
 KNOWN_ELSEWHERE = Failure(
     INSTALLATION, "this installation id is not known in {region}, but it is in {other}",
-    "id and key come from the other region", "Set region to {other}, or use an id and key of {region}: " + _SITE)
+    "id and key come from the other region", "Set region to {other}, or use an id and key of {region}: " + _SITE, True)
 UNKNOWN = Failure(
     INSTALLATION, "this installation id is not known in {region}, {elsewhere}",
     "the id is mistyped, or of a region that could not be asked",
-    f"Correct {INSTALLATION_ID}, set region if it is of another one, or get an id and key from {_SITE}.")
+    f"Correct {INSTALLATION_ID}, set region if it is of another one, or get an id and key from {_SITE}.", True)
 DISABLED = Failure(
     INSTALLATION, "known in {region}, but disabled", "Bitwarden has disabled the installation",
-    f"Ask Bitwarden's support to enable it, or get a new id and key from {_SITE}.")
+    f"Ask Bitwarden's support to enable it, or get a new id and key from {_SITE}.", True)
 KEY_REFUSED = Failure(
     LOGIN, "{peer} responded {status}: the key of the installation is not accepted",
-    "id and key are not of one installation", f"Set {INSTALLATION_KEY} to the key of this installation id ({_SITE}).")
+    "id and key are not of one installation", f"Set {INSTALLATION_KEY} to the key of this installation id ({_SITE}).",
+    True)
 LOGIN_FAILED = Failure(
     HTTP, '{peer} responded {status} to the login: "{error}"', "a proxy stops POST, or an outage",
     "Check firewall and proxy (does one stop POST?), or try again later.")
@@ -140,7 +143,7 @@ OTHER_REGION = Failure(
     "Set region to that of the installation id: with region={region} all addresses follow that settings do not name.")
 MISSING = Failure(
     SETTINGS, "{name} is not set or not valid", "the installation's id or key is missing",
-    f"Get id and key from {_SITE} for the desired region.")
+    f"Get id and key from {_SITE} for the desired region.", True)
 WRONG_URL = Failure(
     SETTINGS, "{name} {reason}", "quotes, blanks, no scheme, or a path without a slash at its end",
     "Correct it with settings, or set region.")

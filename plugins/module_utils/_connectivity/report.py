@@ -58,11 +58,6 @@ class Report(NamedTuple):
     region: str
 
     @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong that the server depends on."""
-        return not self.problems
-
-    @property
     def problems(self) -> List[str]:
         """One line for each failure that the server depends on."""
         return [check.line for check in self.checks if not check.ok and check.counts]
@@ -70,5 +65,6 @@ class Report(NamedTuple):
     def result(self, mask: Callable[[str], str]) -> Dict[str, Any]:
         """Return the module's values; ``mask`` hides secrets in a text."""
         checks, problems = [check.result(mask) for check in self.checks], [mask(line) for line in self.problems]
-        found = {"checks": checks, "ok": self.ok, "problems": problems, "region": mask(self.region)}
-        return {**found, "installation": self.installation._asdict()}
+        certain = [mask(check.line) for check in self.checks if check.outcome.certain]
+        found = {"checks": checks, "ok": not problems, "problems": problems, "certain": certain}
+        return {**found, "region": mask(self.region), "installation": self.installation._asdict()}

@@ -13,7 +13,12 @@ import sys
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import run as connectivity
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.report import Installation, Report
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.failures import Outcome
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.report import (
+    Check,
+    Installation,
+    Report,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import apply as apply_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.modules import server
@@ -26,14 +31,14 @@ CLOUD = "globalSettings__enableCloudCommunication"
 ON = SettingsRequest(cloud_communication=True)
 OFF = SettingsRequest(cloud_communication=False)
 PORT = SettingsRequest(settings={"globalSettings__mail__smtp__port": 2525})
-PROBLEM = "api cannot be reached with CanaryInstallationKey."
+DETAIL, TARGET = "no route with CanaryInstallationKey", "https://api.bitwarden.com"
 
 
 class FakeModule:
     """What the module uses of ``AnsibleModule``."""
 
     def __init__(self, host, tmp_path, check_mode, **params):
-        defaults = {"script": None, "state": "started", "preflight": "warn", "wait": True, "wait_timeout": "60s",
+        defaults = {"script": None, "state": "started", "preflight": "auto", "wait": True, "wait_timeout": "60s",
                     "rollback": True, "pull": True, "backup": False, "lock_timeout": "1s"}  # fmt: skip
         self.params = {**defaults, "bwdata": str(host.bwdata), **params}
         self.check_mode = check_mode
@@ -49,23 +54,21 @@ def host(tmp_path, monkeypatch):
     return fake
 
 
-class FakeReport(Report):
-    """A report with a problem."""
+class Checked(list):
+    """The settings for which the checks ran; each finds a problem, a ``certain`` one or not."""
 
-    problems = (PROBLEM,)
-    ok = False
+    certain = False
+
+    def check(self, deployment, stack, removed, *, environ):
+        self.append((stack.setting(CLOUD), list(removed)))
+        outcome = Outcome(False, "", DETAIL, certain=self.certain)
+        return Report([Check("api", "host", TARGET, outcome)], Installation(None), "US")
 
 
 @pytest.fixture
 def checked(monkeypatch):
-    """The settings for which the checks ran; each finds a problem."""
-    calls = []
-
-    def check(deployment, stack, removed, *, environ):
-        calls.append((stack.setting(CLOUD), list(removed)))
-        return FakeReport([], Installation(None), "US")
-
-    monkeypatch.setattr(connectivity, "check_connectivity", check)
+    calls = Checked()
+    monkeypatch.setattr(connectivity, "check_connectivity", calls.check)
     return calls
 
 
@@ -83,16 +86,48 @@ def test_problems_are_warned_of_before_a_change(host, run, checked, check_mode):
     host.start()
     result = run(ON, check_mode)
     assert checked == [("true", [])], "not on the planned settings"
-    assert result["warnings"][0] == "Cloud connectivity: api cannot be reached with ********."
+    assert result["warnings"][0] == f"Cloud connectivity: api from the host ({TARGET}): no route with ********."
     assert (result["preflight"]["ok"], result["changed"]) == (False, True)
     assert host.done == ([] if check_mode else ["script restart"])
     assert "diff" in result
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(
+    ("before", "settings", "mode", "fails"),
+    [
+        pytest.param(OFF, ON, "auto", True, id="cloud communication goes on"),
+        pytest.param(ON, SettingsRequest(region="EU"), "auto", True, id="another region"),
+        pytest.param(ON, PORT, "auto", False, id="other settings"),
+        pytest.param(ON, PORT, "fail", True, id="other settings, and the checks are required"),
+        pytest.param(OFF, ON, "warn", False, id="only warnings"),
+    ],
+)
+def test_a_certain_problem(host, run, checked, before, settings, mode, fails, check_mode):
+    run(before, preflight="skip")
+    host.start()
+    checked.certain = True
+    if fails:
+        with pytest.raises(BitwardenError, match="nothing was changed"):
+            run(settings, check_mode, preflight=mode)
+        assert host.done == []
+    else:
+        assert run(settings, check_mode, preflight=mode)["warnings"]
+
+
+def test_a_certain_problem_of_settings_that_the_server_does_not_run_on_yet(host, run, checked):
+    run(OFF, preflight="skip")
+    host.start()
+    (host.bwdata / "env" / "global.override.env").write_text(f"{CLOUD}=true\n")
+    checked.certain = True
+    with pytest.raises(BitwardenError, match="nothing was changed"):
+        run(SettingsRequest(), preflight="auto")
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
 def test_problems_prevent_a_change_where_the_checks_are_required(host, run, checked, check_mode):
     host.start()
-    with pytest.raises(BitwardenError, match="nothing was changed: api cannot be reached with ") as caught:
+    with pytest.raises(BitwardenError, match="nothing was changed: api from the host ") as caught:
         run(ON, check_mode, preflight="fail")
     result = caught.value.result()
     assert result["preflight"]["ok"] is False

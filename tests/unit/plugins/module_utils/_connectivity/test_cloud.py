@@ -127,6 +127,27 @@ def test_refused_login_of_an_installation_that_could_not_be_looked_up():
     assert found == (ID, None, None, False)
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({}, [False, False]),
+        ({"api": UNKNOWN, "elsewhere": ENABLED}, [True, False]),
+        ({"api": UNKNOWN, "elsewhere": UNKNOWN}, [True, False]),
+        ({"api": UNKNOWN, "elsewhere": REFUSED}, [True, False]),
+        ({"api": DISABLED}, [True, False]),
+        ({"login": REFUSED_LOGIN}, [False, True]),
+        ({"login": LIMITED_LOGIN}, [False, False]),
+        ({"api": REFUSED}, [False, False]),
+        ({"api": LIMITED, "identity": REFUSED}, [False, False]),
+    ],
+)
+def test_what_is_certain(answers, expected):
+    place = Place(**{key: answers[key] for key in ("elsewhere", "login") if key in answers})
+    seen = place.vantage(answers.get("api", ENABLED), answers.get("identity", RESPONDS))
+    checks, _found = check_installation(CLOUD, [seen], 5, True)
+    assert [check.outcome.certain for check in checks] == expected
+
+
 def test_no_login_wanted_or_possible():
     for arguments in ({"login": False}, {"identity": REFUSED}):
         (_known, credentials), found, asked = look(**arguments)
