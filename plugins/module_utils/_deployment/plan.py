@@ -150,7 +150,7 @@ def plan(deployment: Deployment, request: Request) -> Plan:
     script = deployment.script
     if request.state != STOPPED and request.pull and not script.exists():
         raise StateError(f"{script.path} does not exist. Set script to the path of bitwarden.sh, or pull to false.")
-    action, difference = decide(stack, request.state)
+    action, difference = decide(stack, request.state, request.pull)
     return Plan(deployment, request, stack, action, difference, file, frozenset(secrets), tuple(warnings))
 
 
@@ -173,7 +173,7 @@ def _require_effect(deployment: Deployment, stack: Stack, file: FileChange) -> N
         )
 
 
-def decide(stack: Stack, state: str) -> Tuple[str, Difference]:
+def decide(stack: Stack, state: str, pull: bool = True) -> Tuple[str, Difference]:
     """Return the action that leads to ``state``, and the difference that shows it.
 
     A service that is unhealthy on the current settings is not restarted; one that Docker keeps restarting is running.
@@ -193,8 +193,20 @@ def decide(stack: Stack, state: str) -> Tuple[str, Difference]:
     if state == STOPPED:
         difference.compare("stack", now, "stopped")
         return (DOWN if difference else "", difference)
-    difference.compare("stack", now, _CURRENT + (" (restarted)" if state == RESTARTED else ""))
-    if not difference:
+    if now == _CURRENT and state != RESTARTED:
         return "", difference
     only_nginx = not (missing or stale or stack.stopped or state == RESTARTED)
+    interruption = "; nginx restarts" if only_nginx else _interruption(stack, state, pull)
+    difference.compare("stack", now, _CURRENT + interruption)
     return (RESTART_NGINX if only_nginx else UP), difference
+
+
+def _interruption(stack: Stack, state: str, pull: bool) -> str:
+    """Return what a start means to those who use the server now: ``bitwarden.sh`` takes down all services."""
+    if stack.stopped:
+        return ""
+    if pull or state == RESTARTED:
+        return "; all services restart (about a minute of downtime)"
+    missing = stack.missing()
+    starts = {"start": missing, "restart": sorted(set(stack.stale()) - set(missing))}
+    return "".join(f"; {', '.join(names)} {verb}{'' if names[1:] else 's'}" for verb, names in starts.items() if names)

@@ -104,6 +104,32 @@ def test_what_the_stack_leads_to(host, planned, prepare, options, action, before
     assert host.done == [], "planning changed something"
 
 
+@pytest.mark.parametrize(
+    ("prepare", "options", "interruption"),
+    [
+        (lambda host: None, {}, ""),
+        (lambda host: host.start().containers.pop("mssql"), {}, "; all services restart (about a minute of downtime)"),
+        (lambda host: host.start().containers.pop("mssql"), {"pull": False}, "; mssql starts"),
+        (lambda host: host.start(), {"settings": ON, "pull": False}, "; api, identity restart"),
+        (
+            lambda host: host.start().containers.pop("mssql"),
+            {"settings": ON, "pull": False},
+            "; mssql starts; api, identity restart",
+        ),
+        (
+            lambda host: host.start(),
+            {"state": "restarted", "pull": False},
+            "; all services restart (about a minute of downtime)",
+        ),
+        (lambda host: host.start().containers["api"].update(created=2e3), {}, "; nginx restarts"),
+    ],
+)
+def test_the_diff_says_which_services_restart(host, planned, prepare, options, interruption):
+    prepare(host)
+    found = planned(**options)
+    assert shown(found)[-1][1] == f"stack={RUNNING}{interruption}"
+
+
 def test_settings_are_written_and_applied_in_one_run_and_then_left_as_they_are(host, run, planned):
     host.start()
     predicted = planned(ON)
