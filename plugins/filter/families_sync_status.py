@@ -64,6 +64,8 @@ _value:
     - A value is null, and C(last_sync) and C(license_expires) are absent, where no step could tell.
     - C(sponsorships) says how many sponsorships the account sees, when they were last synced, and whether that is
       overdue.
+    - C(actions) is what was done, for instance C(settings), C(restart), C(token rotated) or C(license sync).
+      C(predicted) says that it is what check mode predicts.
     - C(warnings) is what should be looked at, although nothing has failed.
   type: dict
   sample:
@@ -78,6 +80,8 @@ _value:
       overdue: false
     changed: false
     restarted: false
+    actions: []
+    predicted: false
     warnings: []
     problem: ""
 """

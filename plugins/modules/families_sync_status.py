@@ -78,6 +78,8 @@ ansible_facts:
           overdue: false
         changed: false
         restarted: false
+        actions: []
+        predicted: false
         warnings: []
         problem: ""
 """

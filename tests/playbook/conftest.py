@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Union
@@ -43,11 +44,13 @@ class Run(NamedTuple):
         return [dict(arguments) for name, called, arguments in self.calls if (name, called) == (host, step)]
 
     def row(self, host: str) -> List[str]:
-        """The host's row of the table."""
+        """The host's row of the table, the last cell with what the lines below say of it."""
         for line in self.output.splitlines():
-            cells = [cell.strip() for cell in line.strip().strip('",').split("|")]
+            cells = [cell.strip() for cell in line.split("|")]
             if cells[0] == host and len(cells) == COLUMNS:
-                return cells
+                found = re.search(rf"^{re.escape(host)}: {cells[-1]}: (.*)", self.output, re.MULTILINE)
+                texts = {"ok": "", "warning": "warning: {}", "failed": "{}"}
+                return [*cells[:-1], texts.get(cells[-1], cells[-1]).format(found[1] if found else "")]
         raise AssertionError(f"no row of {host} in the table:\n{self.output}")
 
     def recap(self, host: str) -> Dict[str, int]:

@@ -80,7 +80,7 @@ def make_collection(base: Path) -> Path:
     for part in ("roles", "playbooks", "meta", "plugins/filter", "plugins/module_utils"):
         shutil.copytree(ROOT / part, collection / part, ignore=shutil.ignore_patterns("__pycache__"))
     (collection / "plugins" / "action").mkdir()
-    for plugin in (ROOT / "plugins" / "action").glob("families_sync_*.py"):
+    for plugin in (ROOT / "plugins" / "action").glob("f*_*.py"):
         shutil.copy(plugin, collection / "plugins" / "action")
     for step in STEPS:
         (collection / "plugins" / "action" / f"{step}.py").write_text(FAKE)

@@ -113,7 +113,7 @@ def test_a_first_batch_that_is_lost_stops_the_run(play):
     assert run.status != 0
     assert run.touched() == ["bw1", "bw2"]
     assert "no route to host" in run.row("bw1")[-1] and "no route to host" in run.row("bw2")[-1]
-    assert run.row("bw3")[-1] == "not touched in this run"
+    assert run.row("bw3")[-1] == "not touched"
     assert run.recap("bw3")["failed"] == 0
 
 
@@ -123,7 +123,7 @@ def test_share_of_failures_that_stops_the_run(play):
     run = play(hosts, bitwarden_serial=[1, 2, 3, 1], bitwarden_max_fail_percentage=50)
     assert run.status != 0
     assert run.touched() == ["bw1", "bw2", "bw3", "bw4", "bw5", "bw6"]
-    assert run.row("bw7")[-1] == "not touched in this run"
+    assert run.row("bw7")[-1] == "not touched"
 
 
 def test_the_table_comes_whatever_the_configuration(play):
@@ -259,7 +259,8 @@ def test_check_mode(play):
     assert run.arguments("bw1", "organization")["assume_ready"] is True
     assert run.arguments("bw2", "organization")["assume_ready"] is False
     assert [run.row(name)[2] for name in hosts] == ["on", "on"]
-    assert [run.row(name)[-2] for name in hosts] == ["yes", "no"]
+    assert [run.row(name)[-2] for name in hosts] == ["(settings, restart, token created)", "no"]
+    assert "Check mode: nothing was changed." in run.output and "takes about a minute" in run.output
 
 
 BLOCKED = {"ok": False, "problems": ["api.bitwarden.com cannot be reached from the container. Open the firewall."]}

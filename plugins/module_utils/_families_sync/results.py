@@ -11,13 +11,14 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from .status import Result, summarize
 
+_SYNC = "sync"
 #: Step in which the module organization failed -> what that step is called.
 _ORGANIZATION_STEPS = {
     "read": "Wait for the API",
     "license": "Update the license",
     "fetch": "Fetch the billing sync token",
     "token": "Save the billing sync token",
-    "sync": "Sync the license",
+    _SYNC: "Sync the license",
 }
 _VALIDATION = re.compile(r"Validating arguments .*")
 # The module reads these only where it needs them; null says nothing then.
@@ -49,7 +50,14 @@ def problem_of(variables: Mapping[str, Any]) -> str:
     name = _ORGANIZATION_STEPS.get(str(result.get("step")), task.rpartition(" : ")[2])
     errors = result.get("argument_errors") or []
     text = "; ".join(str(error) for error in errors) or str(result.get("msg") or _FALLBACK)
-    return f"{_VALIDATION.sub('Check the variables', name)}: {text}"
+    text = f"{_VALIDATION.sub('Check the variables', name)}: {text}"
+    return " ".join([*(_connectivity_problems(variables) if result.get("step") == _SYNC else []), text])
+
+
+def _connectivity_problems(variables: Mapping[str, Any]) -> List[str]:
+    """Return what the checks before the change found, as a sync that fails then follows from it."""
+    found = _registered(variables, "server").get("preflight") or {}
+    return [f"Cloud connectivity: {problem}" for problem in found.get("problems") or []]
 
 
 def merge_calls(calls: Sequence[Result]) -> Result:

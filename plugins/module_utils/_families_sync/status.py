@@ -14,6 +14,13 @@ Result = Mapping[str, Any]
 STEPS = (
     "preflight", "server", "info", "log", "fetch", "organization", "upload", "billing", "license",
 )  # fmt: skip
+#: Change that the module organization names -> what it is called in the table; other modules' results are of one kind.
+_ACTIONS = {
+    "license": "license",
+    "enabled": "license",
+    "billing_sync_token": "token",
+    "last_license_sync": "license sync",
+}
 _CHANGING = ("server", "fetch", "organization", "upload", "billing", "license")
 
 
@@ -34,6 +41,8 @@ def summarize(
         "token": _token(step["organization"], connection, reachable),
         "sponsorships": _sponsorships(facts),
         "changed": any(bool(step[name].get("changed")) for name in _CHANGING),
+        "actions": _actions(step),
+        "predicted": predicted,
         "restarted": bool(step["server"].get("restarted")),
         "warnings": [*_preflight_problems(step), *_sponsorship_warnings(facts, step["log"])],
         "problem": problem,
@@ -43,6 +52,20 @@ def summarize(
         status["license_expires"] = _part(facts, "license").get("expires")
     status.update(_later_dates(step))
     return status
+
+
+def _actions(step: Mapping[str, Result]) -> List[str]:
+    """Return what was done, in the order of the steps; in check mode what would be."""
+    server, fetch = step["server"], step["fetch"]
+    found = ["settings"] if server.get("changes") else []
+    found += ["restart"] if server.get("restarted") else []
+    found += ["rollback"] if server.get("rolled_back") else []
+    if fetch.get("changed"):
+        found.append("token rotated" if fetch.get("action") == "rotated" else "token created")
+    found += [_ACTIONS.get(str(change.get("key")), "") for change in step["organization"].get("changes") or []]
+    for name, action in (("upload", "license"), ("billing", "token"), ("license", "license sync")):
+        found += [action] if step[name].get("changed") else []
+    return [action for action in dict.fromkeys(found) if action]
 
 
 def _token(organization: Result, connection: Result, reachable: bool) -> Optional[bool]:

@@ -64,6 +64,33 @@ def test_status(results, expected):
     assert status["problem"] == ""
 
 
+@pytest.mark.parametrize(
+    ("results", "actions"),
+    [
+        ({"info": INFO}, []),
+        ({"server": SWITCHED_ON}, ["settings", "restart"]),
+        ({"server": {"changed": True, "restarted": True, "changes": []}}, ["restart"]),
+        ({"server": {**SWITCHED_ON, "rolled_back": True}}, ["settings", "restart", "rollback"]),
+        ({"fetch": {"changed": True, "action": "rotated"}}, ["token rotated"]),
+        ({"fetch": {"changed": True, "action": "created"}}, ["token created"]),
+        ({"fetch": {"changed": False, "action": "none"}}, []),
+        (
+            {"organization": {"changes": [{"key": key} for key in ("license", "enabled", "billing_sync_token")]}},
+            ["license", "token"],
+        ),
+        ({"organization": {"changes": [{"key": "last_license_sync"}]}}, ["license sync"]),
+        (
+            {"upload": {"changed": True}, "billing": TOKEN_SAVED, "license": SYNCED},
+            ["license", "token", "license sync"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("predicted", [False, True])
+def test_what_was_done_or_would_be(results, actions, predicted):
+    status = families_sync_status(results, predicted=predicted)
+    assert (status["actions"], status["predicted"]) == (actions, predicted)
+
+
 REMOVED = {"changes": [{"key": "globalSettings:EnableCloudCommunication", "action": "removed"}]}
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.selfhosted.bitwarden.plugins.filter.fleet_table import COLUMNS, fleet_table
+from ansible_collections.selfhosted.bitwarden.plugins.filter.fleet_table import fleet_table
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import COLUMNS
 
 GOOD = {
     "version": "2026.8.0",
@@ -34,10 +35,10 @@ def test_heading_names_every_column():
 @pytest.mark.parametrize(
     ("status", "row"),
     [
-        (GOOD, ["2026.8.0", "on", "set", "2026-11-22 14:16", "2027-12-28 00:00", "2026-11-22 02:00", "no", ""]),
+        (GOOD, ["2026.8.0", "on", "set", "2026-11-22 14:16", "2027-12-28 00:00", "2026-11-22 02:00", "no", "ok"]),
         (
             {**GOOD, "last_sync": None, "changed": True},
-            ["2026.8.0", "on", "set", "never", "2027-12-28 00:00", "2026-11-22 02:00", "yes", ""],
+            ["2026.8.0", "on", "set", "never", "2027-12-28 00:00", "2026-11-22 02:00", "yes", "ok"],
         ),
         (
             {**GOOD, "cloud_communication": False, "token": False, "problem": "API: down\nfor now"},
@@ -49,15 +50,15 @@ def test_heading_names_every_column():
                 "2027-12-28 00:00",
                 "2026-11-22 02:00",
                 "no",
-                "API: down for now",
+                "failed",
             ],
         ),
         (
             {"version": None, "cloud_communication": None, "token": None, "changed": False, "problem": "unreachable"},
-            ["-", "-", "-", "-", "-", "-", "no", "unreachable"],
+            ["-", "-", "-", "-", "-", "-", "no", "failed"],
         ),
-        (None, ["-", "-", "-", "-", "-", "-", "-", "not touched in this run"]),
-        ({}, ["-", "-", "-", "-", "-", "-", "-", "not touched in this run"]),
+        (None, ["-", "-", "-", "-", "-", "-", "-", "not touched"]),
+        ({}, ["-", "-", "-", "-", "-", "-", "-", "not touched"]),
     ],
 )
 def test_row(status, row):
@@ -81,11 +82,53 @@ def test_sponsorships(sponsorships, cell):
 
 
 @pytest.mark.parametrize(
-    ("problem", "shown"), [("", "warning: look at this"), ("API: down", "API: down")], ids=["no problem", "problem"]
+    ("status", "cell"),
+    [
+        ({}, "no"),
+        ({"actions": ["restart"]}, "no"),
+        ({"changed": True, "actions": ["settings", "restart"]}, "settings, restart"),
+        ({"changed": True, "actions": ["settings", "restart"], "predicted": True}, "(settings, restart)"),
+        ({"changed": True, "predicted": True}, "(yes)"),
+        ({"changed": None}, "-"),
+    ],
 )
-def test_a_warning_is_shown_where_there_is_no_problem(problem, shown):
-    row = cells(fleet_table({"bw1": {**GOOD, "warnings": ["look at this", "and that"], "problem": problem}})[2])
-    assert row[-1] == shown
+def test_what_changed(status, cell):
+    assert cells(fleet_table({"bw1": {**GOOD, **status}})[2])[COLUMNS.index("changed")] == cell
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        (["token"], "Check mode: nothing was changed. What is in brackets would be."),
+        (
+            ["settings", "restart"],
+            "Check mode: nothing was changed. What is in brackets would be. A restart takes about a minute, in which "
+            "the server does not respond.",
+        ),
+    ],
+)
+def test_check_mode_is_named(actions, expected):
+    predicted = {**GOOD, "changed": True, "actions": actions, "predicted": True}
+    assert fleet_table({"a": GOOD, "b": predicted, "c": None})[5:] == ["", expected]
+    assert len(fleet_table({"a": {**predicted, "predicted": False}})) == 3
+
+
+def test_problems_and_warnings_follow_in_full_and_once():
+    long = "API: down\nfor now. " + "Look at its log. " * 20
+    hosts = {
+        "bw1": GOOD,
+        "bw2": {**GOOD, "problem": long, "warnings": ["look at this"]},
+        "bw3": {**GOOD, "warnings": ["and that"]},
+        "bw4": None,
+    }
+    lines = fleet_table(hosts)
+    assert [cells(line)[-1] for line in lines[2:6]] == ["ok", "failed", "warning", "not touched"]
+    assert lines[6:] == [
+        "",
+        f"bw2: failed: {' '.join(long.split())}",
+        "bw2: warning: look at this",
+        "bw3: warning: and that",
+    ]
 
 
 def test_columns_are_aligned_whatever_their_width():
@@ -96,10 +139,6 @@ def test_columns_are_aligned_whatever_their_width():
 
 def test_order_of_hosts_is_kept():
     assert [cells(line)[0] for line in fleet_table({"z": GOOD, "a": None})[2:]] == ["z", "a"]
-
-
-def test_a_long_problem_is_cut():
-    assert fleet_table({"a": {**GOOD, "problem": "x" * 500}})[2].endswith("x...")
 
 
 @pytest.mark.parametrize("wrong", [["bw1"], "bw1", None])

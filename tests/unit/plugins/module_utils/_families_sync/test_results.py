@@ -44,9 +44,26 @@ def test_an_unchanged_host():
         "sponsorships": None,
         "changed": False,
         "restarted": False,
+        "actions": [],
+        "predicted": False,
         "warnings": [],
         "problem": "",
     }
+
+
+@pytest.mark.parametrize(("step", "first"), [("sync", "Cloud connectivity: api: known in EU. "), ("license", "")])
+def test_what_the_connectivity_checks_found_stands_before_a_failed_sync(step, first):
+    found = status_of(
+        {
+            "families_sync_server": {**SERVER, "preflight": {"problems": ["api: known in EU."]}},
+            "ansible_failed_task": {"name": "families_sync : Configure through the API"},
+            "ansible_failed_result": {"msg": "refused", "step": step},
+        },
+        True,
+        False,
+    )
+    names = {"sync": "Sync the license", "license": "Update the license"}
+    assert found["problem"] == f"{first}{names[step]}: refused"
 
 
 def test_a_host_without_results():

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module fleet_report: documentation; its action plugin does it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_report
+short_description: Print the table of a fleet of Bitwarden servers
+version_added: 0.1.0
+description:
+  - Prints the lines of the filter P(selfhosted.bitwarden.fleet_table#filter), whatever the output of the run shows of
+    other tasks (E(ANSIBLE_DISPLAY_OK_HOSTS) for instance).
+  - Hands the same data to C(set_stats) as C(bitwarden_fleet), which AWX keeps as artifacts of the job.
+  - A callback that prints JSON shows the lines in the result of the task instead.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.info_module
+options:
+  hosts:
+    description:
+      - The hosts by name, each with its C(bitwarden_status). Empty where a host has none.
+    type: dict
+    required: true
+seealso:
+  - plugin: selfhosted.bitwarden.fleet_table
+    plugin_type: filter
+  - module: selfhosted.bitwarden.families_sync_status
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+"""
+
+EXAMPLES = r"""
+- name: Show the fleet
+  selfhosted.bitwarden.fleet_report:
+    hosts: "{{ dict(ansible_play_hosts_all | zip(states)) }}"
+  vars:
+    states: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='bitwarden_status', default={}) }}"
+  run_once: true
+"""
+
+RETURN = r"""
+lines:
+  description: The lines of the table, and the problems and warnings below it.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "host | version  | cloud | token | last sync        | license expiry   | sponsorships | changed | result"
+    - "-----+----------+-------+-------+------------------+------------------+--------------+---------+-------"
+    - "bw1  | 2026.8.0 | on    | set   | 2026-11-22 14:16 | 2027-12-28 00:00 | none         | no      | ok"
+"""
