@@ -11,3 +11,5 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action 
 
 class ActionModule(HostActionModule):
     """Run the module of the same name on the host."""
+
+    MODULE = "override_env"

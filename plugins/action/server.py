@@ -16,6 +16,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action 
 class ActionModule(HostActionModule):
     """Run the module of the same name on the host."""
 
+    MODULE = "server"
+
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
         """Run the module; a host that cannot be reached is a failure where the task says so."""
         fails = boolean(self._task.args.get("fail_when_unreachable"), strict=False)

@@ -27,7 +27,8 @@ options:
       - Names match in any case, as the server reads them, and C(:) counts as C(__). Several lines of one setting become one.
       - A value with which the server would not start or sync is an error, and so is one that Bitwarden's update would
         lose, such as one with a line break. The settings that Bitwarden fills in by itself cannot be removed.
-      - A setting whose name stands for a secret, such as a password or key, is treated as if given in O(secret_settings).
+      - A setting whose name stands for a secret, such as a password or key, is treated as if given in O(secret_settings),
+        and so is one whose value was encrypted with C(ansible-vault encrypt_string), or has such a variable in it.
     type: dict
     default: {}
   secret_settings:

@@ -223,10 +223,6 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import (
-    DurationError,
-    parse_duration,
-)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import CLOUD_COMMUNICATION
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.endpoints import DesiredCloud
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.report import Installation, Report
@@ -240,8 +236,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.p
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
-    DESIRED_OPTIONS,
-    HOST_OPTIONS,
+    HOST_MODULES,
+    read_durations,
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
@@ -249,16 +245,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.res
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **HOST_OPTIONS,
-            **DESIRED_OPTIONS,
-            "timeout": {"type": "str", "default": "10s"},
-            "login": {"type": "bool", "default": True},
-            "unless_current": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=HOST_MODULES["cloud_connectivity_info"], supports_check_mode=True)
     request = request_from(module.params)
     run_host_module(module, lambda module: run(module, request))
 
@@ -266,9 +253,7 @@ def main() -> None:
 def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     """Check what the options ask for, and return the report."""
     params = module.params
-    timeout = parse_duration(params["timeout"])
-    if timeout <= 0:
-        raise DurationError("timeout must be longer than zero.")
+    timeout = read_durations(params)["timeout"]
     deployment = Deployment(params["bwdata"], None, os.environ)
     settings = SettingsChange.requested(request, params["bwdata"], module.atomic_move, module.tmpdir)
     # Only a plan: it never pulls, so it needs no bitwarden.sh.

@@ -122,12 +122,11 @@ backup_file:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
-    HOST_OPTIONS,
-    SETTINGS_OPTIONS,
+    HOST_MODULES,
+    read_durations,
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.override_file import OverrideFile
@@ -136,7 +135,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.res
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**HOST_OPTIONS, **SETTINGS_OPTIONS}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=HOST_MODULES["override_env"], supports_check_mode=True)
     request = request_from(module.params)
     run_host_module(module, lambda module: run(module, request))
 
@@ -144,8 +143,9 @@ def main() -> None:
 def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     """Write the settings of ``request``, and return what changed."""
     params = module.params
+    durations = read_durations(params)
     file = OverrideFile(params["bwdata"], params["file"], module.atomic_move, module.tmpdir)
-    with server_lock(params["bwdata"], parse_duration(params["lock_timeout"])):
+    with server_lock(params["bwdata"], durations["lock_timeout"]):
         plan = file.plan(request)
         backup_file = None if module.check_mode else file.write(plan, params["backup"])
     result: Dict[str, Any] = {

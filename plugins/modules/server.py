@@ -286,7 +286,6 @@ import os
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import (
     CLOUD_COMMUNICATION,
     CLOUD_REGION,
@@ -309,8 +308,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.p
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import canonical
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
-    HOST_OPTIONS,
-    SETTINGS_OPTIONS,
+    HOST_MODULES,
+    read_durations,
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
@@ -325,22 +324,7 @@ _CLOUD_SETTINGS = frozenset(
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **HOST_OPTIONS,
-            **SETTINGS_OPTIONS,
-            "script": {"type": "path"},
-            "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
-            "preflight": {"type": "str", "choices": ["auto", "fail", "warn", "skip"], "default": "auto"},
-            # Of the action plugin.
-            "fail_when_unreachable": {"type": "bool", "default": False},
-            "wait": {"type": "bool", "default": True},
-            "wait_timeout": {"type": "str", "default": "600s"},
-            "rollback": {"type": "bool", "default": True},
-            "pull": {"type": "bool", "default": True},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=HOST_MODULES["server"], supports_check_mode=True)
     settings = request_from(module.params)
     run_host_module(module, lambda module: run(module, settings), FAILURE)
 
@@ -348,18 +332,18 @@ def main() -> None:
 def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
     """Bring the server to the state that the options describe, and return the result."""
     params = module.params
+    durations = read_durations(params)
     request = Request(
         state=params["state"],
         settings=SettingsChange.requested(settings, params["bwdata"], module.atomic_move, module.tmpdir),
         wait=params["wait"],
-        wait_timeout=parse_duration(params["wait_timeout"]),
+        wait_timeout=durations["wait_timeout"],
         rollback=params["rollback"],
         pull=params["pull"],
         backup=params["backup"],
     )
-    lock_timeout = parse_duration(params["lock_timeout"])
     deployment = Deployment(params["bwdata"], params["script"], os.environ)
-    with server_lock(params["bwdata"], lock_timeout) as lock:
+    with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
         # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
         deployment.commands.inherited = (lock,)
         planned = plan(deployment, request)

@@ -222,24 +222,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.facts import server_facts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_OPTIONS
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **HOST_OPTIONS,
-            "organization": {"type": "str"},
-            "show_settings": {"type": "bool", "default": True},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=HOST_MODULES["server_info"], supports_check_mode=True)
     run_host_module(module, run)
 
 
 def run(module: AnsibleModule) -> Dict[str, Any]:
     """Return the facts that the options ask for."""
+    read_durations(module.params)
     deployment = Deployment(module.params["bwdata"], None, os.environ)
     return server_facts(deployment, module.params["organization"], module.params["show_settings"])
 

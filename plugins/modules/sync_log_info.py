@@ -137,31 +137,22 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.durations import parse_duration
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_OPTIONS
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.reader import sync_failures
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **HOST_OPTIONS,
-            "organization": {"type": "str"},
-            "kind": {"type": "str", "choices": ["license", "sponsorship"]},
-            "since": {"type": "str", "default": "2d"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=HOST_MODULES["sync_log_info"], supports_check_mode=True)
     run_host_module(module, run)
 
 
 def run(module: AnsibleModule) -> Dict[str, Any]:
     """Return the failed syncs that the options ask for."""
     params = module.params
-    since = parse_duration(params["since"])
+    since = read_durations(params)["since"]
     deployment = Deployment(params["bwdata"], None, os.environ)
     return sync_failures(deployment, since, params["organization"], params["kind"])
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Set
+from typing import Any, Callable, Container, Dict, Iterable, List, Mapping, Set
 
 MASK = "********"
 
@@ -89,19 +89,21 @@ def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List
     return secrets
 
 
-def mask_arguments(arguments: Mapping[str, Any], is_secret: Callable[[str], bool]) -> Dict[str, Any]:
-    """Mask a module's arguments for display: secret-looking ones, and mappings other than ``settings``.
+def mask_arguments(
+    arguments: Mapping[str, Any], known: Container[str], is_secret: Callable[[str], bool]
+) -> Dict[str, Any]:
+    """Mask a module's arguments for display: those that it does not know, and secret ones, at any depth.
 
-    ``is_secret`` judges the keys of mappings. A misspelt option that holds settings is refused by the module, which
-    returns it as given; so its values are masked too.
+    ``known`` are the module's options; ``is_secret`` judges the keys of mappings.
     """
     return {
-        name: _masked(value, looks_secret(name) or (isinstance(value, dict) and name != "settings"), is_secret)
-        for name, value in arguments.items()
+        name: _masked(value, name not in known or looks_secret(name), is_secret) for name, value in arguments.items()
     }
 
 
 def _masked(value: Any, secret: bool, is_secret: Callable[[str], bool]) -> Any:
     if isinstance(value, dict):
         return {key: _masked(one, secret or is_secret(str(key)), is_secret) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(one, secret, is_secret) for one in value]
     return MASK if secret and value is not None else value

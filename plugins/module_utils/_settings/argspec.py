@@ -2,12 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options that the host modules share, and the settings request that they give."""
+"""The options of the host modules, their checks, and the settings request that they give."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, MutableMapping
+import os
+from typing import Any, Dict, List, Mapping, MutableMapping
 
+from .._common.durations import DurationError, parse_duration
+from .._common.errors import BitwardenError
 from .._common.masking import MASK
 from .override_file import FILES
 from .regions import CLOUDS
@@ -34,6 +37,81 @@ SETTINGS_OPTIONS: Dict[str, Dict[str, Any]] = {
     "backup": {"type": "bool", "default": False},
     "lock_timeout": {"type": "str", "default": "15m"},
 }
+
+# The options of each host module, for the module and for its action plugin, which checks them before it sends any.
+HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
+    "override_env": {**HOST_OPTIONS, **SETTINGS_OPTIONS},
+    "server": {
+        **HOST_OPTIONS,
+        **SETTINGS_OPTIONS,
+        "script": {"type": "path"},
+        "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
+        "preflight": {"type": "str", "choices": ["fail", "warn", "skip"], "default": "warn"},
+        # Of the action plugin.
+        "fail_when_unreachable": {"type": "bool", "default": False},
+        "wait": {"type": "bool", "default": True},
+        "wait_timeout": {"type": "str", "default": "600s"},
+        "rollback": {"type": "bool", "default": True},
+        "pull": {"type": "bool", "default": True},
+    },
+    "server_info": {
+        **HOST_OPTIONS,
+        "organization": {"type": "str"},
+        "show_settings": {"type": "bool", "default": True},
+    },
+    "sync_log_info": {
+        **HOST_OPTIONS,
+        "organization": {"type": "str"},
+        "kind": {"type": "str", "choices": ["license", "sponsorship"]},
+        "since": {"type": "str", "default": "2d"},
+    },
+    "cloud_connectivity_info": {
+        **HOST_OPTIONS,
+        **DESIRED_OPTIONS,
+        "timeout": {"type": "str", "default": "10s"},
+        "login": {"type": "bool", "default": True},
+        "unless_current": {"type": "bool", "default": False},
+    },
+}
+
+_DURATIONS = ("lock_timeout", "wait_timeout", "timeout", "since")
+
+
+class OptionError(BitwardenError):
+    """Options that cannot be used. The message names each of them."""
+
+
+def option_faults(params: Mapping[str, Any]) -> List[str]:
+    """Return what is wrong with the values of options, one sentence or two for each; ``params`` has their types."""
+    faults = []
+    for name in ("bwdata", "script"):
+        path = params.get(name)
+        if isinstance(path, str) and not os.path.isabs(path):
+            seen = f"{path} is not an absolute path" if path else "is empty"
+            faults.append(f"{name}: {seen}. Set it to an absolute path on the host, or leave it out for the default.")
+    for name in _DURATIONS:
+        try:
+            seconds = parse_duration(params.get(name, "1s"))
+        except DurationError as error:
+            faults.append(f"{name}: {error}")
+            continue
+        if name == "timeout" and seconds <= 0:
+            faults.append(f"{name} must be longer than zero.")
+    return faults
+
+
+def read_durations(params: Mapping[str, Any]) -> Dict[str, float]:
+    """Return the durations among a host module's options, in seconds, after a check of all options and of bwdata.
+
+    Raises ``OptionError``.
+    """
+    faults = option_faults(params)
+    bwdata = params["bwdata"]
+    if os.path.exists(bwdata) and not os.path.isdir(bwdata):
+        faults.append(f"bwdata: {bwdata} is not a folder. Set it to the data folder of the server.")
+    if faults:
+        raise OptionError(" ".join(faults))
+    return {name: parse_duration(params[name]) for name in _DURATIONS if name in params}
 
 
 def request_from(params: MutableMapping[str, Any]) -> SettingsRequest:

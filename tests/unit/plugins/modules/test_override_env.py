@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from tests.support.tools.commands import WORK, environment
 
@@ -47,6 +48,7 @@ VARIABLES = {
     "plain_text": "canary4",
     "json_text": '{"globalSettings__installation__key": "canary5\\n"}',
 }
+VAULT_PASSWORD = b"of the test"
 PLAYBOOK = """
 - hosts: localhost
   connection: local
@@ -57,6 +59,10 @@ PLAYBOOK = """
   module_defaults:
     group/selfhosted.bitwarden.host:
       bwdata: "{{ bwdata }}"
+  vars:
+    encrypted: VAULTED
+    several:
+      globalSettings__projectName: "{{ encrypted }}"
   tasks:
     - &set
       name: Predict
@@ -106,11 +112,41 @@ PLAYBOOK = """
       selfhosted.bitwarden.override_env: {secret_settings: {globalSettings__hibpApiKey: "{{ short }}"}}
       register: garbled
       check_mode: true
+    - &encrypted
+      name: Set an encrypted value whose name is no secret's
+      selfhosted.bitwarden.override_env: {settings: {globalSettings__siteName: VAULTED}}
+      check_mode: true
+      diff: true
+      register: encrypted_inline
+    - <<: *encrypted
+      name: Set an encrypted variable
+      selfhosted.bitwarden.override_env: {settings: {globalSettings__siteName: "{{ encrypted }}"}}
+      register: encrypted_variable
+    - <<: *encrypted
+      name: Set a value with an encrypted variable in it
+      selfhosted.bitwarden.override_env: {settings: {globalSettings__siteName: "https://{{ encrypted }}/"}}
+      register: encrypted_part
+    - <<: *encrypted
+      name: Set a mapping with an encrypted value
+      selfhosted.bitwarden.override_env: {settings: "{{ several }}"}
+      register: encrypted_mapping
+    - {<<: *wrong, name: Give an option of no module, register: unknown,
+       selfhosted.bitwarden.override_env: {stuff: [{password: "{{ plain_text }}"}], lock_timeout: soon}}
+    - name: Have defaults that the module does not know
+      selfhosted.bitwarden.server_info:
+      ignore_errors: true
+      module_defaults:
+        group/selfhosted.bitwarden.host:
+          client_secret: "{{ plain_text }}"
+      register: unknown_default
     - name: Keep the results
       ansible.builtin.copy:
         content: "{{ {'predicted': predicted, 'done': done, 'again': again, 'background': background,
           'misspelt': misspelt, 'text': text, 'secret_text': secret_text, 'line_break': line_break,
-          'number': number, 'nowhere': nowhere, 'duration': duration, 'garbled': garbled} | to_json }}"
+          'number': number, 'nowhere': nowhere, 'duration': duration, 'garbled': garbled,
+          'encrypted_inline': encrypted_inline, 'encrypted_variable': encrypted_variable,
+          'encrypted_part': encrypted_part, 'encrypted_mapping': encrypted_mapping,
+          'unknown': unknown, 'unknown_default': unknown_default} | to_json }}"
         dest: "{{ results }}"
         mode: "0600"
 """
@@ -143,7 +179,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     (folder / "systemd" / "__init__.py").write_text("")
     (folder / "systemd" / "daemon.py").write_text("def booted():\n    return True\n")
     (folder / "systemd" / "journal.py").write_text(JOURNAL)
-    (folder / "play.yml").write_text(PLAYBOOK)
+    (folder / "password").write_bytes(VAULT_PASSWORD)
+    encrypted = VaultLib().encrypt("canary6.example.com", VaultSecret(VAULT_PASSWORD)).decode()
+    play = PLAYBOOK.replace("VAULTED", f"!vault {json.dumps(encrypted)}")
+    (folder / "play.yml").write_text(play)
     variables = {
         **VARIABLES,
         "bwdata": str(folder / "bwdata"),
@@ -154,7 +193,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     }
     (folder / "variables.json").write_text(json.dumps(variables))
     done = subprocess.run(
-        [str(request.param), "-vvvv", "-i", "localhost,", "-e", f"@{folder}/variables.json", str(folder / "play.yml")],
+        [str(request.param), "-vvvv", "-i", "localhost,", "-e", f"@{folder}/variables.json",
+         "--vault-password-file", str(folder / "password"), str(folder / "play.yml")],
         capture_output=True, text=True, check=False, cwd=folder, timeout=120,
         env=environment(ANSIBLE_LOCAL_TEMP=str(folder / "local"), ANSIBLE_REMOTE_TEMP=str(folder / "remote")),
     )  # fmt: skip
@@ -206,7 +246,10 @@ def test_the_second_run_changes_nothing(run: Run, name: str) -> None:
         ("line_break", "it contains a line break"),
         ("number", "globalSettings__mail__smtp__port takes a 32-bit integer"),
         ("nowhere", "does not exist. Set bwdata"),
-        ("duration", "'soon' is not a duration"),
+        ("duration", "lock_timeout: 'soon' is not a duration"),
+        ("unknown", "Unknown options: stuff. The options of override_env are backup"),
+        ("unknown", "lock_timeout: 'soon' is not a duration"),
+        ("unknown_default", "Unknown options: client_secret. The options of server_info are bwdata"),
     ],
 )
 def test_wrong_arguments_are_named(run: Run, name: str, message: str) -> None:
@@ -220,10 +263,18 @@ def test_a_short_secret_does_not_garble_the_result(run: Run) -> None:
     assert result["changes"] == [{"key": "globalSettings__hibpApiKey", "action": "added"}]
 
 
+@pytest.mark.parametrize("name", ["inline", "variable", "part", "mapping"])
+def test_encrypted_values_are_secret_whatever_their_name(run: Run, name: str) -> None:
+    result = run.results[f"encrypted_{name}"]
+    (change,) = result["changes"]
+    assert result["diff"]["after"] == f"{change['key']}=********\n"
+    assert "not a setting" not in str(result)
+
+
 def test_secrets_show_nowhere(run: Run) -> None:
     channels: List[str] = [run.output, run.journal, json.dumps(run.results)]
     for text in channels:
-        for number in ("$1 #x", "2", "3", "4", "5"):
+        for number in ("$1 #x", "2", "3", "4", "5", "6"):
             assert f"canary{number}" not in text
     assert "Invoked with" in run.journal
     assert "smtp.example.com" in run.journal

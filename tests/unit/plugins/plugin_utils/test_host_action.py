@@ -8,9 +8,11 @@ from typing import Any, Dict
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_arguments
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import (
     ArgumentError,
+    check_arguments,
     with_secrets_apart,
     with_upper_case_region,
 )
@@ -57,7 +59,7 @@ def test_everything_else_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"), [("EU", "EU"), ("eu", "EU"), ("Us", "US"), ("moon", "MOON"), (None, None), (5, 5)]
+    ("given", "sent"), [("EU", "EU"), ("eu", "EU"), ("Us", "US"), ("moon", "moon"), (None, None), (5, 5)]
 )
 def test_a_region_in_any_case(given: object, sent: object) -> None:
     assert with_upper_case_region({"region": given, "backup": True}) == {"region": sent, "backup": True}
@@ -76,18 +78,55 @@ def test_a_setting_in_both_options_is_refused() -> None:
         with_secrets_apart({"settings": {KEY: "canary"}, "secret_settings": {KEY: "other"}})
 
 
+@pytest.mark.parametrize("value", ["canary", ["canary"], {"a": ["canary"]}])
+def test_an_encrypted_value_is_a_secret_whatever_its_name(value: object) -> None:
+    class Vaulted:
+        def __contains__(self, one: object) -> bool:
+            return one == value
+
+    found = with_secrets_apart({"settings": {HOST: value, "globalSettings__siteName": "a"}}, Vaulted())  # type: ignore[arg-type]
+    assert found == {"settings": {"globalSettings__siteName": "a"}, "secret_settings": {HOST: value}}
+
+
+@pytest.mark.parametrize("module", sorted(HOST_MODULES))
+@pytest.mark.parametrize("value", ["canary", ["canary"], {"a": [{"b": "canary"}]}])
+def test_an_option_that_no_host_module_has_is_not_sent(module: str, value: object) -> None:
+    with pytest.raises(ArgumentError, match=r"Unknown options: client_secret\. The options of") as caught:
+        check_arguments(module, {"client_secret": value})
+    assert "canary" not in str(caught.value)
+
+
+def test_every_fault_is_named_at_once() -> None:
+    arguments = {"secret_setings": "canary", "lock_timeout": "soon", "wait_timeout": "1x", "bwdata": "a/b", "state": 1}
+    with pytest.raises(ArgumentError) as caught:
+        check_arguments("server", arguments)
+    for fault in (
+        "secret_setings (did you mean secret_settings?)",
+        "lock_timeout: 'soon' is not a duration",
+        "wait_timeout: '1x' is not a duration",
+        "bwdata: a/b is not an absolute path",
+        "state must be one of: started, restarted, stopped",
+    ):
+        assert fault in str(caught.value)
+
+
+def test_good_arguments_are_sent() -> None:
+    check_arguments("server", {"bwdata": "~/bwdata", "settings": {HOST: 1}, "lock_timeout": 5, "script": None})
+    check_arguments("server_info", {})
+
+
 def test_shown_arguments_are_masked() -> None:
     shown = mask_arguments(
         {
             "bwdata": "/x",
             "backup": None,
-            "settings": {HOST: "a", KEY: "canary"},
+            "settings": {HOST: "a", KEY: ["canary"]},
             "secret_settings": {HOST: "canary"},
-            "secret_setings": "canary",
-            "setings": {HOST: {"a": "canary"}},
+            "stuff": [{"canary": {"a": ["canary"]}}],
         },
+        ("bwdata", "backup", "settings", "secret_settings"),
         is_secret,
     )
-    assert "canary" not in str(shown)
+    assert "canary" not in str(shown).replace("'canary':", "")
     assert (shown["bwdata"], shown["backup"], shown["settings"][HOST]) == ("/x", None, "a")
     assert list(shown["secret_settings"]) == [HOST]

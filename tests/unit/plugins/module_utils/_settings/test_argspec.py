@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Dict
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     DESIRED_OPTIONS,
+    HOST_MODULES,
     SETTINGS_OPTIONS,
+    OptionError,
+    option_faults,
+    read_durations,
     request_from,
 )
 
@@ -49,3 +54,35 @@ def test_a_module_that_only_reads_asks_for_the_global_file() -> None:
 )
 def test_whether_a_request_asks_for_anything(given: Dict[str, Any], empty: bool) -> None:
     assert request_from({**NOTHING, **given}).empty is empty
+
+
+@pytest.mark.parametrize(
+    ("params", "fault"),
+    [
+        ({"bwdata": ""}, "bwdata: is empty."),
+        ({"bwdata": "bwdata"}, "bwdata: bwdata is not an absolute path."),
+        ({"script": "./bitwarden.sh"}, "script: ./bitwarden.sh is not an absolute path."),
+        ({"lock_timeout": "soon"}, "lock_timeout: 'soon' is not a duration."),
+        ({"wait_timeout": "1h30m"}, "wait_timeout: '1h30m' is not a duration."),
+        ({"since": ""}, "since: '' is not a duration."),
+        ({"timeout": "0s"}, "timeout must be longer than zero."),
+    ],
+)
+def test_faults_name_the_option(params: Dict[str, Any], fault: str) -> None:
+    (found,) = option_faults(params)
+    assert found.startswith(fault)
+
+
+def test_defaults_have_no_fault() -> None:
+    for options in HOST_MODULES.values():
+        assert option_faults({name: option.get("default") for name, option in options.items()}) == []
+
+
+def test_durations_are_read_after_all_options_are_checked(tmp_path: Path) -> None:
+    params = {"bwdata": str(tmp_path), "lock_timeout": "1m", "wait_timeout": "1h"}
+    assert read_durations(params) == {"lock_timeout": 60, "wait_timeout": 3600}
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OptionError, match=r"lock_timeout: 'x' is not .* bwdata: .*file is not a folder"):
+        read_durations({"bwdata": str(file), "lock_timeout": "x"})
+    assert read_durations({"bwdata": str(tmp_path / "none")}) == {}

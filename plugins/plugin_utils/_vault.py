@@ -1,0 +1,93 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values that are encrypted by themselves (``!vault``): recognised, and as plain text."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Mapping, Set
+
+from ansible.errors import AnsibleError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
+
+try:
+    from ansible.parsing.vault import EncryptedString, VaultHelper
+except ImportError:  # ansible-core before 2.19
+    from ansible.parsing.yaml.objects import AnsibleVaultEncryptedUnicode as EncryptedString
+
+    VaultHelper = None
+
+# Of a task's variables: other hosts and groups, facts, and all variables once more.
+_NOT_THE_HOSTS_OWN = ("hostvars", "groups", "ansible_facts", "vars")
+
+
+def plain(value: Any) -> Any:
+    """Return a value with all that is encrypted in it as text. Raises ``AnsibleError`` without the key."""
+    if isinstance(value, EncryptedString):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value
+
+
+class VaultedValues:
+    """Tells which values of a task are secret because they, or a variable that is part of them, were encrypted.
+
+    ansible-core before 2.19 forgets it as soon as a value went through a template, and every version where it became
+    part of another one. So values are compared with the encrypted variables, too; these are decrypted when it
+    matters.
+    """
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
+        self._texts: Set[str] = set()
+        self._read = False
+
+    def __contains__(self, value: object) -> bool:
+        """Tell whether anything in ``value`` was encrypted."""
+        if isinstance(value, dict):
+            return any(one in self for one in value.values())
+        if isinstance(value, (list, tuple)):
+            return any(one in self for one in value)
+        return is_vaulted(value) or self._holds_one(str(value))
+
+    def _holds_one(self, text: str) -> bool:
+        if not maskable([text]):
+            return False
+        if not self._read:
+            self._texts = set(_decrypted(self._variables))
+            self._read = True
+        return any(one in text for one in maskable(self._texts))
+
+
+def is_vaulted(value: object) -> bool:
+    """Tell whether a value itself is encrypted, or was until Ansible decrypted it."""
+    if isinstance(value, EncryptedString):
+        return True
+    return VaultHelper is not None and VaultHelper.get_ciphertext(value, with_tags=False) is not None
+
+
+def _decrypted(variables: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in variables.items():
+        if name not in _NOT_THE_HOSTS_OWN:
+            yield from _decrypted_in(value)
+
+
+def _decrypted_in(value: Any) -> Iterator[str]:
+    if isinstance(value, EncryptedString):
+        try:
+            yield str(value).strip()
+        except AnsibleError:
+            # Encrypted by a key that this run does not have, so nothing of it can be in the task.
+            return
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _decrypted_in(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _decrypted_in(one)
+    elif isinstance(value, str) and is_vaulted(value):
+        yield str(value).strip()
