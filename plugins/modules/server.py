@@ -89,7 +89,10 @@ options:
     default: true
   wait_timeout:
     description:
-      - How long to wait, as C(<n>[s|m|h|d|w]).
+      - How long each step may take, as C(<n>[s|m|h|d|w]). Steps are each call of C(bitwarden.sh) or Docker Compose, and
+        the wait for healthy services.
+      - A command that takes longer is killed, and the message names it. An image that is pulled over a slow line needs
+        more than the default.
     type: str
     default: 600s
   rollback:
@@ -342,7 +345,7 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
         pull=params["pull"],
         backup=params["backup"],
     )
-    deployment = Deployment(params["bwdata"], params["script"], os.environ)
+    deployment = Deployment(params["bwdata"], params["script"], os.environ, request.wait_timeout)
     with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
         # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
         deployment.commands.inherited = (lock,)

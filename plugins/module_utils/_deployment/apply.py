@@ -17,10 +17,7 @@ from .drift import Stack
 from .health_wait import Clock, HealthWait, UnhealthyError
 from .outcome import Outcome
 from .plan import DOWN, RESTARTED, STOPPED, UP, FileChange, Plan, StateError
-from .runner import CommandError
-
-# The images are local: what takes time is stopping mssql (a minute) and starting the rest.
-_UP_TIMEOUT = 600.0
+from .runner import CommandError, Result
 
 _FAILURES = (UnhealthyError, DeploymentError, EngineError, ComposeError, CommandError, EnvFileError)
 
@@ -83,7 +80,7 @@ class _Run:
     def _bring_up(self) -> Stack:
         recreate_all = self.request.state == RESTARTED
         if not self.request.pull:
-            self.outcome.command = self.deployment.project.up(_UP_TIMEOUT, recreate_all)
+            self.outcome.command = self.deployment.project.up(recreate_all)
             return self._inspect()
         command = self.outcome.command = self.deployment.script.run("restart")
         after = self._inspect()
@@ -93,7 +90,7 @@ class _Run:
             return after
         left = f"{len(missing)} of {len(after.services)} services down" if missing else "services as they were"
         self.outcome.warnings.append(
-            f"bitwarden.sh restart ended with status {command.rc} and left {left}"
+            f"bitwarden.sh restart {command.ending} and left {left}"
             + (" (a pull failed)" if missing and command.rc else "")
             + ". The server was started from local images instead, on the desired settings; newer images were not "
             f"fetched. Its last line: {self.plan.mask(command.last_line)}"
@@ -102,10 +99,11 @@ class _Run:
 
     def _up_with_local_images(self, recreate_all: bool = False) -> Stack:
         """Start with Compose; its output is told only where it failed."""
-        result = self.deployment.project.up(_UP_TIMEOUT, recreate_all)
+        result = self.deployment.project.up(recreate_all)
         after = self._inspect()
         if after.missing():
-            raise UnhealthyError(f"Compose could not start {', '.join(after.missing())}: {result.last_line}")
+            told = _told("docker compose up", result)
+            raise UnhealthyError(f"Compose could not start {', '.join(after.missing())}. {told}")
         return after
 
     def _prove(self, after: Stack) -> None:
@@ -113,21 +111,22 @@ class _Run:
         self._restart_nginx(after)
         missing, stale = after.missing(), after.stale()
         command = self.outcome.command
-        last = f" Last line of the restart: {command.last_line}" if command else ""
+        last = f" {_told('The restart', command)}" if command else ""
         if missing:
             raise UnhealthyError(f"Not running after the restart: {', '.join(missing)}.{last}")
         if stale:
             raise UnhealthyError(f"Still not on the settings in the files after the restart: {describe(stale)}.{last}")
 
     def _take_down(self) -> None:
-        if self.deployment.script.exists():
+        if self.request.pull and self.deployment.script.exists():
             self.outcome.command = self.deployment.script.run("stop")
         # The script leaves a single running container as it is; and it may be missing.
         if self._running():
-            self.outcome.command = self.deployment.project.down(_UP_TIMEOUT)
+            command = self.outcome.command = self.deployment.project.down()
             left = self._running()
             if left:
-                raise UnhealthyError(f"Still running after the stop: {', '.join(left)}.")
+                told = _told("docker compose down", command)
+                raise UnhealthyError(f"Still running after the stop: {', '.join(left)}. {told}")
 
     def _running(self) -> List[str]:
         self.outcome.containers = self.deployment.containers()
@@ -142,7 +141,7 @@ class _Run:
     def _restart_nginx(self, stack: Stack) -> None:
         nginx = stack.outdated_nginx()
         if nginx is not None:
-            self.deployment.engine.restart(nginx)
+            self.deployment.engine.restart(nginx, self.request.wait_timeout)
 
     def _wait(self, changed_at: Optional[float]) -> None:
         """Wait until all services are healthy. ``changed_at`` is None where this run changed no container."""
@@ -153,6 +152,10 @@ class _Run:
         else:
             healthy = waiting.wait(services, timeout, changed_at)
         self.outcome.answered, self.outcome.containers = healthy
+
+
+def _told(what: str, command: Result) -> str:
+    return f"{what} {command.ending}; its last line: {command.last_line}"
 
 
 def _differing(plan: Plan) -> str:

@@ -14,10 +14,10 @@ import shutil
 import tempfile
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
+from .._common.durations import format_duration
 from .._common.errors import BitwardenError
-from .runner import Commands, Result
+from .runner import COMMAND_TIMEOUT, Commands, Result
 
-_QUICK = 60.0
 _FILES = ("docker-compose.yml", "docker-compose.override.yml")
 
 _PLUGIN = "docker-compose"
@@ -57,12 +57,18 @@ class Service(NamedTuple):
 class Project:
     """The Compose project in ``bwdata/docker``, found as bitwarden.sh finds it."""
 
-    def __init__(self, commands: Commands, docker: str, bwdata: str, directory: str) -> None:
-        """``directory`` is the folder of bitwarden.sh, where it runs (Compose also reads a ``.env`` there)."""
+    def __init__(
+        self, commands: Commands, docker: str, bwdata: str, directory: str, timeout: float = COMMAND_TIMEOUT
+    ) -> None:
+        """``directory`` is the folder of bitwarden.sh, where it runs (Compose also reads a ``.env`` there).
+
+        ``timeout`` in seconds is how long each call of Compose may take.
+        """
         self.commands = commands
         self.docker = docker
         self.bwdata = bwdata
         self.directory = directory
+        self.timeout = timeout
         self._command = [docker, "compose"]
         self._found = False
 
@@ -90,29 +96,30 @@ class Project:
         with self._copy(planned.path, content) as folder:
             return self._config([os.path.join(folder, os.path.basename(path)) for path in self.files()], mark)
 
-    def up(self, timeout: float, recreate_all: bool = False) -> Result:
+    def up(self, recreate_all: bool = False) -> Result:
         """Start what is missing or was created from other settings, from local images.
 
         ``recreate_all`` recreates all containers.
         """
         arguments = ["up", "--detach", "--remove-orphans", *(["--force-recreate"] if recreate_all else [])]
-        result = self._run([*arguments, "--pull", "never"], self.files(), timeout)
+        result = self._run([*arguments, "--pull", "never"], self.files())
         if result.rc != 0 and "unknown flag: --pull" in result.stderr:
             # The first releases of Compose 2 have no such option; they pull only missing images.
-            result = self._run(arguments, self.files(), timeout)
+            result = self._run(arguments, self.files())
         return result
 
-    def down(self, timeout: float) -> Result:
+    def down(self) -> Result:
         """Stop and remove all containers of the project."""
-        return self._run(["down"], self.files(), timeout)
+        return self._run(["down"], self.files())
 
     def _config(self, files: List[str], mark: Optional[str]) -> Dict[str, Service]:
         arguments = ["config", "--format", "json"]
         plugin = self._plugin()
         # Without Docker's own command it takes half as long; whatever goes wrong is for that command to tell.
-        result = self._call([plugin], arguments, files, _QUICK) if plugin else None
-        if result is None or result.rc != 0:
-            result = self._run(arguments, files, _QUICK)
+        result = self._call([plugin], arguments, files) if plugin else None
+        if result is None or (result.rc != 0 and not result.timed_out):
+            result = self._run(arguments, files)
+        self._require_answer(result, "config")
         if result.rc != 0:
             raise ComposeError("Compose cannot read the project: nothing would start.", result.stderr)
         return parse_config(result.stdout, mark)
@@ -146,14 +153,27 @@ class Project:
         finally:
             shutil.rmtree(tree)
 
-    def _run(self, arguments: List[str], files: List[str], timeout: float) -> Result:
-        result = self._call(self._command, arguments, files, timeout)
+    def _run(self, arguments: List[str], files: List[str]) -> Result:
+        result = self._call(self._command, arguments, files)
         # Compose may have failed, or be missing.
-        if result.rc != 0 and not self._found and self._call(self._command, ["version", "--short"], [], _QUICK).rc != 0:
+        if result.rc != 0 and not result.timed_out and not self._found and self._version(self._command) is None:
             self._command = self._standalone()
-            result = self._call(self._command, arguments, files, timeout)
+            result = self._call(self._command, arguments, files)
         self._found = True
         return result
+
+    def _version(self, command: List[str]) -> Optional[str]:
+        """Return the version of Compose, None where the command does not tell."""
+        result = self._call(command, ["version", "--short"], [])
+        self._require_answer(result, "version")
+        return None if result.rc != 0 else result.stdout.strip().lstrip("v")
+
+    def _require_answer(self, result: Result, command: str) -> None:
+        if result.timed_out:
+            raise ComposeError(
+                f"docker compose {command} did not end within {format_duration(result.limit)} and was killed. "
+                f"To see what it waits for, run it in {self.folder} as {self.commands.account.name}."
+            )
 
     def _plugin(self) -> Optional[str]:
         """Return the program behind ``docker compose``, found as Docker's command finds it."""
@@ -161,10 +181,10 @@ class Project:
         own = environment.get("DOCKER_CONFIG") or os.path.join(self.commands.account.home, ".docker")
         return self.commands.find(_PLUGIN, [os.path.join(own, "cli-plugins"), *_PLUGIN_FOLDERS])
 
-    def _call(self, command: List[str], arguments: List[str], files: List[str], timeout: float) -> Result:
+    def _call(self, command: List[str], arguments: List[str], files: List[str]) -> Result:
         return self.commands.run(
             [*command, *arguments],
-            timeout,
+            self.timeout,
             cwd=self.directory,
             environment={"COMPOSE_FILE": os.pathsep.join(files), "COMPOSE_HTTP_TIMEOUT": "300"},
         )
@@ -177,7 +197,7 @@ class Project:
                 "Compose is not installed here (Docker has no command compose): version 2 or newer is needed "
                 "(the package docker-compose-plugin or docker-compose-v2)."
             )
-        version = self.commands.run([standalone, "version", "--short"], _QUICK).stdout.strip().lstrip("v")
+        version = self._version([standalone])
         if not version or version.startswith("1."):
             raise ComposeError(
                 f"Compose {version or 'of an unknown version'} is too old: version 2 or newer is needed "

@@ -19,7 +19,7 @@ from .docker import Container, Engine
 from .docker_client import EngineClient
 from .docker_host import EngineError
 from .drift import OLDEST_VERSION, Stack
-from .runner import Account, Commands
+from .runner import COMMAND_TIMEOUT, Account, Commands
 
 
 class DeploymentError(BitwardenError):
@@ -29,8 +29,12 @@ class DeploymentError(BitwardenError):
 class Deployment:
     """One deployment, for its owner or root. Docker is used with the rights of its owner, as bitwarden.sh does."""
 
-    def __init__(self, bwdata: str, script: Optional[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, bwdata: str, script: Optional[str], environ: Mapping[str, str], timeout: float = COMMAND_TIMEOUT
+    ) -> None:
         """``script`` defaults to ``bitwarden.sh`` beside ``bwdata``; ``environ`` is this process's environment.
+
+        ``timeout`` in seconds is how long each command on the host may take.
 
         Raises ``DeploymentError`` where there is no deployment or this user may not act for its owner,
         ``EngineError`` without Docker.
@@ -42,12 +46,13 @@ class Deployment:
             self.commands,
             os.path.abspath(script or os.path.join(os.path.dirname(self.bwdata), "bitwarden.sh")),
             self.bwdata,
+            timeout,
         )
         docker = self.commands.find("docker")
         if docker is None:
             raise EngineError("Docker is not installed here: no command named docker was found.")
         self.engine = Engine(EngineClient(self.commands, docker))
-        self.project = Project(self.commands, docker, self.bwdata, self._run_directory())
+        self.project = Project(self.commands, docker, self.bwdata, self._run_directory(), timeout)
         self._env_files: Dict[str, EnvFile] = {}
 
     def _run_directory(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 from urllib.parse import quote, urlencode
 
 from .._common.dates import parse_date
+from .._common.durations import format_duration
 from .docker_client import Connection, EngineClient, Response, split_stream
 from .docker_host import EngineError
 
@@ -155,9 +156,9 @@ class Engine:
         # Output and errors reach the engine by two ways; their times put them in order.
         return "\n".join(sorted(text.splitlines(), key=lambda line: line.split(" ", 1)[0]))
 
-    def restart(self, container: Container) -> None:
+    def restart(self, container: Container, timeout: float = _SLOW) -> None:
         """Restart one container as it is (no new environment)."""
-        _checked(self.client.request("POST", f"/containers/{container.id}/restart", _SLOW))
+        _checked(self.client.request("POST", f"/containers/{container.id}/restart", timeout))
 
     def _inspect(self, path: str) -> Optional[Dict[str, Any]]:
         """Return a description, or None for what vanished meanwhile."""
@@ -172,7 +173,7 @@ class Engine:
         connection = self.client.connect()
         response = _checked(self.client.stream(connection, f"/containers/{container.id}/logs?{query}", timeout))
         if not response.complete:
-            raise EngineError("The Docker engine did not answer in time.")
+            raise EngineError(f"The log of {container.service} could not be read within {format_duration(timeout)}.")
         return split_stream(response.body)
 
     def _prepare(

@@ -12,6 +12,7 @@ import socket
 import time
 from typing import Any, List, NamedTuple, Optional, Tuple
 
+from .._common.durations import format_duration
 from .docker_host import USUAL_HOST, EngineError, docker_host
 from .runner import Attached, Commands
 
@@ -74,7 +75,7 @@ class EngineClient:
             self._kept = None
             if isinstance(error, _DROPPED) and was_kept:
                 return self.request(method, path, timeout, body)
-            raise self._broken(connection, error) from error
+            raise self._broken(connection, error, timeout) from error
 
     def stream(
         self, connection: Connection, path: str, timeout: float, body: Any = None, stdin: Optional[bytes] = None
@@ -96,7 +97,7 @@ class EngineClient:
             body, complete = _read(response, connected, deadline)
             return Response(response.status, body, complete)
         except (OSError, http.client.HTTPException) as error:
-            raise self._broken(connection, error) from error
+            raise self._broken(connection, error, timeout) from error
         finally:
             connection.close()
 
@@ -132,7 +133,7 @@ class EngineClient:
         if isinstance(error, PermissionError):
             return self._not_permitted()
         if isinstance(error, socket.timeout):
-            return EngineError(f"The Docker engine did not answer in time ({self.host}).")
+            return self._late(_CONNECT_TIMEOUT)
         reason = getattr(error, "strerror", None) or str(error)
         return EngineError(
             f"The Docker engine is not running: {self.host} cannot be reached ({reason}). "
@@ -146,7 +147,10 @@ class EngineClient:
             f"Add the user to the group docker (usermod -aG docker {name})."
         )
 
-    def _broken(self, connection: Connection, error: Exception) -> EngineError:
+    def _late(self, timeout: float) -> EngineError:
+        return EngineError(f"The Docker engine ({self.host}) did not answer within {format_duration(timeout)}.")
+
+    def _broken(self, connection: Connection, error: Exception, timeout: float) -> EngineError:
         """Explain a connection that broke; a command that passes it on has said why."""
         said = connection.attached.last_line() if connection.attached and not isinstance(error, socket.timeout) else ""
         if "permission denied" in said.lower() and not self.host.startswith("ssh://"):
@@ -154,7 +158,7 @@ class EngineClient:
         if said:
             return EngineError(f"The Docker engine ({self.host}) cannot be reached: {said}")
         if isinstance(error, socket.timeout):
-            return EngineError("The Docker engine did not answer in time.")
+            return self._late(timeout)
         return EngineError(f"The Docker engine closed the connection: {error}.")
 
 

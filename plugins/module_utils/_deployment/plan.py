@@ -16,6 +16,7 @@ from .._env_files.document import EnvFile
 from .._settings.override_file import FILES, FilePlan, OverrideFile
 from .._settings.resolve import SettingsRequest
 from .._settings.secrecy import is_secret
+from .bitwarden_sh import Script
 from .compose import PlannedFile
 from .deployment import Deployment
 from .drift import Stack
@@ -147,16 +148,28 @@ def plan(deployment: Deployment, request: Request) -> Plan:
         if desired.values and not any(service.reads_file for service in stack.services.values()):
             warnings.append(f"No service of this deployment reads {file.path}.")
         _require_effect(deployment, stack, file)
-    script = deployment.script
-    if request.state != STOPPED and request.pull and not script.exists():
-        raise StateError(f"{script.path} does not exist. Set script to the path of bitwarden.sh, or pull to false.")
     action, difference = decide(stack, request.state, request.pull)
+    _require_script(deployment.script, request, action, lambda text: mask_text(text, secrets))
     return Plan(deployment, request, stack, action, difference, file, frozenset(secrets), tuple(warnings))
 
 
 def _plan_file(deployment: Deployment, change: SettingsChange) -> FileChange:
     path = os.path.join(deployment.bwdata, "env", FILES[change.request.file])
     return FileChange(path, change.file, change.file.plan(change.request))
+
+
+def _require_script(script: Script, request: Request, action: str, mask: Callable[[str], str]) -> None:
+    """Raise ``StateError`` where the run would call a script that cannot do its work."""
+    if not request.pull:
+        return
+    if request.state != STOPPED and not script.exists():
+        raise StateError(f"{script.path} does not exist. Set script to the path of bitwarden.sh, or pull to false.")
+    problems = script.problems(mask) if action == UP or (action == DOWN and script.exists()) else []
+    if problems:
+        raise StateError(
+            f"This needs bitwarden.sh, and nothing was changed: {' '.join(problems)} To do without it this time, set "
+            "pull to false."
+        )
 
 
 def _require_effect(deployment: Deployment, stack: Stack, file: FileChange) -> None:

@@ -14,9 +14,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from typing import IO, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .._common.durations import format_duration
 from .._common.errors import BitwardenError
 
 # Where Docker's command is when PATH does not have its folder (an SSH session without a login shell).
@@ -24,6 +24,9 @@ _USUAL_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", 
 
 # Which engine the owner's docker command talks to; a task sets these by its environment keyword.
 _KEPT = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR")
+
+# How long a command may take where the user sets no limit: it only reads.
+COMMAND_TIMEOUT = 60.0
 
 # A pull's progress can be long. The end tells how it ended.
 _OUTPUT_LIMIT = 256 * 1024
@@ -83,12 +86,20 @@ class Account(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How a command ended. ``rc`` is negative after a signal, as in ``subprocess``."""
+    """How a command ended. ``rc`` is negative after a signal, as in ``subprocess``; ``limit`` is what it was given."""
 
     rc: int
     stdout: str
     stderr: str
     timed_out: bool = False
+    limit: float = 0.0
+
+    @property
+    def ending(self) -> str:
+        """How it ended, to follow its name in a message."""
+        if self.timed_out:
+            return f"did not end within {format_duration(self.limit)} and was killed"
+        return f"was killed by signal {-self.rc}" if self.rc < 0 else f"ended with status {self.rc}"
 
     @property
     def last_line(self) -> str:
@@ -150,7 +161,7 @@ class Commands:
         environment: Optional[Mapping[str, str]] = None,
     ) -> Result:
         """Run one command; after ``timeout`` seconds it is killed with all its children. Raises ``CommandError``."""
-        return self._finish(self._start(arguments, stdin, cwd, environment), time.monotonic() + timeout)
+        return self._finish(self._start(arguments, stdin, cwd, environment), timeout)
 
     def attach(self, arguments: Sequence[str], ends: socket.socket) -> Attached:
         """Start a command whose input and output are the socket ``ends``; it runs until that is closed.
@@ -211,17 +222,17 @@ class Commands:
         return demote
 
     @staticmethod
-    def _finish(running: _Running, deadline: float) -> Result:
+    def _finish(running: _Running, timeout: float) -> Result:
         timed_out = False
         try:
-            running.process.wait(max(0.0, deadline - time.monotonic()))
+            running.process.wait(timeout)
         except subprocess.TimeoutExpired:
             timed_out = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.process.pid, signal.SIGKILL)
             running.process.wait()
         with running.stdout, running.stderr:
-            return Result(running.process.returncode, _end(running.stdout), _end(running.stderr), timed_out)
+            return Result(running.process.returncode, _end(running.stdout), _end(running.stderr), timed_out, timeout)
 
 
 def _end(output: IO[bytes]) -> str:

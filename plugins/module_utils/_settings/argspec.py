@@ -95,7 +95,7 @@ def option_faults(params: Mapping[str, Any]) -> List[str]:
         except DurationError as error:
             faults.append(f"{name}: {error}")
             continue
-        if name == "timeout" and seconds <= 0:
+        if name in ("timeout", "wait_timeout") and seconds <= 0:
             faults.append(f"{name} must be longer than zero.")
     return faults
 

@@ -56,6 +56,8 @@ class FakeHost:
         self.pull_fails = False
         self.script_does_nothing = False
         self.images_gone = False
+        self.hangs = ""
+        self.limits: dict = {}
         self.crashes = lambda environment: False
         self.unhealthy = lambda service, environment: service == "icons"
         for name, content in {
@@ -68,7 +70,7 @@ class FakeHost:
         }.items():
             (bwdata / name).parent.mkdir(parents=True, exist_ok=True)
             (bwdata / name).write_text(content)
-        (bwdata.parent / "bitwarden.sh").write_text("#!/bin/sh\n")
+        (bwdata.parent / "bitwarden.sh").write_text('#!/bin/sh\ncase $1 in restart) ;; esac\n')
 
     @property
     def clock(self) -> Clock:
@@ -89,6 +91,14 @@ class FakeHost:
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
         self.processes.append(arguments)
         program, *rest = arguments
+        command = next((word for word in ("restart", "stop", "config", "up", "down") if word in rest), "")
+        self.limits[command] = timeout
+        if command and command == self.hangs:
+            if command == "restart":
+                self.containers.clear()
+            return Result(-9, "pulling\n", "", True, timeout)
+        if rest[0] == "-n":
+            return Result(0, "", "")
         if program.endswith("bash"):
             return self._script(rest[1])
         if program.endswith("docker-compose"):

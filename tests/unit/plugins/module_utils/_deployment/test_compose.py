@@ -66,6 +66,7 @@ class Recorder:
         self.account = Account("me", os.geteuid(), os.getegid(), (os.getegid(),), "/")
         self.answers = answers
         self.calls = []
+        self.limits: list = []
         self.seen = None
 
         self.environment = {}
@@ -78,6 +79,7 @@ class Recorder:
 
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
         self.calls.append((list(arguments), cwd))
+        self.limits.append(timeout)
         if "config" in arguments:
             files = [Path(one) for one in environment["COMPOSE_FILE"].split(":")]
             tree = files[0].parents[1]
@@ -135,6 +137,26 @@ def test_the_configuration_is_read_by_the_plugin_and_its_failures_are_told_by_do
     assert [arguments[0] for arguments, _cwd in commands.calls] == programs
 
 
+@pytest.mark.parametrize(
+    ("hanging", "words"),
+    [
+        ("/plugin config", "docker compose config did not end within 7s and was killed."),
+        ("compose config", "docker compose config did not end within 7s and was killed."),
+        ("version --short", "docker compose version did not end within 7s and was killed."),
+    ],
+)
+def test_a_compose_that_hangs_is_told_and_not_asked_again(bwdata, hanging, words):
+    answers = {hanging: Result(-9, "", "", True, 7.0), "docker compose config": Result(1, "", "")}
+    commands = Recorder(answers)
+    commands.plugin = "/plugin" if hanging.startswith("/plugin") else None
+    with pytest.raises(ComposeError) as caught:
+        Project(commands, "/usr/bin/docker", str(bwdata), "/", 7.0).services()
+    assert str(caught.value).startswith(words)
+    assert str(bwdata / "docker") in str(caught.value)
+    assert set(commands.limits) == {7.0}
+    assert hanging in " ".join(commands.calls[-1][0])
+
+
 def test_what_compose_prints_when_it_fails_is_kept_apart(bwdata):
     project = Project(Recorder({"config": Result(1, "", "line 3: SECRET")}), "/usr/bin/docker", str(bwdata), "/")
     with pytest.raises(ComposeError) as caught:
@@ -168,7 +190,7 @@ def test_a_compose_2_that_is_no_plugin_will_do(bwdata):
 @pytest.mark.parametrize(("stderr", "calls"), [("unknown flag: --pull", 2), ("No such image", 1)])
 def test_an_early_compose_2_brings_up_without_the_option_it_lacks(bwdata, stderr, calls):
     commands = Recorder({"--pull never": Result(1, "", stderr)})
-    result = Project(commands, "/usr/bin/docker", str(bwdata), "/").up(10, recreate_all=True)
+    result = Project(commands, "/usr/bin/docker", str(bwdata), "/").up(recreate_all=True)
     ups = [arguments for arguments, _cwd in commands.calls if "up" in arguments]
     assert (len(ups), result.rc == 0) == (calls, calls == 2)
     assert all("--force-recreate" in arguments for arguments in ups)

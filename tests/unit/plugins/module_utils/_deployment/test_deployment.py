@@ -121,15 +121,15 @@ def test_how_the_script_is_called(tmp_path, uid, bwdata, arguments, answer):
             return f"/bin/{name}"
 
         def run(self, given, timeout, *, stdin, cwd):
-            self.given = (given, stdin, cwd)
+            self.given = (given, timeout, stdin, cwd)
 
     path = tmp_path / "bitwarden" / "bitwarden.sh"
     data = tmp_path / bwdata
     data.mkdir(parents=True)
     recorder = Recorder()
-    Script(recorder, str(path), str(data)).run("restart")
+    Script(recorder, str(path), str(data), 7.0).run("restart")
     expected = ["/bin/bash", str(path), *(str(data) if one == bwdata else one for one in arguments)]
-    assert recorder.given == (expected, answer, str(path.parent))
+    assert recorder.given == (expected, 7.0, answer, str(path.parent))
 
 
 def test_folders_that_are_not_a_deployment_are_told(tmp_path):

@@ -47,7 +47,7 @@ def planned(host, tmp_path):
         change = None
         if settings:
             change = SettingsChange.requested(settings, str(host.bwdata), os.replace, str(tmp_path / "tmp"))
-        return plan(Deployment(str(host.bwdata), None, {}), Request(settings=change, **options))
+        return plan(Deployment(str(host.bwdata), None, {}, 7.0), Request(settings=change, **options))
 
     return make
 
@@ -342,6 +342,59 @@ def test_a_missing_script_is_told_where_it_is_needed(host, planned):
     with pytest.raises(StateError, match=r"bitwarden\.sh does not exist"):
         planned()
     assert planned(pull=False).changed
+
+
+PAGE = "<!DOCTYPE html>\n"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options", "is_refused"),
+    [
+        (lambda host: None, {}, True),
+        (lambda host: host.start(), {"settings": ON}, True),
+        (lambda host: host.start(), {"state": "restarted"}, True),
+        (lambda host: host.start(), {"state": "stopped"}, True),
+        (lambda host: host.start(), {}, False),
+        (lambda host: None, {"state": "stopped"}, False),
+        (lambda host: host.start(), {"settings": ON, "pull": False}, False),
+        (lambda host: host.start(), {"state": "stopped", "pull": False}, False),
+    ],
+)
+def test_a_broken_script_is_refused_in_planning_where_it_would_be_called(host, planned, prepare, options, is_refused):
+    prepare(host)
+    (host.bwdata.parent / "bitwarden.sh").write_text(PAGE)
+    if not is_refused:
+        planned(**options)
+        return
+    with pytest.raises(StateError, match=r"begins with '<!DOCTYPE html>'\. Replace it, .* set pull to false"):
+        planned(**options)
+    assert host.done == []
+
+
+def test_without_pull_a_stop_does_not_call_the_script(host, run):
+    outcome, error = host.start() and run(state="stopped", pull=False)
+    assert (error, host.done, host.containers) == ("", ["down"], {})
+    assert outcome["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "words"),
+    [
+        ("restart", {"state": "restarted"}, "bitwarden.sh restart did not end within 7s and was killed and left"),
+        ("up", {"pull": False}, "icons. The restart did not end within 7s and was killed; its last line: pulling"),
+        ("down", {"state": "stopped", "pull": False}, "docker compose down did not end within 7s and was killed"),
+    ],
+)
+def test_a_command_that_hangs_is_named_with_the_limit_of_the_user(host, planned, command, options, words):
+    host.start().hangs = command
+    host.containers = {} if command == "up" else host.containers
+    found = planned(**options)
+    try:
+        warnings = apply(found, host.clock).warnings
+    except StateError as error:
+        warnings = [str(error)]
+    assert words in warnings[0]
+    assert host.limits[command] == 7.0
 
 
 def test_a_broken_env_file_is_named_by_line_and_not_shown(host, planned):
