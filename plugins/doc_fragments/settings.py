@@ -46,7 +46,8 @@ options:
       - The cloud that issued the installation id and key of the server, V(EU) or V(US), in any case.
       - V(EU) sets the region and the three URLs of that cloud. V(US) sets the region and removes the three URLs of the EU,
         since those of the US are the server's defaults.
-      - The URL of a proxy stays as it is, and so does V(REPLACE) as C(globalSettings__pushRelayBaseUri), which turns push off.
+      - Any other URL than one of Bitwarden's clouds stays as it is, such as that of a proxy, with a warning where it looks
+        wrong. So does V(REPLACE) as C(globalSettings__pushRelayBaseUri), which turns push off.
       - An explicit URL in O(settings) takes precedence. Another C(globalSettings__baseServiceUri__cloudRegion) there is an
         error.
     type: str

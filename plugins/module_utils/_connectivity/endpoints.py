@@ -66,7 +66,7 @@ class DesiredCloud(NamedTuple):
     @property
     def asked_region(self) -> str:
         """The region whose Api is asked; behind a proxy's URL it is the one that the server is set to."""
-        return region_of_url(API_URL, self.endpoint(API).base) or self.region
+        return region_of_url(self.endpoint(API).base) or self.region
 
     def api_of(self, region: str) -> Endpoint:
         """Return the Api of a region's own cloud."""

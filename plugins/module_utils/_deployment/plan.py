@@ -176,8 +176,9 @@ def _require_effect(deployment: Deployment, stack: Stack, file: FileChange) -> N
     """Raise ``StateError`` where a setting would be written but another source has its own value."""
     others = {name: content for name, content in deployment.env_files().items() if name != file.path}
     planned = EnvFile.parse(file.plan.after, file.path)
-    values = file.plan.desired.values
-    shadowed = find_shadowed(stack.services, values, planned, others, deployment.compose_override())
+    desired = file.plan.desired
+    override = deployment.compose_override()
+    shadowed = find_shadowed(stack.services, desired.values, planned, others, override, desired.implied)
     if shadowed:
         raise StateError(
             "Settings would not take effect, because another source has its own value: "

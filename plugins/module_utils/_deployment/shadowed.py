@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, NamedTuple, Optional
+from typing import Container, Dict, List, Mapping, NamedTuple, Optional
 
 from .._env_files.document import EnvFile, canonical
+from .._settings.regions import is_chosen
 from .compose import Service
 
 
@@ -31,11 +32,13 @@ def find_shadowed(
     planned: EnvFile,
     other_files: Mapping[str, EnvFile],
     compose_file: str,
+    implied: Container[str] = (),
 ) -> List[ShadowedSetting]:
     """Compare desired settings with what the services that read the planned file would get.
 
     ``other_files`` are the deployment's other env files by path; what none of them explains is in
-    ``compose_file``. An absent setting may get its default from another env file; a set one may not.
+    ``compose_file``. An absent setting may get its default from another env file; a set one may not. Of those that no
+    one gave (``implied``), a value that someone chose elsewhere stays.
     """
     found: Dict[str, ShadowedSetting] = {}
     for service in services.values():
@@ -44,6 +47,8 @@ def find_shadowed(
         for key, value in desired.items():
             for name, actual in service.environment.items():
                 if canonical(name) != canonical(key) or actual in (value, planned.get(key)):
+                    continue
+                if key in implied and is_chosen(key, actual):
                     continue
                 source = _source(name, actual, other_files)
                 if value is None and source is not None:

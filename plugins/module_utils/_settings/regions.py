@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Container, Dict, List, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._common.setting_names import API_URL, CLOUD_REGION, CLOUD_URLS, IDENTITY_URL, PUSH_URL
@@ -32,46 +32,70 @@ REGION_URLS: Dict[str, Dict[str, str]] = {
     region: {IDENTITY_URL: cloud.identity, API_URL: cloud.api, PUSH_URL: cloud.push} for region, cloud in CLOUDS.items()
 }
 
-# Texts that the server takes for "not set" in the push relay's URL.
-_PUSH_OFF = ("replace", "secret")
+_DOMAINS = {"bitwarden.com": "US", "bitwarden.eu": "EU"}
+
+# Texts that the server takes for "not set" in the push relay's URL; the installer writes them where nothing was chosen.
+_PLACEHOLDERS = ("replace", "secret")
+
+
+class RegionSettings(NamedTuple):
+    """The settings of a region (``None``: absent), and what to warn of in those that it leaves as they are."""
+
+    values: Dict[str, Optional[str]]
+    warnings: List[str]
 
 
 def push_is_off(value: str) -> bool:
     """Tell whether a push relay's URL turns push off on purpose."""
-    return value.strip().lower() in _PUSH_OFF
+    return value.strip().lower() in _PLACEHOLDERS
 
 
-def region_of_url(name: str, value: str) -> Optional[str]:
-    """Return the region to whose cloud a URL of setting ``name`` points, ``None`` for any other, such as a proxy."""
-    text = value.strip().strip("\"'")
-    try:
-        host = urlsplit(text if "://" in text else f"//{text}").hostname
-    except ValueError:
-        return None
-    for region, urls in REGION_URLS.items():
-        if host == urlsplit(urls[name]).hostname:
-            return region
-    return None
+def region_of_url(value: str) -> Optional[str]:
+    """Return the region to whose cloud a URL points, ``None`` for any other, such as a proxy."""
+    host = _host(value)
+    return next((region for domain, region in _DOMAINS.items() if f".{host}".endswith(f".{domain}")), None)
 
 
-def region_settings(region: str, current: EnvFile) -> Dict[str, Optional[str]]:
-    """Return the settings (``None``: absent) with which the server uses the cloud of ``region`` (``US`` or ``EU``).
+def is_chosen(name: str, value: str) -> bool:
+    """Tell whether a value of one of the cloud's URLs was chosen by someone, so that a region leaves it as it is."""
+    if name == PUSH_URL and push_is_off(value):
+        return True
+    unset = not value.strip() or value.strip().lower() in _PLACEHOLDERS
+    return name in CLOUD_URLS and not unset and region_of_url(value) is None
 
-    The URL of a proxy stays, and so does a push relay that was turned off on purpose. The EU's URLs must be written
-    out; the US's are the server's defaults.
+
+def region_settings(region: str, current: EnvFile, given: Container[str] = ()) -> RegionSettings:
+    """Return the settings with which the server uses the cloud of ``region`` (``US`` or ``EU``), less those ``given``.
+
+    A URL of neither cloud was chosen by someone and stays, and so does a push relay that was turned off on purpose.
+    The EU's URLs must be written out; the US's are the server's defaults.
     """
     desired: Dict[str, Optional[str]] = {CLOUD_REGION: region}
+    warnings: List[str] = []
     for name in CLOUD_URLS:
-        value = current.get(name)
-        official = None if value is None else region_of_url(name, value)
-        if name == PUSH_URL and value is not None and push_is_off(value):
+        value = current.get(name) or ""
+        if name in given or (name == PUSH_URL and push_is_off(value)):
             continue
-        if region == "EU":
-            if value is None or official is not None or url_error(value) is not None:
-                desired[name] = REGION_URLS["EU"][name]
-        elif official == "EU":
-            desired[name] = None
-    return desired
+        url = REGION_URLS[region][name]
+        actual = region_of_url(value)
+        is_default = actual not in (None, region) or (region == "EU" and (actual is None or _host(value) == _host(url)))
+        if is_default and not is_chosen(name, value):
+            desired[name] = url if region == "EU" else None
+        elif value.strip() and url_error(value) is not None:
+            warnings.append(
+                f"{name} stays as it is with region, but its value looks wrong: the setting {url_error(value)}. "
+                "Set it in settings, or remove it there with null."
+            )
+    return RegionSettings(desired, warnings)
+
+
+def _host(url: str) -> str:
+    """Return the host of a URL, also of one in quotes or without a scheme; empty where there is none."""
+    text = url.strip().strip("\"'")
+    try:
+        return urlsplit(text if "://" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def region_facts(setting: Callable[[str], Optional[str]]) -> Dict[str, Any]:
@@ -84,7 +108,7 @@ def region_facts(setting: Callable[[str], Optional[str]]) -> Dict[str, Any]:
     mismatches: List[str] = []
     for name in CLOUD_URLS:
         value = setting(name) or ""
-        actual = region_of_url(name, value) if value.strip() else "US"
+        actual = region_of_url(value) if value.strip() else "US"
         if actual is not None and actual != region:
             mismatches.append(name)
     return {"configured": configured, "settings_fit": not mismatches, "mismatches": mismatches}

@@ -36,23 +36,27 @@ class DesiredSettings(NamedTuple):
     """The settings that a request resolves to.
 
     ``values``: text by name in its proper spelling (``None``: absent). ``secret_keys``: names given as secret, in
-    canonical form (for :func:`is_secret`). ``warnings``: sentences without values.
+    canonical form (for :func:`is_secret`). ``warnings``: sentences without values. ``implied``: names that no one
+    gave, which ``region`` brought.
     """
 
     values: Dict[str, Optional[str]]
     secret_keys: FrozenSet[str]
     warnings: List[str]
+    implied: FrozenSet[str] = frozenset()
 
 
 def resolve(request: SettingsRequest, current: EnvFile) -> DesiredSettings:
     """Work out what ``current`` must have. Raises ``SettingsError`` for what would break the server or an update."""
     given = _given(request)
     values: Dict[str, Optional[str]] = {}
+    warnings: List[str] = []
     if request.region is not None:
         _check_region(request.region, given)
-        values.update(region_settings(request.region, current))
+        of_region = region_settings(request.region, current, given)
+        values.update(of_region.values)
+        warnings += of_region.warnings
     values.update(given)
-    warnings = []
     for name, value in given.items():
         warnings += check_known(name, request.file, request.unknown_settings)
         if value is None:
@@ -61,7 +65,7 @@ def resolve(request: SettingsRequest, current: EnvFile) -> DesiredSettings:
             check_value(name, value)
             warnings += value_warnings(name, value, current)
     secret_keys = frozenset(canonical(str(key).strip()) for key in request.secret_settings)
-    return DesiredSettings(values, secret_keys, warnings)
+    return DesiredSettings(values, secret_keys, warnings, frozenset(values) - frozenset(given))
 
 
 def _given(request: SettingsRequest) -> Dict[str, Optional[str]]:

@@ -181,3 +181,22 @@ def test_shadowed_settings(wanted, planned, effective, source):
     for one in found:
         assert one.source in str(one) and one.key in str(one)
         assert "base" not in str(one)
+
+
+@pytest.mark.parametrize(
+    ("effective", "is_shadowed"),
+    [
+        ("https://proxy.example.com/push/", False),
+        ("https://proxy.example.com/push", False),
+        ("REPLACE", False),
+        ("https://push.bitwarden.com", True),
+        ("https://vault.bitwarden.com/push/", True),
+        ("", True),
+    ],
+)
+def test_what_a_region_brings_leaves_a_choice_elsewhere_as_it_is(effective, is_shadowed):
+    services = {"api": Service("api", "i", {KEY: effective}, True)}
+    wanted = {KEY: "https://push.bitwarden.eu"}
+    file = EnvFile.parse(f"{KEY}={wanted[KEY]}\n".encode(), "f")
+    assert bool(find_shadowed(services, wanted, file, {}, "override.yml", {KEY})) is is_shadowed
+    assert find_shadowed(services, wanted, file, {}, "override.yml")

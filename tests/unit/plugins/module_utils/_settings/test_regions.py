@@ -11,6 +11,7 @@ from typing import Dict, Optional
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.errors import SettingsError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.regions import region_of_url
 
 from .resolving import API, EU, IDENTITY, PUSH, REGION, desired, lines, settings
 
@@ -35,7 +36,11 @@ RECORDINGS = Path(__file__).parents[4] / "support" / "recordings"
         ({PUSH: "REPLACE"}, {REGION: "EU", IDENTITY: EU[IDENTITY], API: EU[API]}),
         ({PUSH: ""}, EU),
         ({API: "api.bitwarden.eu"}, EU),
-        ({API: "nonsense"}, EU),
+        ({PUSH: " ", API: "REPLACE", IDENTITY: "secret"}, EU),
+        ({API: "https://api.bitwarden.eu/"}, EU),
+        ({API: "https://vault.bitwarden.com/api/"}, EU),
+        ({API: "https://vault.bitwarden.eu/api/"}, {REGION: "EU", IDENTITY: EU[IDENTITY], PUSH: EU[PUSH]}),
+        ({API: "https://api.bitwarden.eu.example.com"}, {REGION: "EU", IDENTITY: EU[IDENTITY], PUSH: EU[PUSH]}),
     ],
 )
 def test_region_eu(current: Dict[str, str], expected: Dict[str, str]) -> None:
@@ -56,6 +61,49 @@ def test_region_eu(current: Dict[str, str], expected: Dict[str, str]) -> None:
 )
 def test_region_us(current: Dict[str, str], expected: Dict[str, Optional[str]]) -> None:
     assert desired(lines(current), region="US").values == expected
+
+
+@pytest.mark.parametrize("region", ["EU", "US"])
+@pytest.mark.parametrize("name", [IDENTITY, API, PUSH])
+@pytest.mark.parametrize(
+    ("chosen", "looks_wrong"),
+    [
+        ("https://proxy.corp.example/push", True),
+        ("https://proxy.corp.example/push/", False),
+        ("http://proxy.corp.example:8080", False),
+        ("proxy.corp.example", True),
+        ("nonsense", True),
+        ("https://proxy.corp.example/?key=a", True),
+    ],
+)
+def test_a_value_that_someone_chose_stays(region: str, name: str, chosen: str, looks_wrong: bool) -> None:
+    found = desired(lines({name: chosen}), region=region)
+    assert name not in found.values and found.values[REGION] == region
+    assert [name in warning and "looks wrong" in warning for warning in found.warnings] == [True] * looks_wrong
+    assert chosen not in str(found.warnings)
+
+
+def test_no_warning_of_what_is_given() -> None:
+    found = desired(lines({API: "nonsense"}), region="EU", settings={API: "https://proxy.example.com"})
+    assert found.warnings == []
+    assert found.implied == {REGION, IDENTITY, PUSH}
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://api.bitwarden.eu", "EU"),
+        ("'https://API.bitwarden.com/'", "US"),
+        ("vault.bitwarden.eu", "EU"),
+        ("https://bitwarden.com/", "US"),
+        ("https://bitwarden.com.example.org", None),
+        ("https://notbitwarden.com", None),
+        ("https://[", None),
+        ("", None),
+    ],
+)
+def test_region_of_url(url: str, region: Optional[str]) -> None:
+    assert region_of_url(url) == region
 
 
 def test_explicit_settings_win_over_the_region() -> None:
