@@ -64,6 +64,12 @@ options:
       - Whether to keep a copy of the previous file next to it whenever it changes, readable only by its owner.
     type: bool
     default: false
+  backup_count:
+    description:
+      - How many backups of the file to keep, the new one included. Older ones that O(backup) made are removed when it makes
+        another. V(0) keeps all of them.
+    type: int
+    default: 10
   lock_timeout:
     description:
       - How long to wait while another run works on the same server, as V(<n>[s|m|h|d|w]).

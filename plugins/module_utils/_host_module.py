@@ -6,17 +6,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional
 
-from ._common.errors import BitwardenError
+from ._common.errors import EXPECTED, Terminated, result_of
 from ._common.masking import maskable
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from ansible.module_utils.basic import AnsibleModule
 
-# What the user can cause or meet, each with a message that says what to do. Anything else is a defect and shows its
-# traceback.
-EXPECTED = (BitwardenError, OSError)
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def run_host_module(
@@ -27,27 +30,45 @@ def run_host_module(
     """Run ``main`` and end the module with what it returns, or with the keys of an expected error.
 
     ``failure`` holds the keys that a failed result has as well where the error itself does not set them. Entries of
-    ``warnings`` become Ansible's warnings.
+    ``warnings`` become Ansible's warnings. A signal to end is such an error, too, so that all clean-up is done.
     """
     # Ansible masks by text: a short secret, such as "e", would garble the result wherever it happens to occur in it.
     module.no_log_values = maskable(module.no_log_values)
     try:
-        result = main(module)
+        with _terminable():
+            result = main(module)
     except EXPECTED as error:
-        own = error.result() if isinstance(error, BitwardenError) else {"msg": _describe(error)}
-        module.fail_json(**_with_warnings(module, {"changed": False, **(failure or {}), **own}))
+        module.fail_json(**_with_warnings(module, {"changed": False, **(failure or {}), **result_of(error)}))
+    except Terminated as error:
+        module.fail_json(**_with_warnings(module, {"changed": False, **(failure or {}), **error.result()}))
     else:
         # A key such as rc would count as failure, but what ends here has none.
         module.exit_json(**_with_warnings(module, {"changed": False, "failed": False, **result}))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Have the signals that end a process raise ``Terminated`` meanwhile; what the caller ignores stays ignored."""
+    process = os.getpid()
+
+    def terminate(number: int, frame: Optional[FrameType]) -> None:
+        if os.getpid() != process:  # a child that has not become another program yet
+            os._exit(128 + number)
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)
+        raise Terminated(signal.Signals(number).name)
+
+    before = {one: signal.getsignal(one) for one in _SIGNALS if signal.getsignal(one) not in (signal.SIG_IGN, None)}
+    for one in before:
+        signal.signal(one, terminate)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _with_warnings(module: AnsibleModule, result: Dict[str, Any]) -> Dict[str, Any]:
     for warning in result.pop("warnings", []):
         module.warn(warning)
     return result
-
-
-def _describe(error: OSError) -> str:
-    """Name the file and the reason, without Python's error number."""
-    reason = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {reason}." if error.filename else f"{reason}."

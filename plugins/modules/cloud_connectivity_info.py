@@ -255,7 +255,7 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     params = module.params
     timeout = read_durations(params)["timeout"]
     deployment = Deployment(params["bwdata"], None, os.environ)
-    settings = SettingsChange.requested(request, params["bwdata"], module.atomic_move, module.tmpdir)
+    settings = SettingsChange.requested(request, params["bwdata"])
     # Only a plan: it never pulls, so it needs no bitwarden.sh.
     planned = plan(deployment, Request(settings=settings, pull=False))
     if params["unless_current"] and is_current(planned):

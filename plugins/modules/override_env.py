@@ -122,6 +122,7 @@ backup_file:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import Journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
@@ -144,10 +145,17 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     """Write the settings of ``request``, and return what changed."""
     params = module.params
     durations = read_durations(params)
-    file = OverrideFile(params["bwdata"], params["file"], module.atomic_move, module.tmpdir)
+    file = OverrideFile(params["bwdata"], params["file"])
     with server_lock(params["bwdata"], durations["lock_timeout"]):
+        journal = Journal(params["bwdata"])
+        for warning in journal.warnings:
+            module.warn(warning)
+        if not module.check_mode:
+            journal.clean_up()
         plan = file.plan(request)
-        backup_file = None if module.check_mode else file.write(plan, params["backup"])
+        if plan.difference:
+            file.require_writable()
+        backup_file = None if module.check_mode else file.write(plan, params["backup"], params["backup_count"])
     result: Dict[str, Any] = {
         "changed": bool(plan.difference),
         "changes": plan.difference.summary(),

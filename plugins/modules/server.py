@@ -99,7 +99,9 @@ options:
     description:
       - When the server does not become healthy on the settings that this run wrote, restore the file as it was, start
         the server on it, and fail.
-      - Settings that this run did not write stay as they are.
+      - Settings that this run did not write stay as they are, except those of an earlier run that was killed, or ended
+        by a reboot, before the server was healthy on them. This run finishes what that one began, or rolls it back, and
+        warns.
     type: bool
     default: true
   pull:
@@ -264,7 +266,9 @@ backup_file:
   type: str
   sample: /opt/bitwarden/bwdata/env/global.override.env.2026-11-22T10-00-00Z.bak
 rolled_back:
-  description: Whether the settings that this run wrote were rolled back, because the server was unhealthy with them.
+  description:
+    - Whether the settings that this run wrote, or an earlier run that was cut off, were rolled back, because the server
+      was unhealthy with them.
   returned: always
   type: bool
   sample: false
@@ -298,6 +302,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setti
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import Journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.outcome import Outcome
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
@@ -338,18 +343,26 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
     durations = read_durations(params)
     request = Request(
         state=params["state"],
-        settings=SettingsChange.requested(settings, params["bwdata"], module.atomic_move, module.tmpdir),
+        settings=SettingsChange.requested(settings, params["bwdata"]),
         wait=params["wait"],
         wait_timeout=durations["wait_timeout"],
         rollback=params["rollback"],
         pull=params["pull"],
         backup=params["backup"],
+        backup_count=params["backup_count"],
     )
     deployment = Deployment(params["bwdata"], params["script"], os.environ, request.wait_timeout)
     with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
         # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
         deployment.commands.inherited = (lock,)
+        journal = Journal(deployment.bwdata)
+        for warning in journal.warnings:
+            module.warn(warning)
+        if not module.check_mode:
+            journal.clean_up()
         planned = plan(deployment, request)
+        if planned.file is not None and planned.writes:
+            planned.file.file.require_writable()
         diff = {"diff": planned.diff()} if module._diff and planned.changed else {}
         preflight: Optional[Dict[str, Any]] = None
         warnings: List[str] = []
@@ -357,7 +370,7 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
             preflight, warnings = run_preflight(planned, params["preflight"])
         shown = {"preflight": preflight, **diff}
         try:
-            outcome = Outcome(planned) if module.check_mode else apply(planned)
+            outcome = Outcome(planned) if module.check_mode else apply(planned, journal=journal)
         except StateError as error:
             error.keys = with_shown(error.keys, shown, warnings)
             raise

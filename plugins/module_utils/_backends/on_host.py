@@ -10,7 +10,7 @@ import os
 from typing import Any, Mapping
 
 from .._common.durations import parse_duration
-from .._common.errors import BitwardenError
+from .._common.errors import EXPECTED, result_of
 from .._deployment.deployment import Deployment
 from .._deployment.facts import server_facts
 from .._sync_log.reader import sync_failures
@@ -24,8 +24,8 @@ def read_here(module: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
             return server_facts(deployment, str(options["organization"]))
         since = parse_duration(options.get("since", "2d"))
         return sync_failures(deployment, since, options["organization"], options.get("kind"))
-    except BitwardenError as error:
-        return {"failed": True, **error.result()}
+    except EXPECTED as error:
+        return {"failed": True, **result_of(error)}
 
 
 def read_file(path: str) -> bytes:

@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import tempfile
 from typing import Callable, NamedTuple, Optional
 
 from .._api.errors import REQUEST, ApiError
+from .._common import atomic_file
 
 # Returns the content of the encrypted file of that path. Raises ``ApiError``.
 Decrypt = Callable[[str], bytes]
@@ -67,18 +66,10 @@ def require_writable(path: str) -> None:
 def write(path: str, text: str) -> None:
     """Put a file in its place at once, readable only by its owner. Raises ``ApiError``."""
     target = os.path.realpath(path)  # behind a link, which may lead to another file system
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".bitwarden-license-", dir=os.path.dirname(target))  # 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
+        atomic_file.remove_stale(os.path.dirname(target))
+        atomic_file.put(target, text.encode("utf-8"))
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         raise _not_written(path, str(error.strerror)) from error
 
 

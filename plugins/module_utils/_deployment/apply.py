@@ -9,48 +9,77 @@ from __future__ import annotations
 import contextlib
 from typing import Dict, List, Optional
 
-from .._env_files.document import EnvFileError
-from .compose import ComposeError
-from .deployment import DeploymentError
-from .docker_host import EngineError
+from .._common.errors import EXPECTED, Terminated, message_of
 from .drift import Stack
 from .health_wait import Clock, HealthWait, UnhealthyError
+from .journal import Journal
 from .outcome import Outcome
 from .plan import DOWN, RESTARTED, STOPPED, UP, FileChange, Plan, StateError
-from .runner import CommandError, Result
-
-_FAILURES = (UnhealthyError, DeploymentError, EngineError, ComposeError, CommandError, EnvFileError)
+from .runner import Result
 
 
-def apply(plan: Plan, clock: Optional[Clock] = None) -> Outcome:
-    """Carry ``plan`` out. Raises ``StateError``, with the outcome, when the server is not healthy in the end."""
-    run = _Run(plan, clock or Clock())
+def apply(plan: Plan, clock: Optional[Clock] = None, journal: Optional[Journal] = None) -> Outcome:
+    """Carry ``plan`` out. Raises ``StateError``, with the outcome, when the server is not healthy in the end.
+
+    ``journal`` is the server's, read before the plan was made. Where nothing could be written, nothing is changed, and
+    the error is ``OverrideFileError``.
+    """
+    run = _Run(plan, clock or Clock(), journal or Journal(plan.deployment.bwdata))
     outcome = run.outcome
     if plan.file is not None and plan.writes:
-        outcome.backup_file = plan.file.file.write(plan.file.plan, plan.request.backup)
+        run.write(plan.file)
     try:
         run.change()
-    except _FAILURES as error:
-        reason = plan.mask(str(error))
-        if plan.file is not None and plan.writes and plan.request.rollback and plan.request.state != STOPPED:
-            message = run.roll_back(plan.file, reason)
-        else:
-            message = reason + _differing(plan)
-        with contextlib.suppress(EngineError):
+    except EXPECTED as error:
+        reason = plan.mask(message_of(error))
+        message = run.roll_back(reason) if run.reversible and run.journal.unproven else reason + _differing(plan)
+        with contextlib.suppress(*EXPECTED):
             outcome.containers = plan.deployment.containers()
         raise StateError(message, outcome.result()) from error
+    except Terminated as signal:
+        signal.keys = outcome.result()
+        raise
+    run.end()
     return outcome
 
 
 class _Run:
     """One plan being carried out; ``outcome`` is filled meanwhile."""
 
-    def __init__(self, plan: Plan, clock: Clock) -> None:
+    def __init__(self, plan: Plan, clock: Clock, journal: Journal) -> None:
         self.plan = plan
+        self.journal = journal
+        #: Whether an earlier run was cut off on settings that nobody has found the server healthy on since.
+        self.continued = bool(journal.unproven)
         self.deployment = plan.deployment
         self.request = plan.request
         self.clock = clock
         self.outcome = Outcome(plan)
+
+    @property
+    def reversible(self) -> bool:
+        """Whether settings are rolled back where the server does not become healthy on them."""
+        return self.request.rollback and self.request.state != STOPPED
+
+    def write(self, change: FileChange) -> None:
+        """Write the file; its old content is kept in the journal first."""
+        file, plan = change.file, change.plan
+        continued = file.name in self.journal.unproven
+        file.require_writable()
+        try:
+            if self.reversible or continued:
+                self.journal.begin(file, plan.before, plan.after)
+            self.outcome.backup_file = file.write(plan, self.request.backup, self.request.backup_count)
+        except EXPECTED:
+            if not continued:
+                self.journal.forget(file.name)
+            raise
+
+    def end(self) -> None:
+        """Forget the old content, unless it is kept for a server that nobody has found healthy since."""
+        proven = self.request.wait and self.request.state != STOPPED
+        if proven or not self.continued:
+            self.journal.close()
 
     def change(self) -> None:
         """Bring the containers to the requested state, and wait until they are healthy."""
@@ -64,18 +93,26 @@ class _Run:
         if self.request.state != STOPPED and self.request.wait:
             self._wait(begun if self.plan.action else None)
 
-    def roll_back(self, change: FileChange, reason: str) -> str:
-        """Restore the file, bring the server up on it, and return what to say about it."""
+    def roll_back(self, reason: str) -> str:
+        """Restore the files, bring the server up on them, and return what to say about it."""
+        earlier = "an earlier run, which was cut off," if self.continued else ""
+        by = " and ".join(filter(None, ["this run" if self.plan.writes else "", earlier]))
+        settings = f"{reason} The settings that {by} wrote"
         try:
-            change.file.restore(change.plan)
+            changes = self.journal.roll_back()
             self.outcome.rolled_back = True
+            self.outcome.changes = self.outcome.changes or changes
             begun = self.clock.now()
             self._restart_nginx(self._up_with_local_images())
             self._wait(begun)
-        except _FAILURES as error:
+        except EXPECTED as error:
             done = "were rolled back" if self.outcome.rolled_back else "could not be rolled back"
-            return f"{reason} The settings that this run wrote {done}, but then: {self.plan.mask(str(error))}"
-        return f"{reason} The settings that this run wrote were rolled back; the server is running on the old ones."
+            settings = f"{settings} {done}, but then: {self.plan.mask(message_of(error))}"
+        else:
+            settings += " were rolled back; the server is running on the old ones."
+        if self.outcome.rolled_back:
+            self.journal.close()
+        return settings
 
     def _bring_up(self) -> Stack:
         recreate_all = self.request.state == RESTARTED

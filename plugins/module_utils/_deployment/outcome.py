@@ -26,6 +26,8 @@ class Outcome:
         self.warnings: List[str] = list(plan.warnings)
         self.backup_file: Optional[str] = None
         self.rolled_back = False
+        #: What changed in the settings file.
+        self.changes: List[Dict[str, str]] = plan.changes()
         self.command: Optional[Result] = None
 
     def result(self) -> Dict[str, Any]:
@@ -33,9 +35,9 @@ class Outcome:
         plan, command = self.plan, self.command
         stack = Stack(plan.stack.services, self.containers, {})
         return {
-            "changed": plan.changed,
-            "restarted": plan.restarted,
-            "changes": plan.changes(),
+            "changed": plan.changed or self.rolled_back,
+            "restarted": plan.restarted or self.rolled_back,
+            "changes": self.changes,
             "backup_file": self.backup_file,
             "stale_services": plan.stack.stale(),
             "services": [report._asdict() for report in stack.report(self.answered)],

@@ -13,7 +13,7 @@ from .._common.diff import Difference
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._env_files.document import EnvFile
-from .._settings.override_file import FILES, FilePlan, OverrideFile
+from .._settings.override_file import BACKUP_COUNT, FILES, FilePlan, OverrideFile
 from .._settings.resolve import SettingsRequest
 from .._settings.secrecy import is_secret
 from .bitwarden_sh import Script
@@ -40,11 +40,9 @@ class SettingsChange(NamedTuple):
     request: SettingsRequest
 
     @classmethod
-    def requested(
-        cls, request: SettingsRequest, bwdata: str, replace: Callable[[str, str], None], tmpdir: str
-    ) -> Optional[SettingsChange]:
-        """Return the change that a request leads to, None where it asks for nothing. See ``OverrideFile``."""
-        return None if request.empty else cls(OverrideFile(bwdata, request.file, replace, tmpdir), request)
+    def requested(cls, request: SettingsRequest, bwdata: str) -> Optional[SettingsChange]:
+        """Return the change that a request leads to, None where it asks for nothing."""
+        return None if request.empty else cls(OverrideFile(bwdata, request.file), request)
 
 
 class Request(NamedTuple):
@@ -57,6 +55,7 @@ class Request(NamedTuple):
     rollback: bool = True
     pull: bool = True
     backup: bool = False
+    backup_count: int = BACKUP_COUNT
 
 
 class StateError(BitwardenError):

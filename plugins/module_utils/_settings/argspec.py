@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, MutableMapping
 from .._common.durations import DurationError, parse_duration
 from .._common.errors import BitwardenError
 from .._common.masking import MASK
-from .override_file import FILES
+from .override_file import BACKUP_COUNT, FILES
 from .regions import CLOUDS
 from .resolve import SettingsRequest
 from .secrecy import is_secret_setting
@@ -35,6 +35,7 @@ SETTINGS_OPTIONS: Dict[str, Dict[str, Any]] = {
     **DESIRED_OPTIONS,
     "unknown_settings": {"type": "str", "choices": ["warn", "fail", "ignore"], "default": "warn"},
     "backup": {"type": "bool", "default": False},
+    "backup_count": {"type": "int", "default": BACKUP_COUNT},
     "lock_timeout": {"type": "str", "default": "15m"},
 }
 
@@ -97,6 +98,8 @@ def option_faults(params: Mapping[str, Any]) -> List[str]:
             continue
         if name in ("timeout", "wait_timeout") and seconds <= 0:
             faults.append(f"{name} must be longer than zero.")
+    if params.get("backup_count", 0) < 0:
+        faults.append("backup_count must not be negative. Set it to 0 to keep all backups.")
     return faults
 
 

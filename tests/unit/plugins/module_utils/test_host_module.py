@@ -6,8 +6,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import (
+    BitwardenError,
+    Terminated,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 
 
@@ -81,3 +87,40 @@ def test_warnings_of_an_error_are_warned_of():
 def test_a_defect_shows_its_traceback():
     with pytest.raises(KeyError):
         end(raising(KeyError("x")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_to_end_cleans_up_and_fails_the_task(number):
+    done = []
+
+    def main(module):
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        except Exception:
+            done.append("handled as an error")
+        finally:
+            os.kill(os.getpid(), number)  # a second one does not interrupt the clean-up
+            done.append("cleaned up")
+
+    before = signal.getsignal(number)
+    kind, result = end(main, {"restarted": False}).ended
+    assert (kind, result["changed"], result["restarted"], done) == ("fail", False, False, ["cleaned up"])
+    assert f"Ended by the signal {number.name} before the task was done" in result["msg"]
+    assert signal.getsignal(number) == before
+
+
+def test_what_had_been_done_before_a_signal_is_told():
+    error = Terminated("SIGTERM")
+    error.keys = {"changed": True, "warnings": ["w"]}
+    module = end(raising(error), {"restarted": False})
+    assert {key: module.ended[1][key] for key in ("changed", "restarted")} == {"changed": True, "restarted": False}
+    assert module.warnings == ["w"]
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert end(lambda module: os.kill(os.getpid(), signal.SIGHUP) or {}).ended[0] == "exit"
+    finally:
+        signal.signal(signal.SIGHUP, before)

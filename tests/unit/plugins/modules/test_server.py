@@ -26,25 +26,13 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import server
 from tests.support.tools.commands import WORK
 
 from ..module_utils._deployment.fake_host import FakeHost
+from .fake_module import FakeModule
 
 CLOUD = "globalSettings__enableCloudCommunication"
 ON = SettingsRequest(cloud_communication=True)
 OFF = SettingsRequest(cloud_communication=False)
 PORT = SettingsRequest(settings={"globalSettings__mail__smtp__port": 2525})
 DETAIL, TARGET = "no route with CanaryInstallationKey", "https://api.bitwarden.com"
-
-
-class FakeModule:
-    """What the module uses of ``AnsibleModule``."""
-
-    def __init__(self, host, tmp_path, check_mode, **params):
-        defaults = {"script": None, "state": "started", "preflight": "auto", "wait": True, "wait_timeout": "60s",
-                    "rollback": True, "pull": True, "backup": False, "lock_timeout": "1s"}  # fmt: skip
-        self.params = {**defaults, "bwdata": str(host.bwdata), **params}
-        self.check_mode = check_mode
-        self._diff = True
-        self.tmpdir = str(tmp_path)
-        self.atomic_move = os.replace
 
 
 @pytest.fixture
@@ -73,10 +61,10 @@ def checked(monkeypatch):
 
 
 @pytest.fixture
-def run(host, tmp_path):
+def run(host):
     def make(settings, check_mode=False, **params):
         host.done.clear()
-        return server.run(FakeModule(host, tmp_path, check_mode, **params), settings)
+        return server.run(FakeModule(host, check_mode, **params), settings)
 
     return make
 

@@ -108,7 +108,7 @@ def world(host, monkeypatch):
 def plan(host, tmp_path):
     def make(request=None):
         asked = request or SettingsRequest()
-        settings = SettingsChange.requested(asked, str(host.bwdata), os.replace, str(tmp_path / "tmp"))
+        settings = SettingsChange.requested(asked, str(host.bwdata))
         return plan_module.plan(Deployment(str(host.bwdata), None, {}), Request(settings=settings, pull=False))
 
     return make

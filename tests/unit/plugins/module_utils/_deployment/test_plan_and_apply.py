@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ def planned(host, tmp_path):
     def make(settings=None, **options):
         change = None
         if settings:
-            change = SettingsChange.requested(settings, str(host.bwdata), os.replace, str(tmp_path / "tmp"))
+            change = SettingsChange.requested(settings, str(host.bwdata))
         return plan(Deployment(str(host.bwdata), None, {}, 7.0), Request(settings=change, **options))
 
     return make

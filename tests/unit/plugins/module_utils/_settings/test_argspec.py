@@ -67,6 +67,7 @@ def test_whether_a_request_asks_for_anything(given: Dict[str, Any], empty: bool)
         ({"since": ""}, "since: '' is not a duration."),
         ({"timeout": "0s"}, "timeout must be longer than zero."),
         ({"wait_timeout": "0s"}, "wait_timeout must be longer than zero."),
+        ({"backup_count": -1}, "backup_count must not be negative."),
     ],
 )
 def test_faults_name_the_option(params: Dict[str, Any], fault: str) -> None:

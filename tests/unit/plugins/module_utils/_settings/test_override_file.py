@@ -12,9 +12,10 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import List
+from typing import Callable, List
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common import atomic_file
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import (
     LockError,
     LockTimeout,
@@ -27,6 +28,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.ove
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
+from tests.support.killing import hit_at_every_line
+
 BEFORE = b"# comment\nA=1\n"
 REQUEST = SettingsRequest(settings={"A": "2"}, secret_settings={"B": "canary"})
 NOTHING = SettingsRequest(settings={"A": "1"})
@@ -35,7 +38,6 @@ NOTHING = SettingsRequest(settings={"A": "1"})
 @pytest.fixture
 def bwdata(tmp_path: Path) -> Path:
     (tmp_path / "bwdata" / "env").mkdir(parents=True)
-    (tmp_path / "tmp").mkdir()
     path = tmp_path / "bwdata" / "env" / "global.override.env"
     path.write_bytes(BEFORE)
     path.chmod(0o600)
@@ -43,12 +45,12 @@ def bwdata(tmp_path: Path) -> Path:
 
 
 def override(bwdata: Path, file: str = "global") -> OverrideFile:
-    return OverrideFile(str(bwdata), file, os.replace, str(bwdata.parent / "tmp"))
+    return OverrideFile(str(bwdata), file)
 
 
 def names(bwdata: Path) -> List[str]:
-    """The files beside the override file, and those left in the temporary folder."""
-    return [path.name for folder in (bwdata / "env", bwdata.parent / "tmp") for path in sorted(folder.iterdir())]
+    """The files in the folder of the override file."""
+    return sorted(path.name for path in (bwdata / "env").iterdir())
 
 
 def test_plan_touches_nothing(bwdata: Path) -> None:
@@ -58,7 +60,7 @@ def test_plan_touches_nothing(bwdata: Path) -> None:
     assert "canary" not in json.dumps(plan.difference.diff("x"))
 
 
-def test_write_with_a_backup_and_restore(bwdata: Path) -> None:
+def test_write_with_a_backup(bwdata: Path) -> None:
     file = override(bwdata)
     plan = file.plan(REQUEST)
     backup = file.write(plan, backup=True)
@@ -67,7 +69,7 @@ def test_write_with_a_backup_and_restore(bwdata: Path) -> None:
     assert Path(backup).read_bytes() == BEFORE
     assert stat.S_IMODE(Path(backup).stat().st_mode) == 0o600
     assert len(names(bwdata)) == 2
-    file.restore(plan)
+    file.exchange(plan.after, plan.before)
     assert Path(file.path).read_bytes() == BEFORE
     assert len(names(bwdata)) == 2
 
@@ -90,40 +92,132 @@ def test_nothing_is_written_when_nothing_changes(bwdata: Path) -> None:
     assert names(bwdata) == ["global.override.env"]
 
 
-@pytest.mark.parametrize("step", ["write", "restore"])
+@pytest.mark.parametrize("step", ["write", "exchange"])
 def test_a_change_by_another_process_is_not_overwritten(bwdata: Path, step: str) -> None:
     file = override(bwdata)
     plan = file.plan(REQUEST)
-    if step == "restore":
-        file.write(plan, backup=False)
     Path(file.path).write_bytes(b"A=3\n")
     with pytest.raises(OverrideFileError, match="changed by another process"):
-        file.write(plan, backup=True) if step == "write" else file.restore(plan)
+        file.write(plan, backup=True) if step == "write" else file.exchange(plan.before, plan.after)
     assert Path(file.path).read_bytes() == b"A=3\n"
     assert names(bwdata) == ["global.override.env"]
 
 
-def test_a_failing_exchange_leaves_no_secret_behind(bwdata: Path) -> None:
-    def fail(source: str, target: str) -> None:
-        raise OSError(28, "No space left on device")
-
-    file = OverrideFile(str(bwdata), "global", fail, str(bwdata.parent / "tmp"))
-    with pytest.raises(OverrideFileError, match="No space left"):
-        file.write(file.plan(REQUEST), backup=False)
-    assert names(bwdata) == ["global.override.env"]
-    assert Path(file.path).read_bytes() == BEFORE
-
-
 def test_missing_files_each_have_their_message(bwdata: Path) -> None:
-    with pytest.raises(OverrideFileError, match="data folder of an installed server"):
+    with pytest.raises(OverrideFileError, match=r"this server has global\.override\.env\. Set file to one of these"):
         override(bwdata, "mssql").read()
     with pytest.raises(OverrideFileError, match="Set bwdata"):
         override(bwdata / "nowhere").read()
     path = Path(override(bwdata).path)
     path.unlink()
+    with pytest.raises(OverrideFileError, match="data folder of an installed server"):
+        override(bwdata).read()
     path.mkdir()
     with pytest.raises(OverrideFileError, match="not a regular file"):
         override(bwdata).read()
+
+
+@pytest.mark.parametrize("backup", [False, True])
+def test_whenever_it_is_killed_nothing_is_torn(bwdata: Path, backup: bool) -> None:
+    file = override(bwdata)
+    plan = file.plan(REQUEST)
+    killed = 0
+    for _line in hit_at_every_line(lambda: file.write(plan, backup), [override_file, atomic_file], every=3):
+        killed += 1
+        assert Path(file.path).read_bytes() in (plan.before, plan.after)
+        for path in map(Path, file.backups()):
+            assert path.read_bytes() == BEFORE
+            path.unlink()
+        atomic_file.remove_stale(file.folder, exclusive=True)
+        assert names(bwdata) == ["global.override.env"]
+        Path(file.path).write_bytes(BEFORE)
+    assert killed > 15
+
+
+def test_a_full_disk_leaves_no_backup(bwdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = override(bwdata)
+    plan = file.plan(REQUEST)
+    monkeypatch.setattr(atomic_file.os, "fsync", fail)
+    with pytest.raises(OverrideFileError, match=r"No space left on device\. Free space"):
+        file.write(plan, backup=True)
+    assert (names(bwdata), Path(file.path).read_bytes()) == (["global.override.env"], BEFORE)
+
+
+def test_without_the_write_there_is_no_backup_either(bwdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = override(bwdata)
+    plan = file.plan(REQUEST)
+    rename = os.rename
+
+    def fail(source: str, target: str) -> None:
+        if target == file.path:
+            raise OSError(16, "Device or resource busy")
+        rename(source, target)
+
+    monkeypatch.setattr(atomic_file.os, "rename", fail)
+    with pytest.raises(OverrideFileError, match=r"global\.override\.env cannot be written: Device or resource busy"):
+        file.write(plan, backup=True)
+    assert (names(bwdata), Path(file.path).read_bytes()) == (["global.override.env"], BEFORE)
+
+
+@pytest.mark.parametrize(("keep", "left"), [(3, 3), (1, 1), (0, 8), (100, 8)])
+def test_old_backups_are_removed_and_nothing_else(bwdata: Path, keep: int, left: int) -> None:
+    env = bwdata / "env"
+    ours = [f"global.override.env.2026-0{month}-01T00-00-00Z.bak" for month in range(1, 6)]
+    ours += ["global.override.env.2026-05-01T00-00-00Z.2.bak", "global.override.env.2026-05-01T00-00-00Z.10.bak"]
+    others = [
+        "global.override.env.bak",
+        "global.override.env.2026-01-01.bak",
+        "mssql.override.env.2026-01-01T00-00-00Z.bak",
+        "global.override.env.2026-01-01T00-00-00Z.bak.old",
+    ]
+    for name in ours + others:
+        (env / name).write_text("x")
+    (env / "global.override.env.2020-01-01T00-00-00Z.bak").mkdir()
+    file = override(bwdata)
+    newest = file.write(file.plan(REQUEST), backup=True, keep=keep)
+    assert file.backups()[-1] == newest
+    assert [Path(path).name for path in file.backups()[:-1]] == ours[len(ours) - left + 1 :]
+    assert set(others) < set(names(bwdata))
+
+
+def be_mounted(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    line = f"1 2 0:3 /f {path} rw - ext4 /dev/x rw\n"
+    monkeypatch.setattr(override_file.Path, "read_text", lambda path, **options: line)
+
+
+def be_immutable(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(override_file.fcntl, "ioctl", lambda file, request, flags: flags.__setitem__(0, 0x10))
+
+
+def be_read_only(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(override_file.os, "statvfs", lambda path: type("S", (), {"f_flag": os.ST_RDONLY}))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (be_mounted, "is a mount point, so that it cannot be replaced"),
+        (be_immutable, r"is immutable or append-only. Remove the attribute \(chattr -i -a "),
+        (be_read_only, "is on a read-only file system"),
+    ],
+)
+def test_what_can_be_known_is_refused_before_anything_is_written(
+    bwdata: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch, str], None], message: str
+) -> None:
+    file = override(bwdata)
+    plan = file.plan(REQUEST)
+    file.require_writable()
+    fault(monkeypatch, file.path)
+    with pytest.raises(OverrideFileError, match=message):
+        file.require_writable()
+    monkeypatch.setattr(override_file.Path, "read_bytes", lambda path: BEFORE)
+    with pytest.raises(OverrideFileError, match=message):
+        file.write(plan, backup=True)
+    monkeypatch.undo()
+    assert (names(bwdata), Path(file.path).read_bytes()) == (["global.override.env"], BEFORE)
 
 
 def test_a_link_stays_a_link(bwdata: Path) -> None:
