@@ -85,6 +85,8 @@ options:
         Docker reports is enough.
       - The service C(icons) only has to run, as its health check needs the Internet.
       - Reports a service that crash-loops at once, with its last log lines.
+      - A service that was missing or unhealthy before this run, and uses no file that this run changes, is a warning.
+        Without a change of settings this holds only for services that are not Bitwarden's own.
     type: bool
     default: true
   wait_timeout:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Dict, List, Optional
+from typing import Dict, FrozenSet, List, Optional
 
 from .._common.errors import EXPECTED, Terminated, message_of
 from .drift import Stack
@@ -16,6 +16,10 @@ from .journal import Journal
 from .outcome import Outcome
 from .plan import DOWN, RESTARTED, STOPPED, UP, FileChange, Plan, StateError
 from .runner import Result
+from .tolerance import foreign, tolerated, troubled
+
+# How long the health checks may take that tell how services were before a change.
+_ASK_TIMEOUT = 5.0
 
 
 def apply(plan: Plan, clock: Optional[Clock] = None, journal: Optional[Journal] = None) -> Outcome:
@@ -55,6 +59,8 @@ class _Run:
         self.request = plan.request
         self.clock = clock
         self.outcome = Outcome(plan)
+        self.troubled: FrozenSet[str] = frozenset()
+        self.tolerated: FrozenSet[str] = frozenset()
 
     @property
     def reversible(self) -> bool:
@@ -86,12 +92,23 @@ class _Run:
         begun = self.clock.now()
         if self.plan.action == DOWN:
             self._take_down()
-        elif self.plan.action == UP:
+            return
+        self._note_trouble(begun)
+        if self.plan.action == UP:
             self._prove(self._bring_up())
         elif self.plan.action:
             self._restart_nginx(self.plan.stack)
         if self.request.state != STOPPED and self.request.wait:
             self._wait(begun if self.plan.action else None)
+
+    def _note_trouble(self, now: float) -> None:
+        """Note which services are in trouble before this run changes a container: those do not decide over it."""
+        stack = self.plan.stack
+        if self.plan.action:
+            self.troubled = troubled(stack, now, lambda asked: self.deployment.engine.ask(asked, _ASK_TIMEOUT))
+        else:
+            self.troubled = troubled(stack, now, lambda _asked: {}) | foreign(stack)
+        self.tolerated = tolerated(stack, self.troubled, self.plan.writes)
 
     def roll_back(self, reason: str) -> str:
         """Restore the files, bring the server up on them, and return what to say about it."""
@@ -102,6 +119,8 @@ class _Run:
             changes = self.journal.roll_back()
             self.outcome.rolled_back = True
             self.outcome.changes = self.outcome.changes or changes
+            # What an earlier run broke is to be healthy again on the old settings.
+            self.tolerated = self.troubled & foreign(self.plan.stack) if self.continued else self.troubled
             begun = self.clock.now()
             self._restart_nginx(self._up_with_local_images())
             self._wait(begun)
@@ -121,7 +140,7 @@ class _Run:
             return self._inspect()
         command = self.outcome.command = self.deployment.script.run("restart")
         after = self._inspect()
-        missing = after.missing()
+        missing = self._missing(after)
         untouched = recreate_all and after.untouched_since(self.plan.stack)
         if not missing and not untouched and (command.rc == 0 or not after.stale()):
             return after
@@ -138,21 +157,28 @@ class _Run:
         """Start with Compose; its output is told only where it failed."""
         result = self.deployment.project.up(recreate_all)
         after = self._inspect()
-        if after.missing():
+        missing = self._missing(after)
+        if missing:
             told = _told("docker compose up", result)
-            raise UnhealthyError(f"Compose could not start {', '.join(after.missing())}. {told}")
+            raise UnhealthyError(f"Compose could not start {', '.join(missing)}. {told}")
         return after
+
+    def _missing(self, after: Stack) -> List[str]:
+        return [name for name in after.missing() if name not in self.tolerated]
 
     def _prove(self, after: Stack) -> None:
         """Have the containers themselves show that a restart worked."""
         self._restart_nginx(after)
-        missing, stale = after.missing(), after.stale()
+        missing, stale = self._missing(after), after.stale()
         command = self.outcome.command
         last = f" {_told('The restart', command)}" if command else ""
         if missing:
             raise UnhealthyError(f"Not running after the restart: {', '.join(missing)}.{last}")
         if stale:
             raise UnhealthyError(f"Still not on the settings in the files after the restart: {describe(stale)}.{last}")
+        left = after.missing()
+        if left and not self.request.wait:
+            self.outcome.warnings.append(f"{', '.join(left)}: no container is running, as before this run.{last}")
 
     def _take_down(self) -> None:
         if self.request.pull and self.deployment.script.exists():
@@ -185,10 +211,11 @@ class _Run:
         waiting = HealthWait(self.deployment.engine, self.deployment.containers, self.plan.mask, self.clock)
         services, timeout = list(self.plan.stack.services), self.request.wait_timeout
         if changed_at is None:
-            healthy = waiting.wait_unchanged(services, timeout, self.outcome.containers)
+            healthy = waiting.wait_unchanged(services, timeout, self.outcome.containers, self.tolerated)
         else:
-            healthy = waiting.wait(services, timeout, changed_at)
-        self.outcome.answered, self.outcome.containers = healthy
+            healthy = waiting.wait(services, timeout, changed_at, self.tolerated)
+        self.outcome.answered, self.outcome.containers, unhealthy = healthy
+        self.outcome.warnings += [f"{trouble} It was not healthy before this run either." for trouble in unhealthy]
 
 
 def _told(what: str, command: Result) -> str:

@@ -40,7 +40,8 @@ class Container(NamedTuple):
     ``state`` is the engine's word (created, running, restarting, exited, paused, dead), ``health`` its health
     status or None where it has no health check. ``created`` and ``started`` are seconds since 1970 (0.0: never).
     ``health_check`` is the command that asks the service itself, None where there is none. ``pid`` is that of its
-    first process on the engine's machine, 0 where none is running.
+    first process on the engine's machine, 0 where none is running. ``completed``: it has ended well, and is not to be
+    restarted (a job).
     """
 
     id: str
@@ -57,6 +58,7 @@ class Container(NamedTuple):
     environment: Dict[str, str]
     health_check: Optional[Tuple[str, ...]]
     pid: int = 0
+    completed: bool = False
 
     @property
     def is_up(self) -> bool:
@@ -83,6 +85,7 @@ class Container(NamedTuple):
             environment=_variables(config.get("Env")),
             health_check=_health_check(config),
             pid=int(state.get("Pid") or 0),
+            completed=_has_completed(data),
         )
 
 
@@ -220,6 +223,12 @@ def parse_time(text: str) -> float:
 
 def _variables(listed: Optional[List[str]]) -> Dict[str, str]:
     return dict(entry.split("=", 1) for entry in listed or [] if "=" in entry)
+
+
+def _has_completed(data: Dict[str, Any]) -> bool:
+    policy = ((data.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no"
+    state = data["State"]
+    return state["Status"] == "exited" and not state.get("ExitCode") and policy in ("no", "on-failure")
 
 
 def _health_check(config: Dict[str, Any]) -> Optional[Tuple[str, ...]]:

@@ -20,6 +20,12 @@ _PROXY_VARIABLES = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_p
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)\b")
 
+# Bitwarden's own services. Any other one in the project is the user's.
+BITWARDEN = {
+    *("admin", "api", "attachments", "events", "icons", "identity", "key-connector", "mssql", "nginx", "notifications"),
+    *("scim", "sso", "web"),
+}
+
 # nginx resolves the addresses of the other services once, at its start.
 _NGINX = "nginx"
 
@@ -60,8 +66,12 @@ class Stack:
         return not any(container.is_up for container in self.containers)
 
     def missing(self) -> List[str]:
-        """Return the services without a container that is up."""
-        return [name for name in self.services if not any(container.is_up for container in self.of(name))]
+        """Return the services without a container that is up.
+
+        One of the user's own that has ended is not started again here: how it ends is not this collection's concern.
+        """
+        present = {one.service for one in self.containers if one.is_up or one.service not in BITWARDEN}
+        return [name for name in self.services if name not in present]
 
     def stale(self) -> Dict[str, List[str]]:
         """Return service → names of the settings that its container lacks, has otherwise, or should no longer have."""

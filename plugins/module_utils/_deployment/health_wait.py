@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .._common.durations import format_duration
 from .._common.errors import BitwardenError
 from .docker import Container, Engine
 
 # The health check of icons fetches a page from the Internet: it does not tell about this server.
-_NOT_ASKED = {"icons"}
+NOT_ASKED = {"icons"}
 
 # Without a health check a service counts as healthy once it has run this long: one with a bad setting ends sooner.
 _SETTLED = 5.0
@@ -23,6 +23,9 @@ _SETTLED = 5.0
 _CRASHES = 3
 _CRASHES_BEFORE_DATABASE = 6
 _DATABASE = "mssql"
+
+# So long is waited for services that do not decide over the run.
+_GRACE = 30.0
 
 _ASK_TIMEOUT = 15.0
 _PAUSE = 1.0
@@ -43,10 +46,28 @@ class Clock(NamedTuple):
 
 
 class Healthy(NamedTuple):
-    """The end of a wait: the services whose health check passed, and the containers at that moment."""
+    """The end of a wait: the services whose health check passed, and the containers at that moment.
+
+    ``unhealthy`` describes (masked) the tolerated services that are not healthy.
+    """
 
     answered: Tuple[str, ...]
     containers: List[Container]
+    unhealthy: Tuple[str, ...] = ()
+
+
+class _Trouble(NamedTuple):
+    """Why a service is not healthy yet; ``final``: it will not become healthy any more."""
+
+    reason: str
+    container: Optional[Container] = None
+    final: bool = False
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a short wait may be worth it."""
+        one = self.container
+        return not self.final and one is not None and one.is_up and one.health != "unhealthy"
 
 
 class HealthWait:
@@ -70,69 +91,86 @@ class HealthWait:
         self._crashed_before: Set[str] = set()
         self._excused: Set[str] = set()
 
-    def wait(self, services: Sequence[str], timeout: float, changed_at: float) -> Healthy:
+    def wait(
+        self, services: Sequence[str], timeout: float, changed_at: float, tolerated: FrozenSet[str] = frozenset()
+    ) -> Healthy:
         """Return as soon as all services are healthy; raise ``UnhealthyError`` on a crash loop or at the end.
 
         ``changed_at``: when this run began to change containers (seconds since 1970). The crashes of those created
-        since then are counted from zero.
+        since then are counted from zero. ``tolerated`` services are described where they are not healthy, and do not
+        fail the wait.
         """
-        return self._wait(services, timeout, changed_at, self.inspect())
+        return self._wait(services, timeout, changed_at, self.inspect(), tolerated)
 
-    def wait_unchanged(self, services: Sequence[str], timeout: float, containers: List[Container]) -> Healthy:
+    def wait_unchanged(
+        self,
+        services: Sequence[str],
+        timeout: float,
+        containers: List[Container],
+        tolerated: FrozenSet[str] = frozenset(),
+    ) -> Healthy:
         """Do the same where this run changed nothing: Docker's own ``healthy`` is enough.
 
         ``containers`` are those that were just inspected.
         """
         self._answered.update((one.id, one.started) for one in containers if one.health == "healthy")
-        return self._wait(services, timeout, float("inf"), containers)
+        return self._wait(services, timeout, float("inf"), containers, tolerated)
 
-    def _wait(self, services: Sequence[str], timeout: float, changed_at: float, containers: List[Container]) -> Healthy:
-        deadline = self.clock.now() + timeout
+    def _wait(
+        self,
+        services: Sequence[str],
+        timeout: float,
+        changed_at: float,
+        containers: List[Container],
+        tolerated: FrozenSet[str],
+    ) -> Healthy:
+        begun = self.clock.now()
+        deadline = begun + timeout
         while True:
-            waiting = self._waiting(services, containers, changed_at, deadline)
-            if not waiting:
+            troubles = self._troubles(services, containers, changed_at, deadline)
+            deciding = {name: trouble for name, trouble in troubles.items() if name not in tolerated}
+            others = {name: trouble for name, trouble in troubles.items() if name in tolerated}
+            failed = {name: trouble for name, trouble in deciding.items() if trouble.final}
+            if failed:
+                raise UnhealthyError(self._described(failed))
+            now = self.clock.now()
+            if now >= deadline and deciding:
+                raise UnhealthyError(f"Not healthy after {format_duration(timeout)}: {self._described(deciding)}")
+            in_grace = now < min(deadline, begun + _GRACE) and any(trouble.may_pass for trouble in others.values())
+            if not deciding and not in_grace:
                 answered = tuple(c.service for c in containers if (c.id, c.started) in self._answered)
-                return Healthy(answered, containers)
-            if self.clock.now() >= deadline:
-                raise UnhealthyError(self._timed_out(waiting, containers, timeout))
+                return Healthy(answered, containers, tuple(self._described({name: others[name]}) for name in others))
             self.clock.sleep(_PAUSE)
             containers = self.inspect()
 
-    def _waiting(
+    def _troubles(
         self, services: Sequence[str], containers: Sequence[Container], changed_at: float, deadline: float
-    ) -> Dict[str, str]:
-        """Return the services that are not healthy yet, with the reason.
+    ) -> Dict[str, _Trouble]:
+        """Return the services that are not healthy yet."""
+        expected = [one for one in containers if one.service in services and not one.completed]
+        present = {one.service for one in containers}
+        found = {name: _Trouble("has no container") for name in services if name not in present}
+        found.update(self._ask(expected, deadline))
+        patient = _DATABASE in found
+        now = self.clock.now()
+        for one in expected:
+            if self._crash_loops(one, changed_at, patient):
+                found[one.service] = _Trouble(f"crash-loops ({one.restarts} restarts)", one, final=True)
+            elif one.state in ("exited", "dead") and now - one.finished > _SETTLED:
+                found[one.service] = _Trouble("has exited", one, final=True)
+        return found
 
-        Raises ``UnhealthyError`` when one cannot become healthy.
-        """
-        expected = [container for container in containers if container.service in services]
-        waiting = {name: "has no container" for name in services if name not in {c.service for c in expected}}
-        waiting.update(self._ask(expected, deadline))
-        failed = []
-        for container in expected:
-            if self._crash_loops(container, changed_at, patient=_DATABASE in waiting):
-                waiting[container.service] = f"crash-loops ({container.restarts} restarts)"
-                failed.append(container)
-            elif container.state in ("exited", "dead") and self.clock.now() - container.finished > _SETTLED:
-                waiting[container.service] = "has exited"
-                failed.append(container)
-        if failed:
-            raise UnhealthyError(
-                " ".join(self._describe(container, waiting[container.service]) for container in failed)
-            )
-        return waiting
-
-    def _ask(self, containers: Sequence[Container], deadline: float) -> Dict[str, str]:
+    def _ask(self, containers: Sequence[Container], deadline: float) -> Dict[str, _Trouble]:
         waiting = {}
         asked = []
         for container in containers:
             if container.state != "running":
-                waiting[container.service] = f"is {container.state}"
-            elif container.health_check and container.service not in _NOT_ASKED:
+                waiting[container.service] = _Trouble(f"is {container.state}", container)
+            elif container.health_check and container.service not in NOT_ASKED:
                 if (container.id, container.started) not in self._answered:
                     asked.append(container)
             elif self.clock.now() - container.started < _SETTLED:
-                waiting[container.service] = "has only just started"
+                waiting[container.service] = _Trouble("has only just started", container)
         # The last check is made even when the time is up.
         patience = min(_ASK_TIMEOUT, max(5.0, deadline - self.clock.now()))
         answers = self.engine.ask(asked, patience) if asked else {}
@@ -140,7 +178,7 @@ class HealthWait:
             if answers[container.id]:
                 self._answered.add((container.id, container.started))
             else:
-                waiting[container.service] = "does not answer its health check"
+                waiting[container.service] = _Trouble("does not answer its health check", container)
         return waiting
 
     def _crash_loops(self, container: Container, changed_at: float, patient: bool) -> bool:
@@ -164,17 +202,14 @@ class HealthWait:
             return crashes > 0 or container.state == "restarting"
         return crashes >= _CRASHES
 
-    def _timed_out(self, waiting: Dict[str, str], containers: Sequence[Container], timeout: float) -> str:
-        reasons = []
-        for name, reason in waiting.items():
-            found = [container for container in containers if container.service == name]
-            reasons.append(self._describe(found[0], reason) if found else f"{name} {reason}.")
-        return f"Not healthy after {format_duration(timeout)}: " + " ".join(reasons)
+    def _described(self, troubles: Dict[str, _Trouble]) -> str:
+        return " ".join(self._describe(name, trouble) for name, trouble in troubles.items())
 
-    def _describe(self, container: Container, reason: str) -> str:
+    def _describe(self, name: str, trouble: _Trouble) -> str:
         # Masked before it is cut: half a secret would not be recognised.
-        lines = last_log_lines(self.mask(self.engine.last_lines(container, _LOG_LINES)))
-        return f"{container.service} {reason}" + (f". Its last log lines: {lines}" if lines else ".")
+        log = self.engine.last_lines(trouble.container, _LOG_LINES) if trouble.container else ""
+        lines = last_log_lines(self.mask(log))
+        return f"{name} {trouble.reason}" + (f". Its last log lines: {lines}" if lines else ".")
 
 
 def last_log_lines(log: str) -> str:

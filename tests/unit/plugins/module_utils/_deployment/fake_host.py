@@ -57,6 +57,9 @@ class FakeHost:
         self.script_does_nothing = False
         self.images_gone = False
         self.hangs = ""
+        #: Services that end at once, and services that Compose cannot create.
+        self.ends: tuple = ()
+        self.cannot_create: tuple = ()
         self.limits: dict = {}
         self.crashes = lambda environment: False
         self.unhealthy = lambda service, environment: service == "icons"
@@ -195,12 +198,14 @@ class FakeHost:
         for service in READ:
             wanted = {"PATH": "/bin", "FROM_IMAGE": "yes", **self.expected(service, self.bwdata / "docker")}
             existing = self.containers.get(service)
+            if service in self.cannot_create:
+                continue
             if everything or existing is None or existing["environment"] != wanted:
                 self.containers[service] = {
                     "environment": wanted,
                     "created": created,
                     "started": self.now,
-                    "state": "restarting" if self.crashes(wanted) else "running",
+                    "state": "restarting" if self.crashes(wanted) else "exited" if service in self.ends else "running",
                     "restarts": 3 if self.crashes(wanted) else 0,
                     "version": self.version,
                 }
@@ -212,6 +217,7 @@ class FakeHost:
             "Created": _time(container["created"]),
             "Image": f"sha256:{name}",
             "RestartCount": container["restarts"],
+            "HostConfig": {"RestartPolicy": {"Name": container.get("policy", "always")}},
             "State": {
                 "Status": container["state"],
                 "StartedAt": _time(container["started"]),
