@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Service
@@ -101,17 +99,16 @@ def test_whose_trouble_is_tolerated(options, writes, expected):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     monkeypatch.setitem(READ, "tunnel", [])
-    (tmp_path / "tmp").mkdir()
     fake = FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
     fake.compose_environment["tunnel"] = {"TUNNEL": "1"}
     return fake
 
 
 @pytest.fixture
-def run(host, tmp_path):
+def run(host):
     def make(settings=None, **options):
         given = settings or SettingsRequest()
-        change = SettingsChange.requested(given, str(host.bwdata), os.replace, str(tmp_path / "tmp"))
+        change = SettingsChange.requested(given, str(host.bwdata))
         found = plan(Deployment(str(host.bwdata), None, {}), Request(settings=change, **options))
         try:
             return apply(found, host.clock).result(), ""
