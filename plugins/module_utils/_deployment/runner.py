@@ -10,14 +10,15 @@ import contextlib
 import grp
 import os
 import pwd
-import signal
 import socket
 import subprocess
 import tempfile
+import time
 from typing import IO, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._common.durations import format_duration
 from .._common.errors import BitwardenError
+from . import session
 
 # Where Docker's command is when PATH does not have its folder (an SSH session without a login shell).
 _USUAL_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
@@ -160,7 +161,10 @@ class Commands:
         cwd: Optional[str] = None,
         environment: Optional[Mapping[str, str]] = None,
     ) -> Result:
-        """Run one command; after ``timeout`` seconds it is killed with all its children. Raises ``CommandError``."""
+        """Run one command; after ``timeout`` seconds it is killed with all its children. Raises ``CommandError``.
+
+        One that fails has ended when its children have, too, which go on where only the command is killed.
+        """
         return self._finish(self._start(arguments, stdin, cwd, environment), timeout)
 
     def attach(self, arguments: Sequence[str], ends: socket.socket) -> Attached:
@@ -224,12 +228,15 @@ class Commands:
     @staticmethod
     def _finish(running: _Running, timeout: float) -> Result:
         timed_out = False
+        end = time.monotonic() + timeout
         try:
             running.process.wait(timeout)
         except subprocess.TimeoutExpired:
             timed_out = True
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.process.pid, signal.SIGKILL)
+        if running.process.returncode:
+            timed_out = not session.wait(running.process.pid, end - time.monotonic())
+        if timed_out:
+            session.kill(running.process.pid)
             running.process.wait()
         with running.stdout, running.stderr:
             return Result(running.process.returncode, _end(running.stdout), _end(running.stderr), timed_out, timeout)

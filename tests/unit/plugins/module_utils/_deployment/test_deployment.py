@@ -53,6 +53,37 @@ def test_the_environment_is_clean(tmp_path, monkeypatch):
     assert cwd == str(tmp_path)
 
 
+# As bitwarden.sh and its run.sh: the second is killed with the first only by chance.
+KILLED_ALONE = """
+bash -c 'sleep {pause}; echo late >> {done}' &
+kill -{signal} $$
+"""
+
+
+@pytest.mark.parametrize("number", ["KILL", "TERM"])
+def test_what_goes_on_after_only_the_command_was_killed_is_waited_for(commands, tmp_path, number):
+    done = tmp_path / "done"
+    script = KILLED_ALONE.format(pause=0.5, done=done, signal=number)
+    result = commands.run(["bash", "-c", script], 20)
+    assert (result.rc < 0, result.timed_out, done.read_text()) == (True, False, "late\n")
+
+
+def test_but_not_longer_than_the_command_itself(commands, tmp_path):
+    done = tmp_path / "done"
+    begun = time.monotonic()
+    # In a process group of its own, which only the session has in common with the command.
+    script = "set -m; " + KILLED_ALONE.format(pause=31.41592, done=done, signal="KILL")
+    result = commands.run(["bash", "-c", script], 0.5)
+    assert (result.timed_out, time.monotonic() - begun < 10, done.exists()) == (True, True, False)
+    assert "sleep 31.41592" not in commands.run(["ps", "-eo", "args"], 10).stdout.split("\n")
+
+
+def test_what_a_command_leaves_in_the_background_is_not_waited_for(commands):
+    begun = time.monotonic()
+    assert commands.run(["bash", "-c", "sleep 3 & exit 0"], 20).rc == 0
+    assert time.monotonic() - begun < 2
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_root_acts_as_the_owner_with_his_groups():
     account = Account("somebody", 12345, 12346, (12346, 12347), "/nowhere")
