@@ -54,8 +54,9 @@ options:
     choices: [EU, US]
   unknown_settings:
     description:
-      - What to do about a C(globalSettings__) or C(adminSettings__) name that the server does not know. It would silently
-        ignore the setting, so this is mostly a typo; the message names the nearest known name.
+      - What to do about a setting that the server does not know, or whose section is mistyped, left out or of another file.
+        It would silently be ignored, so this is mostly a typo; the message names the nearest known name.
+      - Names that resemble no setting of Bitwarden, such as V(HTTP_PROXY), are taken as they are.
     type: str
     choices: [warn, fail, ignore]
     default: warn

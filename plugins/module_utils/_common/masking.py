@@ -14,7 +14,7 @@ MASK = "********"
 # Ends of a part of a name that stand for a secret: installation__key, smtp__password, connectionString.
 _SECRET_NAME = re.compile(
     # A proxy's URL can hold name and password.
-    r"(?:key|secret|passw(?:or)?d|token|connectionstring|credential|certificatepassword|accesskeyid|sas|hash"
+    r"(?:key|secret|passw(?:or)?d|token|connectionstring|credential|certificatepassword|accesskeyid|sas|hash|pin|dsn"
     r"|(?:https?|all|ftp)_proxy)s?\Z",
     re.IGNORECASE,
 )

@@ -11,9 +11,8 @@ import uuid
 from typing import Optional
 from urllib.parse import urlsplit
 
-_LOWEST, _HIGHEST = -(2**31), 2**31 - 1
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,99}\Z")
-_HEXADECIMAL = re.compile(r"(?:0x|&h|#)([0-9a-f]{1,8})\Z", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"(?:0x|&h|#)([0-9a-f]{1,16})\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?\Z", re.IGNORECASE)
 _DAYS = re.compile(r"-?([0-9]{1,8})\Z")
 _TIMESPAN = re.compile(
@@ -27,8 +26,9 @@ _MOST_DAYS = 10675199
 def validation_error(kind: str, text: str) -> Optional[str]:
     """Return why .NET rejects ``text`` for a type (it would abort at start), ``None`` if it accepts it.
 
-    ``kind`` is as in ``KNOWN_SETTINGS``: ``string``, ``boolean``, ``integer``, ``number``, ``guid``, ``timespan``,
-    ``enum: A|B``, each with ``?`` if it may be empty. The reason says what the setting takes and never shows the text.
+    ``kind`` is as in ``KNOWN_SETTINGS``: ``string``, ``boolean``, ``integer``, ``long``, ``number``, ``guid``,
+    ``timespan``, ``enum: A|B``, each with ``?`` if it may be empty. The reason says what the setting takes and never
+    shows the text.
     """
     if kind == "string" or (kind.endswith("?") and text == ""):
         return None
@@ -41,6 +41,7 @@ def validation_error(kind: str, text: str) -> Optional[str]:
     accepted, expected = {
         "boolean": (text.lower() in ("true", "false"), "takes true or false"),
         "integer": (_integer(text) is not None, "takes a 32-bit integer"),
+        "long": (_integer(text, 64) is not None, "takes a 64-bit integer"),
         "number": (bool(_NUMBER.match(text)), "takes a number"),
         "guid": (_guid(text) not in (None, "0" * 32), "takes a GUID that is not all zeros"),
         "timespan": (_is_timespan(text), "takes a time span such as 00:05:00 or 1.12:00:00"),
@@ -53,8 +54,8 @@ def meaning(kind: str, text: str) -> str:
     if kind == "string" or validation_error(kind, text) is not None or text == "":
         return text
     kind = kind.rstrip("?")
-    if kind == "integer":
-        return str(_integer(text.strip()))
+    if kind in ("integer", "long"):
+        return str(_integer(text.strip(), 32 if kind == "integer" else 64))
     if kind == "guid":
         return _guid(text.strip()) or text
     if kind == "boolean" or kind.startswith("enum"):
@@ -94,16 +95,17 @@ def url_meaning(text: str) -> str:
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path or '/'}"
 
 
-def _integer(text: str) -> Optional[int]:
-    """Return the 32-bit number that .NET reads, ``None`` for any other text."""
+def _integer(text: str, bits: int = 32) -> Optional[int]:
+    """Return the number of so many bits that .NET reads, ``None`` for any other text."""
+    highest = 2 ** (bits - 1) - 1
     if _DECIMAL.match(text):
         number = int(text)
-        return number if _LOWEST <= number <= _HIGHEST else None
+        return number if -highest - 1 <= number <= highest else None
     hexadecimal = _HEXADECIMAL.match(text)
-    if not hexadecimal:
+    if not hexadecimal or len(hexadecimal.group(1)) > bits // 4:
         return None
     number = int(hexadecimal.group(1), 16)
-    return number - 2**32 if number >= 2**31 else number
+    return number - 2**bits if number > highest else number
 
 
 def _guid(text: str) -> Optional[str]:
