@@ -9,18 +9,27 @@ from __future__ import annotations
 from typing import Any, Dict
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import diagnosis_by
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import (
+    diagnosis_by,
+    inspection_by,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import wait_turn
 
 
 class ActionModule(ApiActionModule):
-    """Runs module license_sync on the controller; only the server's log is read on the host, after a failure."""
+    """Runs module license_sync on the controller; the host is asked only where the API does not tell."""
 
     MODULE = "selfhosted.bitwarden.license_sync"
     OPTIONS = license_sync.OPTIONS
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Sync the license where it is due. Raises ``ApiError``."""
-        diagnose = diagnosis_by(self.read_on_host(task_vars), params["bwdata"])
-        return license_sync.perform(params, check_mode, diagnose, wait_turn=lambda: wait_turn(params))
+        read, bwdata = self.read_on_host(task_vars), params["bwdata"]
+        return license_sync.perform(
+            params,
+            check_mode,
+            diagnosis_by(read, bwdata),
+            wait_turn=lambda: wait_turn(params),
+            inspect=inspection_by(read, bwdata, params["diagnose"]),
+        )

@@ -201,13 +201,18 @@ from typing import Any, Dict, Mapping
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.session import run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import license_sync
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import diagnosis_by
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import (
+    diagnosis_by,
+    inspection_by,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_here
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """Run the module's code on the host. Raises ``ApiError``."""
-    return license_sync.perform(params, check_mode, diagnosis_by(read_here, params["bwdata"]))
+    bwdata = params["bwdata"]
+    inspect = inspection_by(read_here, bwdata, params["diagnose"])
+    return license_sync.perform(params, check_mode, diagnosis_by(read_here, bwdata), inspect=inspect)
 
 
 def main() -> None:

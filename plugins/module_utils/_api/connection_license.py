@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from .auth import Account
-from .errors import LICENSE, ApiError
+from .errors import LICENSE, SERVER, ApiError
 from .organizations import Organization
 from .subscription import (
     INVALID,
-    MISSING_OR_CORRUPT,
     NOT_PERMITTED,
+    NOT_READ,
+    UNKNOWN,
     UNREADABLE,
     UPLOAD_AGAIN,
     license_path,
@@ -29,10 +30,10 @@ def connection_refused(account: Account, organization: Organization, error: ApiE
     text = error.text
     if error.status == 400 and text.startswith("Version ") and text.endswith("is not supported."):
         return _version_error(error, file)
-    if error.status == 401 and text:
+    if error.status == 401 and text == "Unauthorized.":
         message = f"The server may not read its license file ({file})."
         return ApiError(LICENSE, message, error.status, NOT_PERMITTED.advice, text=text)
-    if error.status == 500 or (error.status == 400 and "verify license" in text):
+    if (error.status == 500 and error.layer == SERVER) or (error.status == 400 and "verify license" in text):
         return _license_file_error(account, organization, error, file)
     return error
 
@@ -57,9 +58,10 @@ def _license_file_error(account: Account, organization: Organization, error: Api
         return ApiError(LICENSE, state.message, error.status, UPLOAD_AGAIN, text=error.text)
     if state.state == UNREADABLE:
         return ApiError(LICENSE, state.message, error.status, NOT_PERMITTED.advice, text=error.text)
-    if state.state == MISSING_OR_CORRUPT:
-        # Since 2026.6.2 a missing file is a 400; before, the same 500 as a corrupt one.
-        which = "is missing" if error.status == 400 else "is corrupt (or, before 2026.6.2, missing)"
-        message = f"The server cannot use the organization's license: its file ({file}) {which}."
+    if error.status == 400:  # it says itself that it is the file (since 2026.6.2; before it failed with 500)
+        message = f"The server cannot use the organization's license: its file ({file}) is missing."
         return ApiError(LICENSE, message, error.status, UPLOAD_AGAIN, text=error.text)
+    if state.state == UNKNOWN and not state.response:
+        message = f"{error.message} It fails to read the organization's license, too."
+        return ApiError(SERVER, message, error.status, NOT_READ.advice.format(file=file), text=error.text)
     return error

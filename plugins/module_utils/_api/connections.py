@@ -97,22 +97,28 @@ def delete_connection(account: Account, connection: Connection) -> None:
     try:
         account.call("DELETE", f"/organizations/connections/{connection.id}", "delete the connection")
     except ApiError as error:
-        if error.status != 404 and not error.unknown_outcome:
+        if not (error.status == 404 and error.text) and not error.unknown_outcome:
             raise
 
 
 def delete_connections(account: Account, organization: Organization) -> int:
     """Delete until the organization has no connection left; return how many there were. Raises ``ApiError``."""
     for count in range(_MOST):
-        current = read_connection(account, organization)
-        if current is None:
-            return count
-        delete_connection(account, current)
-    raise ApiError(
+        try:
+            current = read_connection(account, organization)
+            if current is None:
+                return count
+            delete_connection(account, current)
+        except ApiError as error:
+            error.details["changed"] = count > 0
+            raise
+    failure = ApiError(
         SERVER,
         f"The organization still has a connection after {_MOST} were deleted.",
         advice="Something else creates connections at the same time.",
     )
+    failure.details["changed"] = True
+    raise failure
 
 
 def _body(

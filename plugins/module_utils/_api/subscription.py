@@ -15,19 +15,21 @@ from .auth import Account
 from .errors import SERVER, ApiError
 from .organizations import Organization
 
-EXPIRING_DAYS = 30
+EXPIRY_WARNING = 30 * 86_400.0  # seconds
 
 OK = "ok"
-EXPIRING = "expiring"  # within EXPIRING_DAYS
+EXPIRING = "expiring"  # within the time of the option license_expiry_warning
 GRACE = "grace"  # the subscription has ended, the license not yet
 EXPIRED = "expired"
-MISSING_OR_CORRUPT = "missing_or_corrupt"  # the server fails on both in the same way
+MISSING = "missing"  # this and the next two: by the file on the server's host, as the API does not tell them
+CORRUPT = "corrupt"
+CAMEL_CASE = "camel_case"
 UNREADABLE = "unreadable"
 INVALID = "invalid"
 UNKNOWN = "unknown"
 
-STATES = (OK, EXPIRING, GRACE, EXPIRED, MISSING_OR_CORRUPT, UNREADABLE, INVALID, UNKNOWN)
-BROKEN = (MISSING_OR_CORRUPT, UNREADABLE, INVALID)
+STATES = (OK, EXPIRING, GRACE, EXPIRED, MISSING, CORRUPT, CAMEL_CASE, UNREADABLE, INVALID, UNKNOWN)
+BROKEN = (MISSING, CORRUPT, CAMEL_CASE, UNREADABLE, INVALID)
 
 _DAY = 86400
 UPLOAD_AGAIN = (
@@ -47,7 +49,8 @@ class Finding(NamedTuple):
 _REPLACE = "Download the license from the cloud and upload it (modules cloud_license and license)."
 NO_EXPIRY = Finding(
     UNKNOWN,
-    "The license has no expiry date; a license file with field names in camel case reads like that, too.",
+    "The server shows no expiry date of the license; a license file with field names in camel case reads like that, "
+    "too.",
     _REPLACE,
 )
 EXPIRED_AT = Finding(
@@ -55,14 +58,25 @@ EXPIRED_AT = Finding(
 )
 ENDED_AT = Finding(
     GRACE,
-    "The subscription ended at {ended}; the license is good until {date}.",
-    "Renew the subscription; the next sync brings the new license.",
+    "The subscription ended at {ended}; the license expires at {date}, in {left}.",
+    "Renew the subscription; the next sync brings the new license. Without syncs, upload it.",
 )
-EXPIRES_AT = Finding(EXPIRING, "The license expires at {date}, in {days} days.", ENDED_AT.advice)
+EXPIRES_AT = Finding(EXPIRING, "The license expires at {date}, in {left}.", ENDED_AT.advice)
 NOT_READ = Finding(
-    MISSING_OR_CORRUPT,
-    "The server cannot read the license: its file ({file}) is missing or corrupt.",
-    UPLOAD_AGAIN,
+    UNKNOWN,
+    "The server failed to read the license ({status}).",
+    "Possible causes: its file ({file}) is missing or corrupt (module server_info tells); the database is not "
+    "reachable, or was not migrated after an update; the server's configuration is wrong. The reason is in the log of "
+    "the server's api container.",
+)
+FILE_MISSING = Finding(MISSING, "The organization has no license file ({file}).", UPLOAD_AGAIN)
+FILE_CORRUPT = Finding(CORRUPT, "The license file ({file}) is corrupt: {reason}", UPLOAD_AGAIN)
+FILE_CAMEL_CASE = Finding(CAMEL_CASE, "The server reads nothing in the license file ({file}): {reason}", UPLOAD_AGAIN)
+FILE_GOOD = Finding(
+    UNKNOWN,
+    "The server failed to read the license, although its file ({file}) is good.",
+    "Possible causes: the database is not reachable, or was not migrated after an update; the server's configuration "
+    "is wrong. The reason is in the log of the server's api container.",
 )
 NOT_PERMITTED = Finding(
     UNREADABLE,
@@ -75,7 +89,8 @@ NOT_ACCEPTED = Finding(INVALID, "The server does not accept the license file ({f
 class License(NamedTuple):
     """``expires`` is with, ``expires_without_grace`` without the days of grace (``None``: the license has none).
 
-    ``message`` says what is wrong in states other than ``ok``. ``response`` is all that the server shows of it.
+    ``message`` says what is wrong in states other than ``ok``, ``advice`` what to do. ``response`` is all that the
+    server shows of it, empty where it failed.
     """
 
     state: str
@@ -83,6 +98,7 @@ class License(NamedTuple):
     expires_without_grace: Optional[datetime] = None
     days_left: Optional[int] = None
     message: str = ""
+    advice: str = ""
     response: Mapping[str, Any] = MappingProxyType({})
 
     def facts(self) -> Dict[str, Any]:
@@ -93,7 +109,13 @@ class License(NamedTuple):
             "expires_without_grace": format_date(self.expires_without_grace),
             "days_left": self.days_left,
             "message": self.message,
+            "advice": self.advice,
         }
+
+    @property
+    def text(self) -> str:
+        """Message and advice in one text."""
+        return f"{self.message} {self.advice}".rstrip()
 
 
 def license_path(organization: Organization) -> str:
@@ -101,10 +123,11 @@ def license_path(organization: Organization) -> str:
     return f"bwdata/core/licenses/organization/{organization.id}.json"
 
 
-def read_license(account: Account, organization: Organization) -> License:
+def read_license(account: Account, organization: Organization, warning: float = EXPIRY_WARNING) -> License:
     """Read expiry and state. A license that the server cannot read is a state, not an error.
 
-    Raises ``ApiError`` for what has nothing to do with the license (network, permission).
+    ``warning``: how long before its end (seconds) a license counts as expiring. Raises ``ApiError`` for what has
+    nothing to do with the license (network, permission).
     """
     try:
         response = account.get(f"/organizations/{organization.id}/subscription", "read the license of the organization")
@@ -116,34 +139,69 @@ def read_license(account: Account, organization: Organization) -> License:
     fields = response if isinstance(response, dict) else {}
     expires = parse_date(fields.get("expiration"))
     without_grace = parse_date(fields.get("expirationWithoutGracePeriod"))
-    return judge(expires, without_grace, account.client.server_time())._replace(response=fields)
+    return judge(expires, without_grace, account.client.server_time(), warning)._replace(response=fields)
 
 
-def judge(expires: Optional[datetime], without_grace: Optional[datetime], now: datetime) -> License:
+def judge(
+    expires: Optional[datetime], without_grace: Optional[datetime], now: datetime, warning: float = EXPIRY_WARNING
+) -> License:
     """Return the state of a license of these dates."""
     if expires is None:
-        return License(UNKNOWN, None, without_grace, None, NO_EXPIRY.message)
-    days = int((expires - now).total_seconds() // _DAY)
-    date = format_date(expires)
-    if expires <= now:
-        return License(EXPIRED, expires, without_grace, days, EXPIRED_AT.message.format(date=date))
-    if without_grace is not None and without_grace <= now:
-        message = ENDED_AT.message.format(ended=format_date(without_grace), date=date)
-        return License(GRACE, expires, without_grace, days, message)
-    if days < EXPIRING_DAYS:
-        return License(EXPIRING, expires, without_grace, days, EXPIRES_AT.message.format(date=date, days=days))
-    return License(OK, expires, without_grace, days)
+        return License(UNKNOWN, None, without_grace, None, NO_EXPIRY.message, NO_EXPIRY.advice)
+    seconds = (expires - now).total_seconds()
+    days = int(seconds // _DAY)
+    finding = None
+    if seconds <= 0:
+        finding = EXPIRED_AT
+    elif without_grace is not None and without_grace <= now:
+        finding = ENDED_AT
+    elif seconds < warning:
+        finding = EXPIRES_AT
+    if finding is None:
+        return License(OK, expires, without_grace, days)
+    message = finding.message.format(date=format_date(expires), ended=format_date(without_grace), left=_left(days))
+    return License(finding.cause, expires, without_grace, days, message, finding.advice)
+
+
+def _left(days: int) -> str:
+    return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
 
 
 def _broken(organization: Organization, error: ApiError) -> Optional[License]:
     """Return what a failed read of the subscription says about the license file, ``None`` if nothing."""
     file = license_path(organization)
     if error.layer == SERVER and error.status == 500:
-        return License(MISSING_OR_CORRUPT, message=NOT_READ.message.format(file=file))
-    if error.status == 401 and error.text:
-        return License(UNREADABLE, message=NOT_PERMITTED.message.format(file=file))
+        # The server fails in this way on a file that is missing or corrupt, but on much else, too.
+        message = NOT_READ.message.format(status=error.status)
+        return License(UNKNOWN, message=message, advice=NOT_READ.advice.format(file=file))
+    if error.status == 401 and error.text == "Unauthorized.":
+        return _found(NOT_PERMITTED, file)
     if error.status == 400 and "license" in error.text.lower():
         # Only the first sentence: the rest is the JWT library's account of its keys.
-        reason = ". ".join(error.text.split(". ")[:2]).rstrip(".")
-        return License(INVALID, message=NOT_ACCEPTED.message.format(file=file, reason=reason))
+        return _found(NOT_ACCEPTED, file, ". ".join(error.text.split(". ")[:2]).rstrip("."))
     return None
+
+
+def judge_file(license_: License, file: Mapping[str, Any], now: datetime, warning: float = EXPIRY_WARNING) -> License:
+    """Return the license, its state decided by its file where the API left it unknown.
+
+    ``file``: one of ``licenses`` of module ``server_info``.
+    """
+    findings = {MISSING: FILE_MISSING, CORRUPT: FILE_CORRUPT, CAMEL_CASE: FILE_CAMEL_CASE}
+    state, path = str(file.get("state")), str(file.get("path"))
+    if license_.state != UNKNOWN:
+        return license_
+    if state in findings:
+        return _found(findings[state], path, str(file.get("problem") or ""))
+    if state != OK:
+        return license_
+    expires, without_grace = parse_date(file.get("expires")), parse_date(file.get("expires_without_grace"))
+    if license_.response:  # a license without an expiry date; another one is not the file that the server uses
+        return license_ if expires else license_._replace(state=OK, message="", advice="")
+    judged = judge(expires, without_grace, now, warning)
+    return judged._replace(state=UNKNOWN, message=FILE_GOOD.message.format(file=path), advice=FILE_GOOD.advice)
+
+
+def _found(finding: Finding, file: str, reason: str = "") -> License:
+    message = finding.message.format(file=file, reason=reason)
+    return License(finding.cause, message=message, advice=finding.advice)

@@ -21,7 +21,7 @@ from .._api.connections import (
 from .._api.errors import REQUEST, SERVER, ApiError
 from .._api.organizations import Organization, find_organization, require_version
 from .._api.session import ASSUME_READY, connected, server_is_down
-from .._api.subscription import BROKEN, License, read_license
+from .._api.subscription import BROKEN, UNKNOWN, License, read_license
 from .._common.dates import format_date, parse_date
 from .._common.diff import Difference
 
@@ -149,17 +149,25 @@ def write_connection(
 ) -> Tuple[Connection, List[str]]:
     """Write the connection; return it as the server shows it afterwards, and warnings. Raises ``ApiError``."""
     writer = _Writer(account, organization, desired)
-    return writer.write(current), _several(writer.found)
+    try:
+        return writer.write(current), _several(writer.found)
+    except ApiError as error:
+        error.details["changed"] = writer.wrote
+        raise
 
 
 class _Writer:
-    """Writes the connection and sees that the server has it, and only that one. ``found`` counts what was there."""
+    """Writes the connection and sees that the server has it, and only that one.
+
+    ``found`` counts what was there; ``wrote``: whether anything was changed.
+    """
 
     def __init__(self, account: Account, organization: Organization, desired: DesiredConnection) -> None:
         self.account = account
         self.organization = organization
         self.desired = desired
         self.found = 1
+        self.wrote = False
 
     def write(self, current: Optional[Connection]) -> Connection:
         """Return the connection as the server shows it afterwards. Raises ``ApiError``."""
@@ -196,8 +204,11 @@ class _Writer:
 
     def _save(self, current: Optional[Connection]) -> Connection:
         if current is None:
-            return create_connection(self.account, self.organization, *self.desired)
-        return update_connection(self.account, self.organization, current, *self.desired)
+            written = create_connection(self.account, self.organization, *self.desired)
+        else:
+            written = update_connection(self.account, self.organization, current, *self.desired)
+        self.wrote = True
+        return written
 
     def _clear(self) -> None:
         self.found = max(self.found, delete_connections(self.account, self.organization))
@@ -205,7 +216,9 @@ class _Writer:
 
 def _another_client(error: ApiError) -> bool:
     """Tell whether what is there counts after a failed write: response lost, or deleted or created by another."""
-    return error.unknown_outcome or error.status == 404 or "already has a connection" in error.text
+    return (
+        error.unknown_outcome or (error.status == 404 and bool(error.text)) or "already has a connection" in error.text
+    )
 
 
 def _remove(
@@ -227,7 +240,9 @@ def _facts(connection: Optional[Connection]) -> Optional[Dict[str, Any]]:
 
 def license_warnings(current: License) -> List[str]:
     """Return the warning of check mode where the run would fail: no connection is saved without a good license file."""
-    return [f"The run would fail: {current.message}"] if current.state in BROKEN else []
+    if current.state in BROKEN:
+        return [f"The run would fail: {current.message}"]
+    return [f"The run may fail: {current.text}"] if current.state == UNKNOWN else []
 
 
 def _result(

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Union
 
+from .._api.subscription import UNKNOWN, License, judge_file
 from .._sync_log.license_diagnosis import Diagnose, Diagnosis, NoDiagnosis, log_options, no_access, read_log_result
 
 # read_on_host(name of an info module, its options) -> its result; {"failed": True, "msg": …} without access
@@ -28,6 +30,11 @@ class NotOnHost(NamedTuple):
 
 
 Inspect = Callable[[str], Union[OnHost, NotOnHost]]
+
+
+def no_inspection(_organization: str) -> Union[OnHost, NotOnHost]:
+    """Stand for an inspection where there is no access to the host."""
+    return NotOnHost("no access to the host")
 
 
 def read_server_info(result: Mapping[str, Any]) -> Union[OnHost, NotOnHost]:
@@ -58,6 +65,14 @@ def inspection_by(read_on_host: ReadOnHost, bwdata: str, allowed: bool = True) -
         return read_server_info(read_on_host("server_info", options))
 
     return inspect
+
+
+def decided_on_host(license_: License, inspect: Inspect, organization: str, now: datetime, warning: float) -> License:
+    """Return the license; where the API leaves its state unknown, the file on the host decides, if it can be read."""
+    if license_.state != UNKNOWN:
+        return license_
+    inspected = inspect(organization)
+    return judge_file(license_, inspected.file, now, warning) if isinstance(inspected, OnHost) else license_
 
 
 def sponsorship_failure(read_on_host: ReadOnHost, bwdata: str, organization: str) -> Optional[Dict[str, Any]]:

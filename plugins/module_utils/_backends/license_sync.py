@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sync the license of a server from the cloud where the last sync is too long ago (module license_sync)."""
+"""Sync the license of a server from the cloud where that is due (module license_sync)."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence
 
 from .._api.argspec import API_OPTIONS, duration_option
 from .._api.connections import Connection, read_connection
@@ -18,18 +17,24 @@ from .._api.subscription import License, read_license
 from .._common.dates import format_date
 from .._common.diff import Difference
 from .._sync_log.license_diagnosis import Diagnose
-from .._sync_log.license_failure import (
-    COMMUNICATION_OFF,
-    CONNECTION_DISABLED,
-    NO_CONNECTION,
-    NO_TOKEN,
-    SyncFailure,
-)
+from .host_reading import Inspect, decided_on_host, no_inspection
 from .sync_attempts import LicenseSync, Times
+from .sync_due import (
+    EXPIRY_OPTION,
+    FUTURE,
+    Limits,
+    expiry_warning,
+    expiry_warnings,
+    future_warning,
+    missing_precondition,
+    organization_problems,
+    reason_due,
+)
 
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
     **ASSUME_READY,
+    **EXPIRY_OPTION,
     "max_age": {"type": "str", "default": "7d"},
     "force": {"type": "bool", "default": False},
     "retry_timeout": {"type": "str", "default": "300s"},
@@ -39,17 +44,17 @@ OPTIONS: Dict[str, Any] = {
     "syncs_per_minute": {"type": "int", "default": 0},
 }
 
-NEVER, FORCED, AGE, FUTURE = "never", "forced", "age", "future"
-_AHEAD = timedelta(minutes=5)  # clocks may differ by that; a timestamp further in the future never gets old
 
-
-class _Before(NamedTuple):
-    """What the server has before the sync, and why a sync is due (``None``: it is not)."""
+class State(NamedTuple):
+    """What the server has: the organization, its connection to the cloud and its license."""
 
     organization: Organization
     connection: Optional[Connection]
     license: License
-    due: Optional[str]
+
+    def last_sync(self) -> Optional[str]:
+        """Return the date of the last sync as results show it."""
+        return format_date(self.connection.synced_at) if self.connection else None
 
 
 def perform(
@@ -58,90 +63,87 @@ def perform(
     diagnose: Optional[Diagnose] = None,
     times: Optional[Times] = None,
     wait_turn: Callable[[], object] = lambda: None,
+    inspect: Inspect = no_inspection,
 ) -> Dict[str, Any]:
     """Sync if due, and see that the timestamp moved. Raises ``ApiError``.
 
-    ``diagnose`` reads the server's log; ``wait_turn`` is called before each attempt, to keep to a pace.
+    ``diagnose`` reads the server's log, ``inspect`` the license file on its host; ``wait_turn`` is called before each
+    attempt, to keep to a pace.
     """
-    max_age, retry = duration_option(params, "max_age"), duration_option(params, "retry_timeout")
+    limits = Limits(duration_option(params, "max_age"), bool(params["force"]))
+    retry, warning = duration_option(params, "retry_timeout"), expiry_warning(params)
+
+    def read(organization: Organization, connection: Optional[Connection]) -> State:
+        license_ = read_license(account, organization, warning)
+        now = account.client.server_time()
+        return State(organization, connection, decided_on_host(license_, inspect, organization.id, now, warning))
+
     try:
         with connected(params) as account:
             require_version(account)
             organization = find_organization(account, params["organization"])
             connection = read_connection(account, organization)
-            due = reason_due(connection, account.client.server_time(), max_age, bool(params["force"]))
-            before = _Before(organization, connection, read_license(account, organization), due)
+            before = read(organization, connection)
+            due = reason_due(*before, account.client.server_time(), limits)
             if due is None:
-                return _result(before, connection, before.license)
+                missing = missing_precondition(True, connection)
+                problems = [f"No license can be synced: {missing}"] if missing is not None else []
+                return _result(before, before, due, problems)
             missing = missing_precondition(cloud_communication(account), connection)
             if missing is not None and not (check_mode and params["assume_ready"]):
                 raise missing
             if check_mode:
-                return _result(before, None, None)
+                return _result(before, None, due)
             sync = LicenseSync(
                 account, organization, connection, diagnose if params["diagnose"] else None, times, wait_turn
             )
-            after = sync.run(retry)
-            return {**_result(before, after, read_license(account, organization)), "attempts": sync.attempts}
+            connection = sync.run(retry)
+            try:
+                after = read(find_organization(account, organization.id), connection)
+            except ApiError as error:
+                error.details["changed"] = True
+                raise
+            return {**_result(before, after, due), "attempts": sync.attempts}
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return _predict_blindly(error)
         raise
 
 
-def reason_due(connection: Optional[Connection], now: datetime, max_age: float, force: bool) -> Optional[str]:
-    """Return why a sync is due: ``never``, ``forced``, ``age``, ``future``; ``None`` if it is not."""
-    synced = connection.synced_at if connection is not None else None
-    if synced is None:
-        return NEVER
-    if force:
-        return FORCED
-    if synced > now + _AHEAD:
-        return FUTURE
-    return AGE if (now - synced).total_seconds() >= max_age else None
-
-
-def missing_precondition(communication: bool, connection: Optional[Connection]) -> Optional[SyncFailure]:
-    """Return the precondition of a sync that is not met, ``None`` if all are."""
-    if not communication:
-        return SyncFailure.lacking(COMMUNICATION_OFF)
-    if connection is None:
-        return SyncFailure.lacking(NO_CONNECTION)
-    if not connection.token_set:
-        return SyncFailure.lacking(NO_TOKEN)
-    return None if connection.enabled else SyncFailure.lacking(CONNECTION_DISABLED)
-
-
-def future_warning(synced: Optional[str]) -> str:
-    """Return the warning about a last sync that lies in the future."""
-    return f"The last license sync lies in the future ({synced}); a clock is or was wrong."
-
-
-def _result(found: _Before, connection: Optional[Connection], license_after: Optional[License]) -> Dict[str, Any]:
-    """Return the result; ``connection`` and ``license_after`` are ``None`` where a sync is only predicted."""
-    before = format_date(found.connection.synced_at) if found.connection else None
-    after = format_date(connection.synced_at) if connection else None
-    expires = found.license.facts()["expires"]
-    expires_after = license_after.facts()["expires"] if license_after else None
+def _result(before: State, after: Optional[State], due: Optional[str], problems: Sequence[str] = ()) -> Dict[str, Any]:
+    """Return the result; ``after`` is ``None`` where a sync is only predicted, which then counts as one that works."""
+    now = after or before
+    synced, expires = before.last_sync(), before.license.facts()["expires"]
+    synced_after = after.last_sync() if after else None
+    expires_after = after.license.facts()["expires"] if after else None
+    enabled = now.organization.enabled if after else True
     changes = Difference()
-    if found.due is not None:
-        changes.compare("last_license_sync", before or "never", after or "now")
-        if license_after is not None:
+    if due is not None:
+        changes.compare("last_license_sync", synced or "never", synced_after or "now")
+        changes.compare("organization_enabled", _flag(before.organization.enabled), _flag(enabled))
+        if after is not None:
             changes.compare("license_expires", expires, expires_after)
-    warnings: List[str] = []
-    if found.due == FUTURE:
-        warnings.append(future_warning(before))
+    problems = [*problems, *(organization_problems(after.organization, after.license) if after else [])]
+    warnings = [*problems, *(expiry_warnings(after.license) if after else [])]
+    if due == FUTURE and before.connection is not None:
+        warnings.append(future_warning(before.connection.synced_at))
     return {
-        "changed": found.due is not None,
-        "due": found.due,
+        "changed": due is not None,
+        "due": due,
         "attempts": 0,
-        "organization": found.organization.named(),
-        "last_license_sync": {"before": before, "after": after},
+        "organization": now.organization._replace(enabled=enabled).facts(),
+        "last_license_sync": {"before": synced, "after": synced_after},
         "license_expires": {"before": expires, "after": expires_after},
-        "license_state": license_after.state if license_after else found.license.state,
-        "diff": changes.diff(f"license of {found.organization.name}"),
+        "license_state": now.license.state,
+        "license": now.license.facts(),
+        "problems": problems,
+        "diff": changes.diff(f"license of {before.organization.name}"),
         "warnings": warnings,
     }
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _predict_blindly(error: ApiError) -> Dict[str, Any]:
@@ -155,5 +157,7 @@ def _predict_blindly(error: ApiError) -> Dict[str, Any]:
         "last_license_sync": nothing,
         "license_expires": dict(nothing),
         "license_state": None,
+        "license": None,
+        "problems": [],
         "warnings": [f"The date of the last sync could not be read, so that a sync is predicted: {error}"],
     }

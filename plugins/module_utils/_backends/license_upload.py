@@ -12,7 +12,16 @@ from .._api.auth import Account
 from .._api.connections import Connection
 from .._api.errors import LICENSE, PERMISSION, SERVER, ApiError
 from .._api.organizations import Organization
-from .._api.subscription import BROKEN, UNKNOWN, UNREADABLE, License, read_license
+from .._api.subscription import (
+    BROKEN,
+    NOT_READ,
+    UNKNOWN,
+    UNREADABLE,
+    License,
+    judge_file,
+    license_path,
+    read_license,
+)
 from .._common.dates import parse_date
 from .._common.diff import Difference
 from .._licenses import file as license_file
@@ -155,14 +164,33 @@ class LicenseUpload:
                 return read_license(self.account, self.organization)
             error.message += " The server may have accepted the license all the same, but does not show it."
             raise
+        try:
+            return self._seen(inspect)
+        except ApiError as error:
+            error.details["changed"] = True  # it was accepted
+            raise
+
+    def _seen(self, inspect: Inspect) -> License:
+        """Return the license as the server reads it after an upload that it accepted. Raises ``ApiError``."""
         current = read_license(self.account, self.organization)
-        if not is_shown(self.license, current, ENFORCED):
+        if is_shown(self.license, current, ENFORCED):
+            return current
+        if current.response:
             raise ApiError(
                 SERVER,
                 "The server accepted the license, but does not show it.",
                 advice="The reason may be in the log of the server's api container.",
             )
-        return current
+        inspected = inspect(self.organization.id)
+        if isinstance(inspected, OnHost) and is_stored(self.license, inspected.file):
+            current = judge_file(current, inspected.file, self.account.client.server_time())
+            self.warnings.append(current.text)
+            return current
+        raise ApiError(
+            SERVER,
+            f"The server accepted the license, but does not show it: {current.message}",
+            advice=NOT_READ.advice.format(file=license_path(self.organization)),
+        )
 
     def _present(self, inspected: Union[OnHost, NotOnHost]) -> ServerLicense:
         license_ = self.current
@@ -176,7 +204,8 @@ class LicenseUpload:
             "The license was compared with what the server's API shows, without installation and license key: "
             + inspected.reason
         )
-        broken = license_.state if license_.state in BROKEN else ""
+        unread = license_.state == UNKNOWN and not license_.response
+        broken = license_.state if unread or license_.state in BROKEN else ""
         return ServerLicense(API, broken, shown, shown, known=self._known_by_connection())
 
     def _by_file(

@@ -19,6 +19,7 @@ from .._api.subscription import read_license
 from .organization_info import NO_FACTS, OrganizationState, nothing_known, read_wait, tolerate
 from .organization_steps import READ, STEPS, SYNC, TOKEN, Limits, OrganizationRun, Tools
 from .sponsorships_info import MAX_AGE
+from .sync_due import EXPIRY_OPTION, expiry_warning
 
 _LICENSE_OPTIONS: Dict[str, Any] = {
     "type": "dict",
@@ -29,6 +30,7 @@ _LICENSE_OPTIONS: Dict[str, Any] = {
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
     **ASSUME_READY,
+    **EXPIRY_OPTION,
     "license": _LICENSE_OPTIONS,
     "billing_sync_token": {"type": "str", "no_log": True},
     "enabled": {"type": "bool", "default": True},
@@ -57,6 +59,7 @@ def perform(params: Mapping[str, Any], check_mode: bool, tools: Tools) -> Dict[s
         duration_option(params, "retry_timeout"),
         duration_option(params, "sponsorships_max_age"),
         duration_option(params, "license_max_age") if params["license_max_age"] else None,
+        expiry_warning(params),
     )
     warnings: List[str] = []
     try:
@@ -78,9 +81,10 @@ def perform(params: Mapping[str, Any], check_mode: bool, tools: Tools) -> Dict[s
 
 def _read(account: Account, params: Mapping[str, Any], limits: Limits, warnings: List[str]) -> OrganizationState:
     """Read the state in four requests where nothing is doubtful. The version is read when needed."""
+    warnings.clear()  # of an earlier attempt
     organization = find_organization(account, params["organization"])
     connection = read_connection(account, organization)
-    license_ = read_license(account, organization)
+    license_ = read_license(account, organization, limits.expiry_warning)
     sponsorships = tolerate(lambda: read_sponsorships_briefly(account, organization, limits.sponsorships_age), warnings)
     communication = sponsorships.cloud_communication if sponsorships else None
     now = account.client.server_time()

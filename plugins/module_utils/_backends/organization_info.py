@@ -19,10 +19,12 @@ from .._api.sponsorships import Sponsorships, read_sponsorships
 from .._api.subscription import License, read_license
 from .._common.dates import format_date
 from .sponsorships_info import MAX_AGE
+from .sync_due import EXPIRY_OPTION, expiry_warning, expiry_warnings, organization_problems
 
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
     **ASSUME_READY,
+    **EXPIRY_OPTION,
     "wait_timeout": {"type": "str", "default": "0s"},
     "sponsorships_max_age": MAX_AGE,
 }
@@ -40,6 +42,7 @@ NO_FACTS: Dict[str, Any] = {
     "last_sponsorship_sync": None,
     "sponsorships": None,
     "license": None,
+    "problems": [],
 }
 
 
@@ -74,22 +77,28 @@ class OrganizationState(NamedTuple):
             "last_sponsorship_sync": format_date(sponsorships.last_sync) if sponsorships else None,
             "sponsorships": sponsorships.summary(self.time, sponsorships_max_age) if sponsorships else None,
             "license": self.license.facts(),
+            "problems": organization_problems(self.organization, self.license),
         }
+
+    def warnings(self) -> List[str]:
+        """Return what to warn of: what is wrong with the organization, and a license that ends soon."""
+        return [*organization_problems(self.organization, self.license), *expiry_warnings(self.license)]
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """Read everything, waiting up to ``wait_timeout`` for a server that does not answer yet. Raises ``ApiError``."""
-    max_age = duration_option(params, "sponsorships_max_age")
+    max_age, warning = duration_option(params, "sponsorships_max_age"), expiry_warning(params)
     warnings: List[str] = []
     try:
         with connected(params, probe=False) as account:
 
             def read() -> OrganizationState:
                 account.client.probe()
-                return _read(account, params["organization"], warnings)
+                warnings.clear()  # of an earlier attempt
+                return _read(account, params["organization"], warning, warnings)
 
             state = wait_for_answer(read, read_wait(params, check_mode), params["wait_timeout"])
-            return {"changed": False, **state.facts(max_age), "warnings": warnings}
+            return {"changed": False, **state.facts(max_age), "warnings": [*warnings, *state.warnings()]}
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return {**NO_FACTS, "changed": False, "warnings": [nothing_known(error)]}
@@ -107,13 +116,13 @@ def nothing_known(error: ApiError) -> str:
     return f"Nothing is known about the organization: {error}"
 
 
-def _read(account: Account, wanted: Optional[str], warnings: List[str]) -> OrganizationState:
+def _read(account: Account, wanted: Optional[str], warning: float, warnings: List[str]) -> OrganizationState:
     version = require_version(account)
     organization = find_organization(account, wanted)
     connection = read_connection(account, organization)
     communication = cloud_communication(account)
     sponsorships = tolerate(lambda: read_sponsorships(account, organization, communication), warnings)
-    license_ = read_license(account, organization)
+    license_ = read_license(account, organization, warning)
     now = account.client.server_time()
     return OrganizationState(now, organization, connection, license_, sponsorships, version, communication)
 

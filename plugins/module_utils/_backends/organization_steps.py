@@ -6,18 +6,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from .._api.auth import Account
 from .._api.errors import ApiError
 from .._api.organizations import cloud_communication, find_organization, require_version
-from .._api.subscription import EXPIRING, GRACE, OK, judge, read_license
-from .._common.dates import format_date
-from .._common.diff import Change, Difference
+from .._api.subscription import BROKEN, EXPIRED, UNKNOWN, License, judge, read_license
 from .._licenses.content import MissingFile, content_of
 from .._sync_log.license_failure import SyncFailure
-from . import billing_sync, license_sync, license_upload
-from .host_reading import ReadOnHost, diagnosis_by, inspection_by, sponsorship_failure
+from . import billing_sync, license_upload, sync_due
+from .host_reading import (
+    NotOnHost,
+    OnHost,
+    ReadOnHost,
+    decided_on_host,
+    diagnosis_by,
+    inspection_by,
+    sponsorship_failure,
+)
+from .organization_changes import Changes, summary
 from .organization_info import OrganizationState
 from .sync_attempts import LicenseSync, Times
 
@@ -35,12 +42,16 @@ class Tools(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """The durations of the options, in seconds. ``license_age``: ``None`` where the license is not to be synced."""
+    """The durations of the options, in seconds. ``license_age``: ``None`` where the license is not to be synced.
+
+    ``expiry_warning``: how long before its end a license counts as expiring.
+    """
 
     wait: float
     retry: float
     sponsorships_age: float
     license_age: Optional[float]
+    expiry_warning: float
 
 
 class OrganizationRun:
@@ -64,16 +75,21 @@ class OrganizationRun:
         self.tools = tools
         self.warnings = warnings
         self.step = READ
-        self.changes: Dict[str, Change] = {}
+        self.changes = Changes()
+        self.problems: List[str] = []
         self.license_required = False
+        self.predicted = False  # a sync, which counts as one that works
         self.upload: Optional[Dict[str, Any]] = None
         self.sync: Optional[Dict[str, Any]] = None
         self.sponsorship_failure: Optional[Dict[str, Any]] = None
+        self._inspect_host = inspection_by(tools.read_on_host, params["bwdata"])
+        self._inspected: Union[OnHost, NotOnHost, None] = None
 
     def perform(self) -> Dict[str, Any]:
         """Do the steps that are selected and asked for. Raises ``ApiError``."""
         try:
             token = self._token()
+            self._set_license(self.state.license)
             if self._lacks_license():
                 self.license_required = True
                 return self._result()
@@ -85,9 +101,27 @@ class OrganizationRun:
             if SYNC in self.params["steps"] and self.limits.license_age is not None:
                 self._sync_license(self.limits.license_age, disabled=token is not None and not self.params["enabled"])
         except ApiError as error:
-            error.details = {**self._result(), "step": self.step}
+            result = self._result()
+            changed = result["changed"] or bool(error.details.get("changed"))
+            error.details = {**result, "changed": changed, "step": self.step}
             raise
         return self._result()
+
+    def _set_license(self, license_: License) -> None:
+        """Take the license as read; where the API leaves its state unknown, its file on the host decides."""
+        self.step = READ if self.step == TOKEN else self.step
+        now, identifier = self.account.client.server_time(), self.state.organization.id
+        license_ = decided_on_host(license_, self._inspect, identifier, now, self.limits.expiry_warning)
+        self.state = self.state._replace(license=license_)
+
+    def _inspect(self, organization: str) -> Union[OnHost, NotOnHost]:
+        if self._inspected is None:
+            self._inspected = self._inspect_host(organization)
+        return self._inspected
+
+    def _read_license(self) -> None:
+        self._inspected = None
+        self._set_license(read_license(self.account, self.state.organization, self.limits.expiry_warning))
 
     def _token(self) -> Optional[str]:
         """Return the token to apply; a bad one is an error before anything is changed."""
@@ -102,7 +136,9 @@ class OrganizationRun:
         """Tell whether the caller should bring a license first: none is given, and no sync could start from what is."""
         if not self.params["defer_without_license"] or self.params["license"] or LICENSE not in self.params["steps"]:
             return False
-        return self.state.license.state not in (OK, EXPIRING, GRACE) or self.state.last_license_sync is None
+        license_ = self.state.license
+        lacks = license_.state in (*BROKEN, EXPIRED) or (license_.state == UNKNOWN and license_.expires is None)
+        return lacks or self.state.last_license_sync is None
 
     def _explain_sponsorships(self) -> None:
         self.step = READ
@@ -123,28 +159,33 @@ class OrganizationRun:
             # An earlier task may bring it.
             self.warnings.append(f"Whether the license would be uploaded is not known: {missing.message}")
             return
-        inspect = inspection_by(self.tools.read_on_host, self.params["bwdata"])
         organization, connection = self.state.organization, self.state.connection
         upload = license_upload.LicenseUpload(
             self.account, organization, document, self.state.license, lambda: connection
         )
         upload.warnings = self.warnings
         try:
-            plan = upload.plan(inspect(organization.id))
-            if plan.needed and not self.check_mode:
-                license_ = upload.apply(content, plan, inspect)
-                self.state = self.state._replace(license=license_)
+            plan = upload.plan(self._inspect(organization.id))
         except ApiError as error:
             raise license_upload.as_rejection(error) from None
+        if plan.needed and not self.check_mode:
+            try:
+                upload.apply(content, plan, self._inspect_host)
+            except ApiError as error:
+                if error.details.get("changed"):
+                    self.changes.note_all(plan.difference, "license.")
+                raise license_upload.as_rejection(error) from None
         self.upload = plan.facts(self.check_mode)
         if not plan.needed:
             return
-        for change in plan.difference.changes:
-            self._note(f"license.{change.key}", change.before, change.after, change.secret)
+        self.changes.note_all(plan.difference, "license.")
         if self.check_mode:
             expires, without_grace = document.date("Expires"), document.date("ExpirationWithoutGracePeriod")
-            self.state = self.state._replace(license=judge(expires, without_grace, self.state.time))
+            judged = judge(expires, without_grace, self.state.time, self.limits.expiry_warning)
+            enabled = organization._replace(enabled=bool(document.fields.get("Enabled", True)))
+            self.state = self.state._replace(license=judged, organization=enabled)
         else:
+            self._read_license()
             self._read_organization_again()
 
     def _apply_token(self, token: str) -> None:
@@ -159,11 +200,15 @@ class OrganizationRun:
             self.warnings.extend(billing_sync.license_warnings(self.state.license))
             after = billing_sync.predicted_connection(current, desired)
         else:
-            after, warnings = billing_sync.write_connection(self.account, self.state.organization, current, desired)
+            try:
+                after, warnings = billing_sync.write_connection(self.account, self.state.organization, current, desired)
+            except ApiError as error:
+                if error.details.get("changed"):
+                    self.changes.note_all(found)
+                raise
             self.warnings.extend(warnings)
         self.state = self.state._replace(connection=after)
-        for change in found.changes:
-            self._note(change.key, change.before, change.after, change.secret)
+        self.changes.note_all(found)
 
     def _sync_license(self, max_age: float, disabled: bool) -> None:
         """Sync where it is due. A changed token has no last sync, so that one is due: only that proves the token."""
@@ -172,32 +217,38 @@ class OrganizationRun:
         self.step = SYNC
         connection = self.state.connection
         now = self.account.client.server_time()
-        due = license_sync.reason_due(connection, now, max_age, bool(self.params["force"]))
+        limits = sync_due.Limits(max_age, bool(self.params["force"]))
+        due = sync_due.reason_due(self.state.organization, connection, self.state.license, now, limits)
         self.sync = {"due": due, "synced": False, "attempts": 0, "cause": None}
         if due is None:
+            missing = sync_due.missing_precondition(self.state.cloud_communication is not False, connection)
+            self.problems = [f"No license can be synced: {missing}"] if missing is not None else []
             return
-        synced = format_date(self.state.last_license_sync)
-        if due == license_sync.FUTURE:
-            self.warnings.append(license_sync.future_warning(synced))
+        if due == sync_due.FUTURE:
+            self.warnings.append(sync_due.future_warning(self.state.last_license_sync))
         self._require_version()
         communication = cloud_communication(self.account)
         self.state = self.state._replace(cloud_communication=communication)
-        missing = license_sync.missing_precondition(communication, connection)
+        missing = sync_due.missing_precondition(communication, connection)
         if missing is not None and not (self.check_mode and self.params["assume_ready"]):
             self.sync["cause"] = missing.cause
             raise missing
         if self.check_mode:
-            self._note("last_license_sync", synced or "never", "now")
+            self.changes.note_sync(self.state, None)
             self._predict_sync()
         else:
             self._do_sync()
-            self._note("last_license_sync", synced or "never", format_date(self.state.last_license_sync))
 
     def _predict_sync(self) -> None:
-        """Keep the date that the server has: no other is known, and that of after the token would never be seen."""
+        """Keep the date that the server has: no other is known, and that of after the token would never be seen.
+
+        What is wrong with organization or license is what the sync is to mend.
+        """
         after, before = self.state.connection, self.initial.connection
         if after is not None and before is not None:
             self.state = self.state._replace(connection=after._replace(last_license_sync=before.last_license_sync))
+        self.state = self.state._replace(organization=self.state.organization._replace(enabled=True))
+        self.predicted = True
 
     def _do_sync(self) -> None:
         sync = LicenseSync(
@@ -217,11 +268,12 @@ class OrganizationRun:
             raise
         finally:
             self.sync = {**(self.sync or {}), **outcome, "attempts": sync.attempts}
-        expires = format_date(self.state.license.expires)
+        before = self.state
         self.state = self.state._replace(connection=connection)
-        self.state = self.state._replace(license=read_license(self.account, self.state.organization))
-        self._note("license_expires", expires, format_date(self.state.license.expires))
+        self.changes.note_sync(before, self.state)
+        self._read_license()
         self._read_organization_again()
+        self.changes.note_sync(before, self.state)
 
     def _require_version(self) -> None:
         if self.state.version is None:
@@ -232,36 +284,20 @@ class OrganizationRun:
         organization = find_organization(self.account, self.state.organization.id)
         self.state = self.state._replace(organization=organization, time=self.account.client.server_time())
 
-    def _note(self, key: str, before: Optional[str], after: Optional[str], secret: bool = False) -> None:
-        """Note a change; of several of one key the first ``before`` and the last ``after`` count."""
-        first = self.changes[key].before if key in self.changes else before
-        self.changes[key] = Change(key, "", first, after, secret)
-
     def _result(self) -> Dict[str, Any]:
-        found = Difference()
-        for change in self.changes.values():
-            found.compare(change.key, change.before, change.after, change.secret)
+        found = self.changes.difference()
         facts = self.state.facts(self.limits.sponsorships_age)
+        facts["problems"] = [] if self.predicted else [*facts["problems"], *self.problems]
+        warnings = [] if self.predicted else [*self.problems, *self.state.warnings()]
         if facts["sponsorships"] is not None:
             facts["sponsorships"]["failure"] = self.sponsorship_failure
         return {
             **facts,
             "changed": bool(found),
-            "changes": _summary(found),
+            "changes": summary(found),
             "diff": found.diff(f"organization {self.state.organization.name}"),
             "license_required": self.license_required,
             "license_upload": self.upload,
             "license_sync": self.sync,
-            "warnings": self.warnings,
+            "warnings": [*self.warnings, *warnings],
         }
-
-
-def _summary(found: Difference) -> List[Dict[str, str]]:
-    """Return what changed, all of a license as one; the expiry that a sync brought is not known beforehand."""
-    changes: Dict[str, str] = {}
-    for change in found.changes:
-        if change.key == "license_expires":
-            continue
-        key = "license" if change.key.startswith("license.") else change.key
-        changes.setdefault(key, change.action if change.key in (key, "license.license") else "changed")
-    return [{"key": key, "action": action} for key, action in changes.items()]

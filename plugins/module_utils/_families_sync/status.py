@@ -35,6 +35,7 @@ def summarize(
     facts = step["organization"] if step["organization"].get("reachable") else step["info"]
     reachable = bool(facts.get("reachable"))
     connection = _part(step["billing"], "connection").get("after") or _part(facts, "connection")
+    problems = _organization_problems(step, facts)
     status: Dict[str, Any] = {
         "version": facts.get("version") or step["server"].get("version"),
         "cloud_communication": _cloud_communication(step["server"], facts, predicted),
@@ -44,8 +45,13 @@ def summarize(
         "actions": _actions(step),
         "predicted": predicted,
         "restarted": bool(step["server"].get("restarted")),
-        "warnings": [*_preflight_problems(step), *_sponsorship_warnings(facts, step["log"])],
-        "problem": problem,
+        "warnings": [
+            *_preflight_problems(step),
+            *(problems if problem else []),
+            *_expiry_warnings(step, facts),
+            *_sponsorship_warnings(facts, step["log"]),
+        ],
+        "problem": problem or " ".join(problems),
     }
     if reachable:
         status["last_sync"] = facts.get("last_license_sync")
@@ -93,6 +99,24 @@ def _later_dates(step: Mapping[str, Result]) -> Dict[str, Any]:
         if times:
             dates[key] = times.get("after") or times.get("before")
     return dates
+
+
+def _organization_problems(step: Mapping[str, Result], facts: Result) -> List[str]:
+    """Return what is wrong with organization or license after the steps, and what no step has mended."""
+    if step["license"].get("problems") is not None:
+        return list(step["license"]["problems"])
+    if step["upload"].get("uploaded"):  # since the facts were read
+        return []
+    return list(facts.get("problems") or [])
+
+
+def _expiry_warnings(step: Mapping[str, Result], facts: Result) -> List[str]:
+    """Return the warning of a license that ends soon; of one uploaded since the facts were read nothing is known."""
+    if step["upload"].get("uploaded") and not step["license"]:
+        return []
+    license_ = _part(step["license"], "license") or _part(facts, "license")
+    ends_soon = license_.get("state") in ("expiring", "grace")
+    return [f"{license_.get('message')} {license_.get('advice') or ''}".rstrip()] if ends_soon else []
 
 
 def _preflight_problems(step: Mapping[str, Result]) -> List[str]:

@@ -52,7 +52,7 @@ class ServerLicense(NamedTuple):
 
 def shown_fields(document: LicenseDocument, current: License) -> Dict[str, Any]:
     """Return those fields of ``document`` that the API shows of the current license, with its values."""
-    if current.state in BROKEN:
+    if current.state in BROKEN or not current.response:
         return {}
     lowered = {key.lower(): value for key, value in current.response.items()}
     fields = {

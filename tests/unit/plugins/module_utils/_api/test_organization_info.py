@@ -78,7 +78,9 @@ def test_all_facts(server: RecordedServer, options: dict[str, Any]) -> None:
             "expires": "2027-12-27T00:00:00Z",
             "expires_without_grace": None,
             "message": "",
+            "advice": "",
         },
+        "problems": [],
         "warnings": [],
     }
     assert server.writes == []
@@ -100,8 +102,8 @@ def test_no_connection_and_no_cloud_communication(server: RecordedServer, option
 @pytest.mark.parametrize(
     ("reply", "state"),
     [
-        (recorded("connections.json", "subscription: license file missing"), "missing_or_corrupt"),
-        (recorded("connections.json", "subscription: license file trailing junk"), "missing_or_corrupt"),
+        (recorded("connections.json", "subscription: license file missing"), "unknown"),
+        (recorded("connections.json", "subscription: license file trailing junk"), "unknown"),
         (recorded("connections.json", "subscription: license token signature broken"), "invalid"),
         (recorded_at("connections.json", 28), "unknown"),  # camelCase
         (recorded_at("reading.json", 25), "unreadable"),  # 401 "Unauthorized."
