@@ -18,7 +18,14 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.steps import selected_steps
 
-_DURATIONS = ("wait_timeout", "retry_timeout", "license_max_age", "sponsorships_max_age", "token_max_age")
+_DURATIONS = (
+    "wait_timeout",
+    "retry_timeout",
+    "license_max_age",
+    "license_expiry_warning",
+    "sponsorships_max_age",
+    "token_max_age",
+)
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -110,9 +110,9 @@ uploaded:
   sample: true
 reason:
   description:
-    - Why it was uploaded. V(missing), V(corrupt), V(camel_case), V(missing_or_corrupt), V(unreadable) or V(invalid) for
-      the state of the server's license, V(differs), or V(token) where all is equal but the given one is good for a
-      month or more longer.
+    - Why it was uploaded. V(missing), V(corrupt), V(camel_case), V(unreadable) or V(invalid) for the state of the
+      server's license, V(unknown) where the server fails to read it and its file could not be inspected, V(differs), or
+      V(token) where all is equal but the given one is good for a month or more longer.
     - Why it was not. V(equal), or V(older) than the server's. V(unknown) when check mode found no O(src), or a server
       that does not answer (see O(assume_ready)).
   returned: success

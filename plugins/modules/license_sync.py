@@ -13,6 +13,8 @@ version_added: 0.1.0
 description:
   - Brings an organization to the state "license synced within O(max_age)". Nothing else does that; the server syncs
     sponsorships once a day by itself, but never the license.
+  - Syncs also a young license where that can mend what is wrong. RV(due) names the reasons. What is wrong after it is
+    in RV(problems), and a warning.
   - It is done only when the date of the last sync on the server has moved.
   - To every failure between server and cloud the API has one and the same answer. Then the log of the server's api
     container is read on the host (see O(diagnose)), and the task fails with the true cause and what to do about it.
@@ -40,6 +42,12 @@ options:
         server's clock.
     type: str
     default: 7d
+  license_expiry_warning:
+    description:
+      - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
+      - From then on it is synced once a day, also where the cloud has nothing newer.
+    type: str
+    default: 30d
   force:
     description:
       - Sync in any case; for instance after the token, the region or the installation changed.
@@ -54,8 +62,9 @@ options:
     default: 300s
   diagnose:
     description:
-      - Whether to read the server's log on the host after a failure, with M(selfhosted.bitwarden.sync_log_info). It
-        needs the same rights there (root, or the owner of O(bwdata)); set C(become) on the task where the connection
+      - Whether to read the server's log on the host after a failure, with M(selfhosted.bitwarden.sync_log_info), and
+        the license file where the server fails to read it, with M(selfhosted.bitwarden.server_info). It needs the same
+        rights there (root, or the owner of O(bwdata)); set C(become) on the task where the connection
         has them not.
       - Without it, or without access to the host, the likely causes are named, and no cause is waited out but those
         of the way to the server itself.
@@ -112,8 +121,12 @@ EXAMPLES = r"""
 RETURN = r"""
 due:
   description:
-    - Why a sync was due, V(never) synced, V(forced), V(age), or V(future) for a date of the last sync that lies in
-      the future. Null if it was not, and when check mode found a server that does not answer (see O(assume_ready)).
+    - Why a sync was due. V(never) synced, V(forced), V(age), or V(future) for a date of the last sync that lies in
+      the future.
+    - V(disabled) for an organization that is disabled, V(license) for a license that is missing, corrupt or not
+      accepted, V(expired), and V(expiring) for one that ends within O(license_expiry_warning). V(expired), V(expiring),
+      and V(license) where only the API was asked, are due once a day where a sync brings nothing newer.
+    - Null if it was not, and when check mode found a server that does not answer (see O(assume_ready)).
   returned: success
   type: str
   sample: age
@@ -123,12 +136,16 @@ attempts:
   type: int
   sample: 1
 organization:
-  description: The organization. Null when check mode found a server that does not answer (see O(assume_ready)).
+  description:
+    - The organization after the task. Null when check mode found a server that does not answer (see O(assume_ready)).
   returned: success
   type: dict
   sample:
     id: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
     name: Example Enterprise
+    enabled: true
+    plan: Enterprise
+    seats: 10
 last_license_sync:
   description: Date of the last license sync, UTC; null for never.
   returned: success
@@ -165,6 +182,27 @@ license_state:
   returned: success
   type: str
   sample: ok
+license:
+  description: The license after the task, as RV(selfhosted.bitwarden.organization_info#module:license).
+  returned: success
+  type: dict
+  sample:
+    state: ok
+    expires: '2027-12-28T00:00:00Z'
+    expires_without_grace: null
+    days_left: 401
+    message: ''
+    advice: ''
+problems:
+  description:
+    - What keeps the organization from being used after the task, or will soon. Empty where nothing does, and where
+      check mode predicts a sync.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "The organization is disabled on the server: its members cannot use it. A license sync or upload enables it again,
+      where its subscription is active."
 cause:
   description:
     - Why the sync failed. From the server's log V(billing_sync_token), V(installation_credentials), V(license_key),

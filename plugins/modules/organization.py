@@ -72,6 +72,8 @@ options:
   license_max_age:
     description:
       - How old the last license sync may be before another one is started, as V(<n>[s|m|h|d|w]).
+      - A young license is synced, too, where that can mend what is wrong, see
+        RV(selfhosted.bitwarden.license_sync#module:due).
       - Without it the license is not synced.
     type: str
   force:
@@ -80,6 +82,12 @@ options:
       - Used only with O(license_max_age).
     type: bool
     default: false
+  license_expiry_warning:
+    description:
+      - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
+      - With O(license_max_age) it is synced from then on a day, also where the cloud has nothing newer.
+    type: str
+    default: 30d
   sponsorships_max_age:
     description:
       - How old the last sync of sponsorships may be before it counts as overdue, as V(<n>[s|m|h|d|w]). The server syncs
@@ -133,7 +141,7 @@ options:
   bwdata:
     description:
       - Path of the data folder on the host. The host is used only to inspect the license file where O(license) is
-        given, and to read the server's log where a sync has failed.
+        given or the server fails to read its license, and to read the server's log where a sync has failed.
       - This needs the same rights as M(selfhosted.bitwarden.sync_log_info); set C(become) on the task where the
         connection lacks them.
     type: path
@@ -205,7 +213,9 @@ changes:
       action: changed
   contains:
     key:
-      description: V(license), V(enabled), V(billing_sync_token) or V(last_license_sync).
+      description:
+        - V(license), V(enabled) (of the connection), V(billing_sync_token), V(last_license_sync), or
+          V(organization_enabled) where a sync enables an organization that was disabled.
       type: str
       returned: always
     action:
@@ -432,6 +442,16 @@ sponsorships:
         message: Unsuccessful token response from https://identity.bitwarden.com/ with status BadRequest-Bad Request
         advice: Check the installation id and key.
         transient: false
+problems:
+  description:
+    - What keeps the organization from being used, or will soon. Empty where nothing does, and where check
+      mode predicts a sync.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "The organization is disabled on the server: its members cannot use it. A license sync or upload enables it again,
+      where its subscription is active."
 license:
   description: The license of the organization, as the server reads it from its license file.
   returned: success
@@ -439,11 +459,11 @@ license:
   contains:
     state:
       description:
-        - V(ok); V(expiring) in the last 30 days; V(grace) when the subscription has ended and the days of grace run;
-          V(expired); V(missing_or_corrupt) when the server fails on the license file
-          (M(selfhosted.bitwarden.server_info) tells which); V(unreadable) when the server may not read the file;
-          V(invalid) when its signature is not valid (any more); V(unknown) when it has no expiry date, as one with
-          field names in camel case.
+        - V(ok); V(expiring) within O(license_expiry_warning); V(grace) when the subscription has ended and the days of
+          grace run; V(expired); V(unreadable) when the server may not read the file; V(invalid) when its signature is
+          not valid (any more).
+        - V(missing), V(corrupt) or V(camel_case) by the file on the host, which is inspected where the server fails on
+          the license, or shows no expiry date. V(unknown) where the file cannot be inspected, or is good.
       type: str
       returned: success
       sample: ok
@@ -464,6 +484,11 @@ license:
       sample: 399
     message:
       description: What is wrong in states other than V(ok); otherwise empty.
+      type: str
+      returned: success
+      sample: ''
+    advice:
+      description: What to do about RV(license.message).
       type: str
       returned: success
       sample: ''

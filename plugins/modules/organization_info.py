@@ -30,6 +30,11 @@ options:
       - In check mode with O(assume_ready=true) there is no waiting.
     type: str
     default: 0s
+  license_expiry_warning:
+    description:
+      - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
+    type: str
+    default: 30d
   sponsorships_max_age:
     description:
       - How old the last sync of the sponsorships may be, as V(<n>[s|m|h|d|w]), before it counts as overdue. The server
@@ -208,6 +213,15 @@ sponsorships:
       type: str
       returned: success
       sample: ''
+problems:
+  description:
+    - What keeps the organization from being used, or will soon. Empty where nothing does.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "The organization is disabled on the server: its members cannot use it. A license sync or upload enables it again,
+      where its subscription is active."
 license:
   description: The license of the organization, as the server reads it from its license file.
   returned: success
@@ -215,11 +229,11 @@ license:
   contains:
     state:
       description:
-        - V(ok); V(expiring) in the last 30 days; V(grace) when the subscription has ended and the days of grace run;
-          V(expired); V(missing_or_corrupt) when the server fails on the license file
-          (M(selfhosted.bitwarden.server_info) tells which); V(unreadable) when the server may not read the file;
-          V(invalid) when its signature is not valid (any more); V(unknown) when it has no expiry date, as one with
-          field names in camel case.
+        - V(ok); V(expiring) within O(license_expiry_warning); V(grace) when the subscription has ended and the days of
+          grace run; V(expired); V(unreadable) when the server may not read the file; V(invalid) when its signature is
+          not valid (any more).
+        - V(unknown) when the server fails on it, or shows no expiry date. A file that is missing, corrupt, or has field
+          names in camel case, reads like that, and so do other failures; M(selfhosted.bitwarden.server_info) tells.
       type: str
       returned: success
       sample: ok
@@ -240,6 +254,11 @@ license:
       sample: 399
     message:
       description: What is wrong in states other than V(ok); otherwise empty.
+      type: str
+      returned: success
+      sample: ''
+    advice:
+      description: What to do about RV(license.message).
       type: str
       returned: success
       sample: ''

@@ -90,6 +90,7 @@ CAUSES = {
     "license": ("cause",),
     "license_sync": ("cause",),
     "cloud_connectivity_info": ("checks", "contains", "layer"),
+    "organization": ("license", "contains", "state"),
     "organization_info": ("license", "contains", "state"),
     "sync_log_info": ("failures", "contains", "cause"),
     "sponsorships_info": (),

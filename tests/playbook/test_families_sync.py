@@ -284,7 +284,7 @@ def test_only_the_preflight(play):
     assert [run.recap(name)["failed"] for name in hosts] == [0, 1, 0, 1]
 
 
-BROKEN = {**ORGANIZATION, "license": {"state": "missing_or_corrupt", "expires": None}, "license_required": True}
+BROKEN = {**ORGANIZATION, "license": {"state": "corrupt", "expires": None}, "license_required": True}
 
 
 @pytest.mark.parametrize(("options", "steps", "asked"), [
@@ -310,7 +310,8 @@ def test_the_options_of_the_steps(play):
     blocked = {**STEADY["server"], "preflight": BLOCKED}
     overdue = {"visible": 2, "last_sync": "2026-11-20T02:00:00Z", "overdue": True, "note": "Note.", "failure": None}
     pace = {"bitwarden_egress": "office", "bitwarden_syncs_per_minute": 8, "bitwarden_retry_timeout": "10m",
-            "bitwarden_sponsorships_max_age": "30h", "bitwarden_license_max_age": "1d"}  # fmt: skip
+            "bitwarden_sponsorships_max_age": "30h", "bitwarden_license_max_age": "1d",
+            "bitwarden_license_expiry_warning": "60d"}  # fmt: skip
     offline = {"bitwarden_offline": True, "bitwarden_license_file": __file__, "bitwarden_rotate": True}
     license_ = {"license": '{"licenseKey": "x"}'}
     secrets = {"bitwarden_cloud_client_secret": "cloud-api-key", "bitwarden_cloud_password": "correct-horse"}
@@ -346,6 +347,7 @@ def test_the_options_of_the_steps(play):
     # Old ansible-core makes a text of what comes out of a template; the module reads it as a number.
     assert (found["egress"], int(found["syncs_per_minute"]), found["retry_timeout"]) == ("office", 8, "10m")
     assert (found["sponsorships_max_age"], found["license_max_age"]) == ("30h", "1d")
+    assert found["license_expiry_warning"] == "60d"
     assert (found["force"], found["keep_last_sync"], found["defer_without_license"]) == (False, True, False)
     assert "license" not in found
 

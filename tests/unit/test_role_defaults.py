@@ -32,6 +32,7 @@ BEHIND = {
     "egress": ("organization", None),
     "syncs_per_minute": ("organization", None),
     "sponsorships_max_age": ("organization", None),
+    "license_expiry_warning": ("organization", None),
     "cloud_validate_certs": ("billing_sync_token", "validate_certs"),
     "token_max_age": ("billing_sync_token", "max_age"),
 }

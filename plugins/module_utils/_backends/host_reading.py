@@ -32,6 +32,20 @@ class NotOnHost(NamedTuple):
 Inspect = Callable[[str], Union[OnHost, NotOnHost]]
 
 
+class Inspection:
+    """An inspection of one organization's license file that asks the host once; ``again`` asks it each time."""
+
+    def __init__(self, inspect: Inspect) -> None:
+        self.again = inspect
+        self.found: Union[OnHost, NotOnHost, None] = None
+
+    def __call__(self, organization: str) -> Union[OnHost, NotOnHost]:
+        """Return what was found when first asked."""
+        if self.found is None:
+            self.found = self.again(organization)
+        return self.found
+
+
 def no_inspection(_organization: str) -> Union[OnHost, NotOnHost]:
     """Stand for an inspection where there is no access to the host."""
     return NotOnHost("no access to the host")

@@ -94,9 +94,8 @@ def perform(
                 raise missing
             if check_mode:
                 return _result(before, None, due)
-            sync = LicenseSync(
-                account, organization, connection, diagnose if params["diagnose"] else None, times, wait_turn
-            )
+            diagnose = diagnose if params["diagnose"] else None
+            sync = LicenseSync(account, organization, connection, diagnose, times, wait_turn)
             connection = sync.run(retry)
             try:
                 after = read(find_organization(account, organization.id), connection)

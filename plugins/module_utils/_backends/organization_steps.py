@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from .._api.auth import Account
 from .._api.errors import ApiError
@@ -16,8 +16,7 @@ from .._licenses.content import MissingFile, content_of
 from .._sync_log.license_failure import SyncFailure
 from . import billing_sync, license_upload, sync_due
 from .host_reading import (
-    NotOnHost,
-    OnHost,
+    Inspection,
     ReadOnHost,
     decided_on_host,
     diagnosis_by,
@@ -82,8 +81,7 @@ class OrganizationRun:
         self.upload: Optional[Dict[str, Any]] = None
         self.sync: Optional[Dict[str, Any]] = None
         self.sponsorship_failure: Optional[Dict[str, Any]] = None
-        self._inspect_host = inspection_by(tools.read_on_host, params["bwdata"])
-        self._inspected: Union[OnHost, NotOnHost, None] = None
+        self.inspection = Inspection(inspection_by(tools.read_on_host, params["bwdata"]))
 
     def perform(self) -> Dict[str, Any]:
         """Do the steps that are selected and asked for. Raises ``ApiError``."""
@@ -111,16 +109,11 @@ class OrganizationRun:
         """Take the license as read; where the API leaves its state unknown, its file on the host decides."""
         self.step = READ if self.step == TOKEN else self.step
         now, identifier = self.account.client.server_time(), self.state.organization.id
-        license_ = decided_on_host(license_, self._inspect, identifier, now, self.limits.expiry_warning)
+        license_ = decided_on_host(license_, self.inspection, identifier, now, self.limits.expiry_warning)
         self.state = self.state._replace(license=license_)
 
-    def _inspect(self, organization: str) -> Union[OnHost, NotOnHost]:
-        if self._inspected is None:
-            self._inspected = self._inspect_host(organization)
-        return self._inspected
-
     def _read_license(self) -> None:
-        self._inspected = None
+        self.inspection.found = None
         self._set_license(read_license(self.account, self.state.organization, self.limits.expiry_warning))
 
     def _token(self) -> Optional[str]:
@@ -165,12 +158,12 @@ class OrganizationRun:
         )
         upload.warnings = self.warnings
         try:
-            plan = upload.plan(self._inspect(organization.id))
+            plan = upload.plan(self.inspection(organization.id))
         except ApiError as error:
             raise license_upload.as_rejection(error) from None
         if plan.needed and not self.check_mode:
             try:
-                upload.apply(content, plan, self._inspect_host)
+                upload.apply(content, plan, self.inspection.again)
             except ApiError as error:
                 if error.details.get("changed"):
                     self.changes.note_all(plan.difference, "license.")

@@ -32,8 +32,18 @@ _AHEAD = timedelta(minutes=5)  # clocks may differ by that; a timestamp further 
 # A sync that brought nothing newer is repeated after that: more often would change the server in every run.
 _AGAIN = timedelta(days=1)
 
-_DISABLED = "The organization is disabled on the server: its members cannot use it."
-_ENABLE = "A license sync or upload enables it again, where its subscription is active."
+
+class Trouble(NamedTuple):
+    """What is wrong with an organization, and what to do."""
+
+    message: str
+    advice: str
+
+
+ORGANIZATION_DISABLED = Trouble(
+    "The organization is disabled on the server: its members cannot use it.",
+    "A license sync or upload enables it again, where its subscription is active.",
+)
 
 
 class Limits(NamedTuple):
@@ -86,7 +96,8 @@ def missing_precondition(communication: bool, connection: Optional[Connection]) 
 
 def organization_problems(organization: Organization, license_: License) -> List[str]:
     """Return what keeps an organization from being used, or will at the server's next check of its license."""
-    problems = [] if organization.enabled else [f"{_DISABLED} {_ENABLE}"]
+    disabled = f"{ORGANIZATION_DISABLED.message} {ORGANIZATION_DISABLED.advice}"
+    problems = [] if organization.enabled else [disabled]
     if license_.state not in (OK, EXPIRING, GRACE):
         problems.append(license_.text)
     return problems

@@ -29,7 +29,7 @@ SECTIONS = {
     "Uploading a license": ("_licenses/*", "_backends/license", "_backends/license_upload"),
     "Connectivity": ("_connectivity/*",),
     "The license on the server": ("_api/subscription",),
-    "License sync": ("_backends/license_sync", "_backends/sync_attempts", "_sync_log/*"),
+    "License sync": ("_backends/license_sync", "_backends/sync_due", "_backends/sync_attempts", "_sync_log/*"),
     "Sponsorships": ("_api/sponsorships", "_backends/sponsorships_info"),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
 }
