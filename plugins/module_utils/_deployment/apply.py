@@ -181,6 +181,8 @@ class _Run:
             self.outcome.warnings.append(f"{', '.join(left)}: no container is running, as before this run.{last}")
 
     def _take_down(self) -> None:
+        for container in self.plan.stack.renamed:
+            self.deployment.engine.remove(container)
         if self.request.pull and self.deployment.script.exists():
             self.outcome.command = self.deployment.script.run("stop")
         # The script leaves a single running container as it is; and it may be missing.
@@ -192,8 +194,7 @@ class _Run:
                 raise UnhealthyError(f"Still running after the stop: {', '.join(left)}. {told}")
 
     def _running(self) -> List[str]:
-        self.outcome.containers = self.deployment.containers()
-        return [container.service for container in self.outcome.containers if container.is_up]
+        return self._inspect().running()
 
     def _inspect(self) -> Stack:
         """Compare with the services of the plan: the file was written as it was planned."""

@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import secrets
-import shutil
-import tempfile
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, List, Optional
 
 from .._common.durations import format_duration
-from .._common.errors import BitwardenError
+from .._env_files.document import EnvFile
+from .composition import ComposeError, Composition, Sources, parse_config, parse_model
+from .planned_file import PlannedFile, Reader, with_planned
 from .runner import COMMAND_TIMEOUT, Commands, Result
 
 _FILES = ("docker-compose.yml", "docker-compose.override.yml")
@@ -24,34 +21,6 @@ _PLUGIN = "docker-compose"
 _PLUGIN_FOLDERS = tuple(
     f"{folder}/docker/cli-plugins" for folder in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 )
-
-# Compose doubles "$" in its output; older ones did not always. The value tells whether this one does.
-_MARK = "bitwarden_reads_the_file_"
-_MARK_VALUE = "a$b"
-
-
-class ComposeError(BitwardenError):
-    """Compose is missing, too old or refuses the project. ``details`` is its own text: mask before showing."""
-
-    def __init__(self, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.details = details
-
-
-class PlannedFile(NamedTuple):
-    """An env file as it would be: ``path`` on the host, and its planned ``content``."""
-
-    path: str
-    content: bytes
-
-
-class Service(NamedTuple):
-    """A service as Compose would create it now. ``reads_file``: the planned env file is one of its sources."""
-
-    name: str
-    image: str
-    environment: Dict[str, str]
-    reads_file: bool
 
 
 class Project:
@@ -74,8 +43,13 @@ class Project:
 
     @property
     def folder(self) -> str:
-        """The project's folder, whose name is the project's name."""
+        """The project's folder, whose name is the project's name unless ``dotenv`` or the Compose files set another."""
         return os.path.join(self.bwdata, "docker")
+
+    @property
+    def dotenv(self) -> str:
+        """The file of Compose's own variables."""
+        return os.path.join(self.folder, ".env")
 
     def files(self) -> List[str]:
         """Return the Compose files that exist. Raises ``ComposeError`` when there is none."""
@@ -84,24 +58,41 @@ class Project:
             raise ComposeError(f"{found[0]} does not exist: is Bitwarden installed in {self.bwdata}?")
         return [path for path in found if os.path.isfile(path)]
 
-    def services(self, planned: Optional[PlannedFile] = None) -> Dict[str, Service]:
-        """Return what Compose would create now, or with ``planned`` in place of the file on disk."""
+    def read(self, planned: Optional[PlannedFile] = None) -> Composition:
+        """Return what Compose would create now, or with ``planned`` in place of the file on disk.
+
+        Raises ``ComposeError``, ``EnvFileError``.
+        """
+        composition = parse_config(self._config())
         if planned is None:
-            return self._config(self.files(), None)
-        mark = _MARK + secrets.token_hex(8)
-        content = planned.content
-        if content and not content.endswith(b"\n"):
-            content += b"\n"
-        content += f"{mark}='{_MARK_VALUE}'\n".encode()
-        with self._copy(planned.path, content) as folder:
-            return self._config([os.path.join(folder, os.path.basename(path)) for path in self.files()], mark)
+            return composition
+        # Only for a file that changes: what Compose has just read is what an unchanged one gives.
+        sources = self.sources() if planned.before != planned.after else None
+        return with_planned(composition, sources, planned, self._reader())
+
+    def sources(self) -> Optional[Dict[str, Sources]]:
+        """Return each service's env files as Compose names them, None where it does not."""
+        result = self._model()
+        return parse_model(result.stdout) if result.rc == 0 else None
+
+    def env_files(self) -> Optional[List[str]]:
+        """Return the paths of all env files that Compose reads, None where it does not tell."""
+        sources, reader = self.sources(), self._reader()
+        if sources is None:
+            return None
+        return sorted({reader.path(one) for service in sources.values() for one in service.files})
+
+    def _reader(self) -> Reader:
+        dotenv = _content(self.dotenv)
+        variables = EnvFile.parse(dotenv, self.dotenv).values() if dotenv is not None else {}
+        return Reader(self.folder, {**variables, **self.commands.environment}, _content)
 
     def up(self, recreate_all: bool = False) -> Result:
         """Start what is missing or was created from other settings, from local images.
 
         ``recreate_all`` recreates all containers.
         """
-        arguments = ["up", "--detach", "--remove-orphans", *(["--force-recreate"] if recreate_all else [])]
+        arguments = ["up", "--detach", *(["--force-recreate"] if recreate_all else [])]
         result = self._run([*arguments, "--pull", "never"], self.files())
         if result.rc != 0 and "unknown flag: --pull" in result.stderr:
             # The first releases of Compose 2 have no such option; they pull only missing images.
@@ -112,46 +103,23 @@ class Project:
         """Stop and remove all containers of the project."""
         return self._run(["down"], self.files())
 
-    def _config(self, files: List[str], mark: Optional[str]) -> Dict[str, Service]:
-        arguments = ["config", "--format", "json"]
-        plugin = self._plugin()
-        # Without Docker's own command it takes half as long; whatever goes wrong is for that command to tell.
-        result = self._call([plugin], arguments, files) if plugin else None
-        if result is None or (result.rc != 0 and not result.timed_out):
-            result = self._run(arguments, files)
-        self._require_answer(result, "config")
+    def _config(self) -> str:
+        result = self._read_only(["config", "--format", "json"])
         if result.rc != 0:
             raise ComposeError("Compose cannot read the project: nothing would start.", result.stderr)
-        return parse_config(result.stdout, mark)
+        return result.stdout
 
-    @contextlib.contextmanager
-    def _copy(self, path: str, content: bytes) -> Iterator[str]:
-        """Make a private tree of links that looks like bwdata, with ``content`` as the file at ``path``.
+    def _model(self) -> Result:
+        return self._read_only(["config", "--no-interpolate", "--format", "json"])
 
-        Gives its project folder. So Compose itself tells what a planned file would do, and the real one is not touched.
-        """
-        tree = tempfile.mkdtemp(prefix="bitwarden-")
-        try:
-            replaced = os.path.dirname(path)
-            for name in os.listdir(self.bwdata):
-                source = os.path.join(self.bwdata, name)
-                if source in (self.folder, replaced):
-                    os.mkdir(os.path.join(tree, name), 0o700)
-                    for inner in os.listdir(source):
-                        if os.path.join(source, inner) != path:
-                            os.symlink(os.path.join(source, inner), os.path.join(tree, name, inner))
-                else:
-                    os.symlink(source, os.path.join(tree, name))
-            copy = os.path.join(tree, os.path.relpath(path, self.bwdata))
-            with open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-                stream.write(content)
-            if not self.commands.account.is_current():
-                account = self.commands.account
-                for owned in (copy, os.path.dirname(copy), os.path.join(tree, "docker"), tree):
-                    os.chown(owned, account.uid, account.gid)
-            yield os.path.join(tree, "docker")
-        finally:
-            shutil.rmtree(tree)
+    def _read_only(self, arguments: List[str]) -> Result:
+        plugin = self._plugin()
+        # Without Docker's own command it takes half as long; whatever goes wrong is for that command to tell.
+        result = self._call([plugin], arguments, self.files()) if plugin else None
+        if result is None or (result.rc != 0 and not result.timed_out):
+            result = self._run(arguments, self.files())
+        self._require_answer(result, "config")
+        return result
 
     def _run(self, arguments: List[str], files: List[str]) -> Result:
         result = self._call(self._command, arguments, files)
@@ -206,35 +174,10 @@ class Project:
         return [standalone]
 
 
-def parse_config(text: str, mark: Optional[str] = None) -> Dict[str, Service]:
-    """Parse the output of ``compose config --format json``.
-
-    ``mark`` is the name of the variable that tells which services read the planned file; it is removed again.
-    Raises ``ComposeError`` for any other text.
-    """
+def _content(path: str) -> Optional[bytes]:
+    """Return the bytes of a file, None where there is none."""
     try:
-        data: Dict[str, Any] = json.loads(text)["services"]
-    except (ValueError, KeyError, TypeError):
-        raise ComposeError("The output of compose config cannot be read.") from None
-    data = {name: service for name, service in data.items() if _replicas(service) > 0}
-    given = {name: _given(service.get("environment")) for name, service in data.items()}
-    doubled = mark is None or not any(variables.get(mark) == _MARK_VALUE for variables in given.values())
-    services = {}
-    for name, service in data.items():
-        variables = given[name]
-        reads_file = mark is not None and variables.pop(mark, None) is not None
-        if doubled:
-            variables = {key: value.replace("$$", "$") for key, value in variables.items()}
-        services[name] = Service(name, service.get("image") or "", variables, reads_file)
-    return services
-
-
-def _given(environment: Optional[Dict[str, Optional[str]]]) -> Dict[str, str]:
-    """Return the variables with a value; one without is passed on from the shell, where it is not set."""
-    return {name: str(value) for name, value in (environment or {}).items() if value is not None}
-
-
-def _replicas(service: Dict[str, Any]) -> int:
-    """Return how many containers the service is to have: 0 is how an override turns a service off."""
-    replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
-    return 1 if replicas is None else int(replicas)
+        with open(path, "rb") as stream:
+            return stream.read()
+    except (FileNotFoundError, IsADirectoryError):
+        return None

@@ -6,19 +6,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-from typing import Dict, List, Mapping, Optional, Set
+from typing import Dict, List, Mapping, Optional, Set, Tuple
 
 from .._common.errors import BitwardenError
 from .._common.masking import holds_credentials, looks_secret, mask_text
-from .._env_files.document import EnvFile
+from .._env_files.document import EnvFile, EnvFileError
+from . import conflicts
+from .access import unreadable
 from .bitwarden_sh import Script
-from .compose import ComposeError, PlannedFile, Project, Service
+from .compose import Project
+from .composition import ComposeError, Composition, Service
 from .docker import Container, Engine
 from .docker_client import EngineClient
 from .docker_host import EngineError
 from .drift import OLDEST_VERSION, Stack
+from .engine_inventory import EngineInventory
+from .host_ports import listening
+from .planned_file import PlannedFile
+from .problem import Problem
 from .runner import COMMAND_TIMEOUT, Account, Commands
 
 
@@ -53,26 +61,44 @@ class Deployment:
             raise EngineError("Docker is not installed here: no command named docker was found.")
         self.engine = Engine(EngineClient(self.commands, docker))
         self.project = Project(self.commands, docker, self.bwdata, self._run_directory(), timeout)
-        self._env_files: Dict[str, EnvFile] = {}
+        self._env_files: Optional[Dict[str, EnvFile]] = None
+        self._composition: Optional[Composition] = None
+        # Compose's default, whatever its own variables say: containers that are not this deployment's stay.
+        self.commands.environment["COMPOSE_REMOVE_ORPHANS"] = "false"
 
     def _run_directory(self) -> str:
         return self.script.folder if os.path.isdir(self.script.folder) else os.path.dirname(self.bwdata)
 
     def containers(self) -> List[Container]:
-        """Return the deployment's containers as they are now."""
-        return self.engine.containers(self.project.folder)
+        """Return the deployment's containers as they are now, under the project's name."""
+        return self._split(self.engine.containers(self.project.folder))[0]
+
+    def _split(self, found: List[Container]) -> Tuple[List[Container], List[Container]]:
+        """Tell containers of this project's name from those that were made from its folder under another one."""
+        names = {container.project for container in found}
+        if self._composition is None and len(names) > 1:
+            self._composition = self._read(None)
+        if self._composition is None:
+            return found, []
+        name = self._composition.name
+        return [one for one in found if one.project == name], [one for one in found if one.project != name]
+
+    def _read(self, planned: Optional[PlannedFile]) -> Composition:
+        try:
+            blocked = unreadable(self.account, [*self.project.files(), self.project.dotenv])
+            if blocked:
+                raise DeploymentError(" ".join(map(str, blocked)))
+            return self.project.read(planned)
+        except ComposeError as error:
+            raise self._explained(error) from None
 
     def inspect(self, planned: Optional[PlannedFile] = None) -> Stack:
         """Compare what Compose would create now (or with ``planned``) with what is running.
 
         Raises ``DeploymentError`` for a project that Compose cannot read and for a Bitwarden that is too old.
         """
-        # First, because it names the line and does not show it, as Compose's own message would.
-        self.env_files()
-        try:
-            services = self.project.services(planned)
-        except ComposeError as error:
-            raise DeploymentError(self._with_details(error)) from None
+        self._composition = self._read(planned)
+        services = self._composition.services
         stack = self.compare(services, {})
         if stack.is_too_old():
             oldest = ".".join(map(str, OLDEST_VERSION))
@@ -84,28 +110,56 @@ class Deployment:
 
     def compare(self, services: Mapping[str, Service], images: Mapping[str, Mapping[str, str]]) -> Stack:
         """Compare ``services`` with what is running; ``images`` are the environments of images that are known."""
-        containers = self.containers()
+        containers, others = self._split(self.engine.containers(self.project.folder))
+        idle = self._composition.idle if self._composition else frozenset()
+        renamed = tuple(one for one in others if one.service in services or one.service in idle)
         unknown = {container.image_id for container in containers} - set(images)
-        return Stack(services, containers, {**images, **self.engine.image_environments(unknown)})
+        images = {**images, **self.engine.image_environments(unknown)}
+        return Stack(services, containers, images, idle, renamed)
+
+    def conflicts(self, stack: Stack, starts: bool, pull: bool) -> List[Problem]:
+        """Return why the services cannot be stopped, or (``starts``) started, without harm; each with what to do.
+
+        ``stack`` comes from ``inspect``. Raises ``EngineError``.
+        """
+        if self._composition is None:
+            return []
+        inventory = EngineInventory(self.engine.client)
+        scope = conflicts.Scope(self.project.folder, self._composition, inventory.all_containers())
+        found = conflicts.foreign(scope)
+        if starts and stack.renamed:
+            found.append(conflicts.other_name(stack.renamed, scope))
+        elif starts:
+            is_here = self.engine.client.host.startswith("unix://")
+            host = conflicts.Host(inventory, listening if is_here else lambda port: "")
+            renews = pull and os.path.isdir(os.path.join(self.bwdata, "letsencrypt", "live"))
+            found += conflicts.obstacles(scope, host, pull, renews)
+        return found
 
     def env_files(self) -> Dict[str, EnvFile]:
-        """Return all env files of the deployment by path, as Compose reads them. They are read once.
+        """Return the env files of the deployment by path, as Compose reads them. They are read once.
 
-        Raises ``EnvFileError``.
+        What Compose could not parse is left out: it does not read that, or ``inspect`` has failed.
         """
-        if not self._env_files:
-            self._env_files = self._read_env_files()
+        if self._env_files is None:
+            self._env_files = {}
+            for path in self._env_file_paths():
+                with contextlib.suppress(EnvFileError):
+                    self._env_files[path] = self._env_file(path)
         return self._env_files
 
-    def _read_env_files(self) -> Dict[str, EnvFile]:
-        found = {}
+    def _env_file_paths(self) -> List[str]:
+        found = []
         for folder in ("docker", "env"):
             directory = os.path.join(self.bwdata, folder)
             for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
                 path = os.path.join(directory, name)
                 if name.endswith(".env") and name != ".env" and os.path.isfile(path):
-                    found[path] = EnvFile.parse(_content(path), path, self.commands.environment)
+                    found.append(path)
         return found
+
+    def _env_file(self, path: str) -> EnvFile:
+        return EnvFile.parse(_content(path), path, self.commands.environment)
 
     def compose_override(self) -> str:
         """Return the Compose file that is the likely source of what no env file explains."""
@@ -119,11 +173,23 @@ class Deployment:
             sources += [container.environment for container in stack.containers]
         return secret_values(sources)
 
-    def _with_details(self, error: ComposeError) -> str:
+    def _explained(self, error: ComposeError) -> BitwardenError:
+        """Say why Compose cannot read the project: by this collection's own reading where that tells."""
         if not error.details:
-            return str(error)
+            return DeploymentError(str(error))
+        paths = self.project.env_files() or self._env_file_paths()
+        blocked = unreadable(self.account, paths)
+        if blocked:
+            return DeploymentError(" ".join(map(str, blocked)))
+        try:
+            for path in paths:
+                # It names the line and does not show it, as Compose's own message would.
+                if os.path.isfile(path):
+                    self._env_file(path)
+        except EnvFileError as explanation:
+            return explanation
         lines = [line.strip() for line in error.details.splitlines() if line.strip() and "level=warning" not in line]
-        return f"{error} It printed: {mask_text(' '.join(lines[-3:]), self.secrets())}"
+        return DeploymentError(f"{error} It printed: {mask_text(' '.join(lines[-3:]), self.secrets())}")
 
 
 def secret_values(sources: List[Mapping[str, str]]) -> Set[str]:

@@ -18,8 +18,9 @@ from .._common.durations import format_duration
 from .docker_client import Connection, EngineClient, Response, split_stream
 from .docker_host import EngineError
 
-_WORKING_DIR = "com.docker.compose.project.working_dir"
-_SERVICE = "com.docker.compose.service"
+PROJECT = "com.docker.compose.project"
+WORKING_DIR = "com.docker.compose.project.working_dir"
+SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
 
 _QUICK = 30.0
@@ -61,6 +62,11 @@ class Container(NamedTuple):
     completed: bool = False
 
     @property
+    def project(self) -> str:
+        """The name of the Compose project that it was created under."""
+        return self.labels.get(PROJECT, "")
+
+    @property
     def is_up(self) -> bool:
         """Whether it is running, or being restarted by the engine."""
         return self.state in ("running", "restarting")
@@ -72,7 +78,7 @@ class Container(NamedTuple):
         labels = config.get("Labels") or {}
         return cls(
             id=data["Id"],
-            service=labels.get(_SERVICE, ""),
+            service=labels.get(SERVICE, ""),
             state=state["Status"],
             health=(state.get("Health") or {}).get("Status"),
             restarts=int(data.get("RestartCount") or 0),
@@ -99,15 +105,23 @@ class Engine:
 
     def containers(self, working_dir: str) -> List[Container]:
         """Return all containers, stopped ones too, that Compose made from ``working_dir`` (symbolic links resolved)."""
-        folder = os.path.realpath(working_dir)
-        query = urlencode({"all": "true", "filters": json.dumps({"label": [_WORKING_DIR]})})
+        query = urlencode({"all": "true", "filters": json.dumps({"label": [WORKING_DIR]})})
         found = []
-        for listed in _checked(self.client.request("GET", f"/containers/json?{query}", _QUICK)).body or []:
+        for listed in checked(self.client.request("GET", f"/containers/json?{query}", _QUICK)).body or []:
             labels = listed.get("Labels") or {}
-            if os.path.realpath(labels.get(_WORKING_DIR, "")) == folder and labels.get(_ONE_OFF) != "True":
+            if is_folder(labels.get(WORKING_DIR, ""), working_dir) and labels.get(_ONE_OFF) != "True":
                 data = self._inspect(f"/containers/{listed['Id']}/json")
                 found += [Container.from_inspect(data)] if data else []
         return sorted(found, key=lambda container: (container.service, container.created))
+
+    def remove(self, container: Container) -> None:
+        """Stop and remove one container."""
+        response = self.client.request("POST", f"/containers/{container.id}/stop", _SLOW)
+        if response.status not in (304, 404):
+            checked(response)
+        response = self.client.request("DELETE", f"/containers/{container.id}", _SLOW)
+        if response.status != 404:
+            checked(response)
 
     def image_environments(self, image_ids: Iterable[str]) -> Dict[str, Dict[str, str]]:
         """Return the variables that each image sets itself; an image that is gone is left out."""
@@ -161,20 +175,20 @@ class Engine:
 
     def restart(self, container: Container, timeout: float = _SLOW) -> None:
         """Restart one container as it is (no new environment)."""
-        _checked(self.client.request("POST", f"/containers/{container.id}/restart", timeout))
+        checked(self.client.request("POST", f"/containers/{container.id}/restart", timeout))
 
     def _inspect(self, path: str) -> Optional[Dict[str, Any]]:
         """Return a description, or None for what vanished meanwhile."""
         response = self.client.request("GET", path, _QUICK)
         if response.status == 404:
             return None
-        data: Dict[str, Any] = _checked(response).body
+        data: Dict[str, Any] = checked(response).body
         return data
 
     def _logs(self, container: Container, timeout: float, **options: str) -> str:
         query = urlencode({"stdout": "true", "stderr": "true", **options})
         connection = self.client.connect()
-        response = _checked(self.client.stream(connection, f"/containers/{container.id}/logs?{query}", timeout))
+        response = checked(self.client.stream(connection, f"/containers/{container.id}/logs?{query}", timeout))
         if not response.complete:
             raise EngineError(f"The log of {container.service} could not be read within {format_duration(timeout)}.")
         return split_stream(response.body)
@@ -191,17 +205,17 @@ class Engine:
             "Env": [f"{name}={value}" for name, value in (environment or {}).items()],
         }
         response = self.client.request("POST", f"/containers/{container_id}/exec", _QUICK, body)
-        return None if response.status in (404, 409) else str(_checked(response).body["Id"])
+        return None if response.status in (404, 409) else str(checked(response).body["Id"])
 
     def _read(self, connection: Connection, prepared: str, timeout: float, stdin: Optional[bytes] = None) -> Response:
         """Start a prepared command and read its output."""
         body = {"Detach": False, "Tty": False}
-        return _checked(self.client.stream(connection, f"/exec/{prepared}/start", timeout, body, stdin))
+        return checked(self.client.stream(connection, f"/exec/{prepared}/start", timeout, body, stdin))
 
     def _status(self, prepared: str, deadline: float) -> Optional[int]:
         """Return the exit status of a command whose output has ended; None where it is still running."""
         while True:
-            state = _checked(self.client.request("GET", f"/exec/{prepared}/json", _QUICK)).body
+            state = checked(self.client.request("GET", f"/exec/{prepared}/json", _QUICK)).body
             if not state.get("Running"):
                 return int(state.get("ExitCode") or 0)
             if time.monotonic() >= deadline:
@@ -209,10 +223,21 @@ class Engine:
             time.sleep(_PAUSE)
 
 
-def _checked(response: Response) -> Response:
+def checked(response: Response) -> Response:
+    """Return the response. Raises ``EngineError`` for one that tells of a failure."""
     if response.status >= 400:
         raise EngineError(f"Docker failed: {response.message or f'status {response.status}'}")
     return response
+
+
+def is_folder(path: str, folder: str) -> bool:
+    """Tell whether ``path`` is ``folder``, under whatever name (symbolic links, bind mounts)."""
+    if os.path.realpath(path) == os.path.realpath(folder):
+        return True
+    try:
+        return os.path.samefile(path, folder)
+    except OSError:
+        return False
 
 
 def parse_time(text: str) -> float:

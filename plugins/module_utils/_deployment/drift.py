@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._env_files.document import canonical
-from .compose import Service
+from .composition import Service
 from .docker import Container
 
 OLDEST_VERSION = (2023, 2, 0)
@@ -29,6 +29,11 @@ BITWARDEN = {
 # nginx resolves the addresses of the other services once, at its start.
 _NGINX = "nginx"
 
+_BITWARDEN = {
+    *("admin", "api", "attachments", "events", "icons", "identity", "key-connector", "mssql", "nginx", "notifications"),
+    *("scim", "sso", "web"),
+}
+
 
 class ServiceReport(NamedTuple):
     """One service as returned to the user. ``state`` is the engine's, or ``absent``."""
@@ -43,7 +48,8 @@ class Stack:
     """The deployment at one moment.
 
     ``services`` is what Compose would create, by name; ``containers`` what exists; ``image_environments`` the
-    variables that the containers' images set themselves, by image id (an unknown image is not judged).
+    variables that the containers' images set themselves, by image id (an unknown image is not judged). ``idle`` are
+    services that are to have no container. ``renamed`` are containers of these services under another project name.
     """
 
     def __init__(
@@ -51,10 +57,14 @@ class Stack:
         services: Mapping[str, Service],
         containers: List[Container],
         image_environments: Mapping[str, Mapping[str, str]],
+        idle: FrozenSet[str] = frozenset(),
+        renamed: Tuple[Container, ...] = (),
     ) -> None:
         self.services = services
         self.containers = containers
         self.image_environments = image_environments
+        self.idle = idle
+        self.renamed = renamed
 
     def of(self, service: str) -> List[Container]:
         """Return the containers of one service."""
@@ -62,8 +72,24 @@ class Stack:
 
     @property
     def stopped(self) -> bool:
-        """Whether no container is up."""
-        return not any(container.is_up for container in self.containers)
+        """Whether no container is up. Those of services that Compose does not know stay as they are."""
+        return not self.running() and not self.renamed
+
+    def running(self) -> List[str]:
+        """Return the services that have a container that is up."""
+        return sorted({*self.surplus(), *self.services} - set(self.missing()))
+
+    def left_over(self) -> List[Container]:
+        """Return the containers of services that Compose does not know (any more)."""
+        return [one for one in self.containers if one.service not in self.services and one.service not in self.idle]
+
+    def abandoned(self) -> List[str]:
+        """Return the services of Bitwarden's own that are running and that Compose does not know any more."""
+        return sorted({one.service for one in self.left_over() if one.is_up and one.service in _BITWARDEN})
+
+    def surplus(self) -> List[str]:
+        """Return the services that are running but are to have no container."""
+        return sorted({one.service for one in self.containers if one.service in self.idle and one.is_up})
 
     def missing(self) -> List[str]:
         """Return the services without a container that is up.

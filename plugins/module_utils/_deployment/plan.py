@@ -17,9 +17,10 @@ from .._settings.override_file import BACKUP_COUNT, FILES, FilePlan, OverrideFil
 from .._settings.resolve import SettingsRequest
 from .._settings.secrecy import is_secret
 from .bitwarden_sh import Script
-from .compose import PlannedFile
 from .deployment import Deployment
 from .drift import Stack
+from .planned_file import PlannedFile
+from .problem import Problem
 from .shadowed import find_shadowed
 
 STARTED = "started"
@@ -137,18 +138,21 @@ def plan(deployment: Deployment, request: Request) -> Plan:
     Also raises ``SettingsError``, ``EnvFileError``, ``DeploymentError``, ``EngineError``.
     """
     file = _plan_file(deployment, request.settings) if request.settings else None
-    stack = deployment.inspect(PlannedFile(file.path, file.plan.after) if file else None)
+    stack = deployment.inspect(PlannedFile(file.path, file.plan.before, file.plan.after) if file else None)
     secrets = deployment.secrets(stack)
-    warnings: List[str] = []
+    warnings = _warnings_of_left_over(stack)
+    problems = _abandoned(deployment, stack)
     if file is not None:
         desired = file.plan.desired
         secrets.update(value for key, value in desired.values.items() if value and is_secret(key, desired.secret_keys))
         warnings += desired.warnings
-        if desired.values and not any(service.reads_file for service in stack.services.values()):
-            warnings.append(f"No service of this deployment reads {file.path}.")
-        _require_effect(deployment, stack, file)
+        problems += _without_effect(deployment, stack, file)
     action, difference = decide(stack, request.state, request.pull)
-    _require_script(deployment.script, request, action, lambda text: mask_text(text, secrets))
+    problems += _script_problems(deployment.script, request, action, lambda text: mask_text(text, secrets))
+    if action in (UP, DOWN):
+        problems += deployment.conflicts(stack, action == UP, request.pull)
+    if problems:
+        raise StateError(mask_text(" ".join([*map(str, problems), "Nothing was changed."]), secrets))
     return Plan(deployment, request, stack, action, difference, file, frozenset(secrets), tuple(warnings))
 
 
@@ -157,33 +161,57 @@ def _plan_file(deployment: Deployment, change: SettingsChange) -> FileChange:
     return FileChange(path, change.file, change.file.plan(change.request))
 
 
-def _require_script(script: Script, request: Request, action: str, mask: Callable[[str], str]) -> None:
-    """Raise ``StateError`` where the run would call a script that cannot do its work."""
+def _script_problems(script: Script, request: Request, action: str, mask: Callable[[str], str]) -> List[Problem]:
+    """Return the problems of a script that the run would call and that cannot do its work."""
     if not request.pull:
-        return
+        return []
     if request.state != STOPPED and not script.exists():
-        raise StateError(f"{script.path} does not exist. Set script to the path of bitwarden.sh, or pull to false.")
+        return [Problem(f"{script.path} does not exist. Set script to the path of bitwarden.sh, or pull to false.")]
     problems = script.problems(mask) if action == UP or (action == DOWN and script.exists()) else []
-    if problems:
-        raise StateError(
-            f"This needs bitwarden.sh, and nothing was changed: {' '.join(problems)} To do without it this time, set "
-            "pull to false."
+    if not problems:
+        return []
+    return [Problem(f"This needs bitwarden.sh: {' '.join(problems)} To do without it this time, set pull to false.")]
+
+
+def _abandoned(deployment: Deployment, stack: Stack) -> List[Problem]:
+    """Return the problem of services that run although Compose does not know them: no settings reach them."""
+    services = stack.abandoned()
+    if not services:
+        return []
+    return [
+        Problem(
+            f"Services of Bitwarden that Compose does not know any more are running: {', '.join(services)}. Restore "
+            f"them in {' or '.join(deployment.project.files())} (bitwarden.sh rebuild generates the first), or remove "
+            "their containers (docker rm --force)."
         )
+    ]
 
 
-def _require_effect(deployment: Deployment, stack: Stack, file: FileChange) -> None:
-    """Raise ``StateError`` where a setting would be written but another source has its own value."""
+def _warnings_of_left_over(stack: Stack) -> List[str]:
+    warnings: List[str] = []
+    names = sorted({one.service for one in stack.left_over()} - set(stack.abandoned()))
+    if names:
+        warnings.append(f"Compose does not know these services, whose containers stay as they are: {', '.join(names)}.")
+    return warnings
+
+
+def _without_effect(deployment: Deployment, stack: Stack, file: FileChange) -> List[Problem]:
+    """Return the problems of settings that would be written but would not reach a service."""
+    values = file.plan.desired.values
+    if values and not any(service.reads_file for service in stack.services.values()):
+        return [Problem(f"No service of this deployment reads {file.path}: the settings would not take effect.")]
     others = {name: content for name, content in deployment.env_files().items() if name != file.path}
     planned = EnvFile.parse(file.plan.after, file.path)
-    desired = file.plan.desired
-    override = deployment.compose_override()
-    shadowed = find_shadowed(stack.services, desired.values, planned, others, override, desired.implied)
-    if shadowed:
-        raise StateError(
-            "Settings would not take effect, because another source has its own value: "
-            + "; ".join(str(setting) for setting in shadowed)
-            + ". Remove them there. Nothing was changed."
+    override, implied = deployment.compose_override(), file.plan.desired.implied
+    shadowed = find_shadowed(stack.services, values, planned, others, override, implied)
+    if not shadowed:
+        return []
+    sources = "; ".join(str(setting) for setting in shadowed)
+    return [
+        Problem(
+            f"Settings would not take effect, because another source has its own value: {sources}. Remove them there."
         )
+    ]
 
 
 def decide(stack: Stack, state: str, pull: bool = True) -> Tuple[str, Difference]:
@@ -199,6 +227,8 @@ def decide(stack: Stack, state: str, pull: bool = True) -> Tuple[str, Difference
         now = f"without {', '.join(missing)}"
     elif stale:
         now = f"on other settings ({', '.join(stale)})"
+    elif stack.surplus():
+        now = f"with {', '.join(stack.surplus())}, which Compose no longer starts"
     elif stack.outdated_nginx():
         now = "nginx started before other services"
     else:
@@ -208,7 +238,7 @@ def decide(stack: Stack, state: str, pull: bool = True) -> Tuple[str, Difference
         return (DOWN if difference else "", difference)
     if now == _CURRENT and state != RESTARTED:
         return "", difference
-    only_nginx = not (missing or stale or stack.stopped or state == RESTARTED)
+    only_nginx = not (missing or stale or stack.surplus() or stack.stopped or state == RESTARTED)
     interruption = "; nginx restarts" if only_nginx else _interruption(stack, state, pull)
     difference.compare("stack", now, _CURRENT + interruption)
     return (RESTART_NGINX if only_nginx else UP), difference

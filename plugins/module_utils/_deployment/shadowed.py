@@ -10,7 +10,7 @@ from typing import Container, Dict, List, Mapping, NamedTuple, Optional
 
 from .._env_files.document import EnvFile, canonical
 from .._settings.regions import is_chosen
-from .compose import Service
+from .composition import Service
 
 
 class ShadowedSetting(NamedTuple):

@@ -33,10 +33,13 @@ class FakeHost:
     """Stands in for ``Commands`` and ``EngineClient``. The knobs say what goes wrong.
 
     ``done`` lists what was changed, ``processes`` the commands that were started, ``asked`` the services whose health
-    check was run, ``inspections`` counts how often all containers were inspected.
+    check was run, ``inspections`` counts how often all containers were inspected. ``read`` are the services of the
+    Compose file, each with its env files; ``compose_services`` and ``compose_top`` add to what the file says.
+    ``others`` are containers that are not the deployment's, as the engine lists them.
     """
 
     docker = "/usr/bin/docker"
+    host = "unix:///var/run/docker.sock"
 
     def __init__(self, bwdata: Path) -> None:
         self.bwdata = bwdata
@@ -52,6 +55,16 @@ class FakeHost:
         self.pid = 0
         self.containers: dict = {}
         self.compose_environment: dict = {}
+        self.compose_services: dict = {}
+        self.compose_top: dict = {}
+        self.model_names_env_files = True
+        self.project = "docker"
+        self.read = dict(READ)
+        self.others: list = []
+        self.networks: dict = {}
+        self.volumes: set = set()
+        self.listening: dict = {}
+        self.missing_images: set = set()
         self.version = "2026.8.0"
         self.pull_fails = False
         self.script_does_nothing = False
@@ -73,7 +86,7 @@ class FakeHost:
         }.items():
             (bwdata / name).parent.mkdir(parents=True, exist_ok=True)
             (bwdata / name).write_text(content)
-        (bwdata.parent / "bitwarden.sh").write_text('#!/bin/sh\ncase $1 in restart) ;; esac\n')
+        (bwdata.parent / "bitwarden.sh").write_text("#!/bin/sh\ncase $1 in restart) ;; esac\n")
 
     @property
     def clock(self) -> Clock:
@@ -87,6 +100,7 @@ class FakeHost:
 
     def install(self, monkeypatch):
         """Have every deployment that is opened from now on use this host."""
+        monkeypatch.setattr(deployment_module, "listening", lambda port: self.listening.get(str(port), ""))
         monkeypatch.setattr(deployment_module, "Commands", lambda account, environ: self)
         monkeypatch.setattr(deployment_module, "EngineClient", lambda commands, docker: self)
         return self
@@ -113,15 +127,16 @@ class FakeHost:
     def request(self, method, path, timeout, body=None):
         """Answer as the engine's API does."""
         kind, *rest = unquote(urlparse(path).path).strip("/").split("/")
-        if path.startswith("/containers/json?"):
-            self.inspections += 1
-            labels = {"com.docker.compose.project.working_dir": f"{self.bwdata}/docker"}
-            return Response(200, [{"Id": name, "Labels": labels} for name in self.containers])
-        if kind == "images":
-            return Response(200, {"Id": rest[0], "Config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"]}})
+        if kind in ("networks", "volumes", "images") or path.startswith("/containers/json?"):
+            return self._described(kind, rest, "filters" in path)
         if kind == "exec":
             container = self.containers[rest[0]]
             return Response(200, {"Running": False, "ExitCode": int(self.unhealthy(rest[0], container["environment"]))})
+        if method == "DELETE":
+            del self.containers[rest[0]]
+            return Response(204, None)
+        if rest[1] == "stop":
+            return Response(204, None)
         if rest[1] == "json":
             return Response(200, self._inspect(rest[0]))
         if rest[1] == "exec":
@@ -135,8 +150,53 @@ class FakeHost:
             return Response(204, None)
         raise AssertionError(path)
 
+    def _described(self, kind, rest, only_own):
+        if kind == "containers":
+            return Response(200, self._listed(only_own))
+        if kind == "networks":
+            return Response(200, [{"Name": name, "Labels": labels} for name, labels in self.networks.items()])
+        missing = rest[0] not in self.volumes if kind == "volumes" else "/".join(rest[:-1]) in self.missing_images
+        return Response(404 if missing else 200, {"Id": rest[0], "Config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"]}})
+
+    @property
+    def client(self):
+        """The engine's client, which is this host, too."""
+        return self
+
     def connect(self):
         return None
+
+    def other(self, name, service="", project="docker", folder="/srv/other/docker", ports=()):
+        """Add a container that is not the deployment's; without a service Compose did not make it."""
+        labels = _labels(project, folder, service) if service else {}
+        held = [{"IP": "0.0.0.0", "PrivatePort": 1, "PublicPort": port, "Type": "tcp"} for port in ports]
+        self.others.append({"Id": f"id-of-{name}", "Names": [f"/{name}"], "Labels": labels, "Ports": held})
+
+    def _listed(self, only_own):
+        own = [
+            {
+                "Id": name,
+                "Names": [f"/bitwarden-{name}"],
+                "Labels": self._labels_of(name),
+                "Ports": [
+                    {
+                        "IP": "0.0.0.0",
+                        "PrivatePort": port["target"],
+                        "PublicPort": int(port["published"]),
+                        "Type": "tcp",
+                    }
+                    for port in self.compose_services.get(name, {}).get("ports", ())
+                ],
+            }
+            for name in self.containers
+        ]
+        if not only_own:
+            return own + self.others
+        self.inspections += 1
+        return own
+
+    def _labels_of(self, name):
+        return _labels(self.containers[name]["project"], f"{self.bwdata}/docker", name)
 
     def stream(self, connection, path, timeout, body=None, stdin=None):
         """Answer with a log, or with what a health check prints."""
@@ -154,7 +214,7 @@ class FakeHost:
     def expected(self, service, folder):
         """The environment that Compose would give a service, with ``folder`` as its project's folder."""
         found = {}
-        for name in READ[service]:
+        for name in self.read[service]:
             path = Path(folder).parent / name
             found.update(EnvFile.parse(path.read_bytes(), str(path)).values())
         found.update(self.compose_environment.get(service, {}))
@@ -165,7 +225,7 @@ class FakeHost:
         if self.script_does_nothing:
             return Result(1, "", "not today\n")
         if len(self.containers) > 1:
-            self.containers.clear()
+            self._down()
         if command == "stop":
             return Result(0, "", "")
         if self.pull_fails:
@@ -175,27 +235,54 @@ class FakeHost:
 
     def _compose(self, arguments, environment):
         folder = Path(environment.get("COMPOSE_FILE", "").split(":")[0]).parent
+        if arguments[:2] == ["config", "--no-interpolate"]:
+            return Result(0, json.dumps(self._model(folder)), "")
         if arguments[0] == "config":
             services = {}
-            for name in READ:
+            for name in self.read:
                 values = {key: value.replace("$", "$$") for key, value in self.expected(name, folder).items()}
-                services[name] = {"image": IMAGE.format(name, self.version), "environment": values}
-            return Result(0, json.dumps({"name": "docker", "services": services}), "")
+                described = {"image": IMAGE.format(name, self.version), "container_name": f"bitwarden-{name}"}
+                services[name] = {**described, "environment": values, **self.compose_services.get(name, {})}
+            return Result(0, json.dumps({"name": self.project, "services": services, **self.compose_top}), "")
         if arguments[0] == "up":
             self.done.append("up" + (" all" if "--force-recreate" in arguments else ""))
             if self.images_gone:
                 return Result(1, "", "No such image\n")
+            taken = {one["Names"][0] for one in self.others if not self._is_in_project(one)}
+            if any(f"/bitwarden-{name}" in taken for name in self.read if name not in self.containers):
+                return Result(1, "", "Conflict. The container name is already in use\n")
             self._up(everything="--force-recreate" in arguments)
         if arguments[0] == "down":
             self.done.append("down")
-            self.containers.clear()
+            self._down()
         return Result(0, "", "")
+
+    def _model(self, folder):
+        services = {}
+        for name, files in self.read.items():
+            listed = [{"path": str(Path(folder).parent / file), "required": True} for file in files]
+            services[name] = {"env_file": listed} if self.model_names_env_files else {}
+            services[name]["environment"] = self.compose_environment.get(name, {})
+        return {"services": services}
+
+    def _is_in_project(self, listed):
+        """Compose goes by the project's name alone: whose folder it was made from does not matter to it."""
+        labels = listed["Labels"]
+        project, service = (labels.get(f"com.docker.compose.{key}") for key in ("project", "service"))
+        return project == self.project and service in self.read
+
+    def _down(self):
+        for name in list(self.containers):
+            if name in self.read and self.containers[name]["project"] == self.project:
+                del self.containers[name]
+        self.others = [one for one in self.others if not self._is_in_project(one)]
 
     def _up(self, everything=False):
         self.now += 1
         created = self.now
         self.now += 1
-        for service in READ:
+        self.others = [one for one in self.others if not self._is_in_project(one)]
+        for service in self.read:
             wanted = {"PATH": "/bin", "FROM_IMAGE": "yes", **self.expected(service, self.bwdata / "docker")}
             existing = self.containers.get(service)
             if service in self.cannot_create:
@@ -203,6 +290,7 @@ class FakeHost:
             if everything or existing is None or existing["environment"] != wanted:
                 self.containers[service] = {
                     "environment": wanted,
+                    "project": self.project,
                     "created": created,
                     "started": self.now,
                     "state": "restarting" if self.crashes(wanted) else "exited" if service in self.ends else "running",
@@ -228,10 +316,15 @@ class FakeHost:
             "Config": {
                 "Image": IMAGE.format(name, container["version"]),
                 "Env": [f"{key}={value}" for key, value in container["environment"].items()],
-                "Labels": {"com.docker.compose.service": name},
+                "Labels": self._labels_of(name),
                 "Healthcheck": {"Test": ["CMD-SHELL", "ask"]},
             },
         }
+
+
+def _labels(project, folder, service):
+    label = "com.docker.compose"
+    return {f"{label}.project": project, f"{label}.project.working_dir": folder, f"{label}.service": service}
 
 
 def _time(seconds):

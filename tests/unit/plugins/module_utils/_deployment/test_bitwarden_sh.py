@@ -98,7 +98,10 @@ BROKEN = {
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("bitwarden.sh", "curl -fLo {0}/bitwarden.sh 'https://func.bitwarden.com/api/dl/?app=self-host&platform=linux'"),
+        (
+            "bitwarden.sh",
+            "curl -fLo {0}/bitwarden.sh 'https://func.bitwarden.com/api/dl/?app=self-host&platform=linux'",
+        ),
         ("bwdata/scripts/run.sh", "{0}/bitwarden.sh updaterun"),
     ],
 )

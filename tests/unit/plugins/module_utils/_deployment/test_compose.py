@@ -2,20 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compose's description of the project, and the look at a file that is only planned."""
+"""Compose's description of the project, and how Compose is called."""
 
 from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Project
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import (
     ComposeError,
-    PlannedFile,
-    Project,
+    Port,
+    Resource,
     parse_config,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
@@ -26,31 +26,57 @@ def described(**services):
 
 
 @pytest.mark.parametrize(
-    ("printed", "mark", "value"),
+    ("printed", "other", "value"),
     [
-        ("a$$b", "a$$b", "a$b"),  # Compose as it is
-        ("a$b", "a$b", "a$b"),  # one that does not double
-        ("a$$$$b", "a$$b", "a$$b"),
+        ("a$$b", "", "a$b"),  # Compose as it is
+        ("a$b", "", "a$b"),  # one that does not double
+        ("a$$b", "c$d", "a$$b"),
+        ("a$$$$b", "c$$d", "a$$b"),
     ],
 )
-def test_dollars_arrive_as_in_the_container(printed, mark, value):
-    text = described(api={"image": "i", "environment": {"X": printed, "MARK": mark}})
-    service = parse_config(text, "MARK")["api"]
-    assert service.environment == {"X": value}
-    assert service.reads_file
+def test_dollars_arrive_as_in_the_container(printed, other, value):
+    text = described(api={"image": "i", "environment": {"X": printed}}, web={"environment": {"Y": other}})
+    assert parse_config(text).services["api"].environment == {"X": value}
 
 
 def test_services_are_told_apart():
     text = described(
-        api={"image": "i:1", "environment": {"X": "1", "MARK": "a$$b", "PASSED_ON": None}},
-        web={"image": "w:1", "environment": None},
+        api={"image": "i:1", "environment": {"X": "1", "PASSED_ON": None}},
+        web={"image": "w:1", "environment": None, "container_name": "the-web", "build": {"context": "."}},
         off={"image": "o:1", "deploy": {"replicas": 0}},
         scaled_off={"image": "o:1", "scale": 0},
     )
-    services = parse_config(text, "MARK")
-    assert sorted(services) == ["api", "web"]
-    assert (services["api"].environment, services["api"].reads_file) == ({"X": "1"}, True)
-    assert (services["web"].environment, services["web"].reads_file, services["web"].image) == ({}, False, "w:1")
+    found = parse_config(text)
+    api, web = found.services["api"], found.services["web"]
+    assert sorted(found.services) == ["api", "web"]
+    assert (api.environment, api.image, api.container_name, api.builds) == ({"X": "1"}, "i:1", "docker-api-1", False)
+    assert (web.environment, web.container_name, web.builds) == ({}, "the-web", True)
+    assert (found.name, found.idle) == ("docker", {"off", "scaled_off"})
+
+
+def test_what_the_services_share_with_the_host_is_read():
+    service = {
+        "ports": [
+            {"target": 8080, "published": "80", "protocol": "tcp"},
+            {"target": 8443, "published": 443, "protocol": "udp", "host_ip": "127.0.0.1"},
+            {"target": 1, "published": "9000-9005"},
+            {"target": 1},
+        ],
+        "networks": {"default": None, "out": None},
+        "volumes": [{"type": "volume", "source": "data"}, {"type": "bind", "source": "/x"}],
+    }
+    text = json.dumps(
+        {
+            "name": "docker",
+            "services": {"nginx": service, "off": {"networks": {"unused": None}, "scale": 0}},
+            "networks": {"default": {"name": "docker_default"}, "out": {"external": {"name": "proxy"}}, "unused": {}},
+            "volumes": {"data": {"name": "kept", "external": True}},
+        }
+    )
+    found = parse_config(text)
+    assert found.services["nginx"].ports == (Port("", 80, "tcp"), Port("127.0.0.1", 443, "udp"))
+    assert found.networks == (Resource("default", "docker_default", False), Resource("out", "proxy", True))
+    assert found.volumes == (Resource("data", "kept", True),)
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}"])
@@ -60,15 +86,14 @@ def test_what_is_no_description_is_an_error(text):
 
 
 class Recorder:
-    """Stands for Commands: answers with what is queued, and looks at the planned tree while it is there."""
+    """Stands for Commands: answers with what is queued."""
 
     def __init__(self, answers):
         self.account = Account("me", os.geteuid(), os.getegid(), (os.getegid(),), "/")
         self.answers = answers
         self.calls = []
         self.limits: list = []
-        self.seen = None
-
+        self.files = []
         self.environment = {}
         self.plugin = None
 
@@ -80,15 +105,7 @@ class Recorder:
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
         self.calls.append((list(arguments), cwd))
         self.limits.append(timeout)
-        if "config" in arguments:
-            files = [Path(one) for one in environment["COMPOSE_FILE"].split(":")]
-            tree = files[0].parents[1]
-            env = {
-                one.name: (one.read_text(), one.is_symlink(), stat.S_IMODE(one.stat().st_mode))
-                for one in (tree / "env").iterdir()
-            }
-            mode = stat.S_IMODE(tree.stat().st_mode)
-            self.seen = {"tree": tree, "env": env, "mode": mode, "files": [one.name for one in files]}
+        self.files = [Path(one).name for one in (environment or {}).get("COMPOSE_FILE", "").split(":")]
         for words, result in self.answers.items():
             if words in " ".join(arguments):
                 return result
@@ -104,36 +121,21 @@ def bwdata(tmp_path):
     return tmp_path / "bwdata"
 
 
-def test_compose_sees_the_planned_file_in_a_private_copy_that_is_gone_afterwards(bwdata):
-    commands = Recorder({})
-    project = Project(commands, "/usr/bin/docker", str(bwdata), "/somewhere")
-    path = str(bwdata / "env" / "global.override.env")
-    project.services(PlannedFile(path, b"PLANNED=1"))
-    content, is_link, mode = commands.seen["env"]["global.override.env"]
-    assert content.startswith("PLANNED=1\nbitwarden_reads_the_file_") and not is_link and mode == 0o600
-    assert commands.seen["env"]["uid.env"][:2] == ("REAL=1\n", True)
-    assert commands.seen["mode"] == 0o700
-    assert not commands.seen["tree"].exists()
-    assert (bwdata / "env" / "global.override.env").read_text() == "REAL=1\n"
-    assert [cwd for arguments, cwd in commands.calls if "config" in arguments] == ["/somewhere"]
-
-
 def test_the_override_of_compose_takes_part_where_it_is(bwdata):
     commands = Recorder({})
     project = Project(commands, "/usr/bin/docker", str(bwdata), "/")
-    project.services()
-    assert commands.seen["files"] == ["docker-compose.yml"]
+    project.read()
+    assert commands.files == ["docker-compose.yml"]
     (bwdata / "docker" / "docker-compose.override.yml").write_text("")
-    project.services()
-    assert commands.seen["files"] == ["docker-compose.yml", "docker-compose.override.yml"]
-    assert commands.seen["tree"] == bwdata
+    project.read()
+    assert commands.files == ["docker-compose.yml", "docker-compose.override.yml"]
 
 
 @pytest.mark.parametrize(("rc", "programs"), [(0, ["/plugin"]), (1, ["/plugin", "/usr/bin/docker"])])
 def test_the_configuration_is_read_by_the_plugin_and_its_failures_are_told_by_docker(bwdata, rc, programs):
     commands = Recorder({"/plugin config": Result(rc, described(), "")})
     commands.plugin = "/plugin"
-    assert Project(commands, "/usr/bin/docker", str(bwdata), "/").services() == {}
+    assert Project(commands, "/usr/bin/docker", str(bwdata), "/").read().services == {}
     assert [arguments[0] for arguments, _cwd in commands.calls] == programs
 
 
@@ -150,7 +152,7 @@ def test_a_compose_that_hangs_is_told_and_not_asked_again(bwdata, hanging, words
     commands = Recorder(answers)
     commands.plugin = "/plugin" if hanging.startswith("/plugin") else None
     with pytest.raises(ComposeError) as caught:
-        Project(commands, "/usr/bin/docker", str(bwdata), "/", 7.0).services()
+        Project(commands, "/usr/bin/docker", str(bwdata), "/", 7.0).read()
     assert str(caught.value).startswith(words)
     assert str(bwdata / "docker") in str(caught.value)
     assert set(commands.limits) == {7.0}
@@ -160,7 +162,7 @@ def test_a_compose_that_hangs_is_told_and_not_asked_again(bwdata, hanging, words
 def test_what_compose_prints_when_it_fails_is_kept_apart(bwdata):
     project = Project(Recorder({"config": Result(1, "", "line 3: SECRET")}), "/usr/bin/docker", str(bwdata), "/")
     with pytest.raises(ComposeError) as caught:
-        project.services()
+        project.read()
     assert "SECRET" not in str(caught.value) and "SECRET" in caught.value.details
 
 
@@ -177,13 +179,13 @@ def test_a_compose_that_cannot_be_used_is_told(bwdata, alone, words):
     if alone is not None:
         answers["docker-compose"] = Result(0, f"{alone}\n", "")
     with pytest.raises(ComposeError, match=words):
-        Project(Recorder(answers), "/usr/bin/docker", str(bwdata), "/").services()
+        Project(Recorder(answers), "/usr/bin/docker", str(bwdata), "/").read()
 
 
 def test_a_compose_2_that_is_no_plugin_will_do(bwdata):
     answers = {"docker compose": Result(1, "", ""), "version --short": Result(0, "v2.26.1\n", "")}
     commands = Recorder({**answers, "docker-compose": Result(0, described(), "")})
-    assert Project(commands, "/usr/bin/docker", str(bwdata), "/").services() == {}
+    assert Project(commands, "/usr/bin/docker", str(bwdata), "/").read().services == {}
     assert commands.calls[-1][0][0] == "/usr/bin/docker-compose"
 
 
@@ -194,9 +196,10 @@ def test_an_early_compose_2_brings_up_without_the_option_it_lacks(bwdata, stderr
     ups = [arguments for arguments, _cwd in commands.calls if "up" in arguments]
     assert (len(ups), result.rc == 0) == (calls, calls == 2)
     assert all("--force-recreate" in arguments for arguments in ups)
+    assert not any("--remove-orphans" in arguments for arguments in ups), "it would remove other projects' containers"
 
 
 def test_no_compose_file_no_deployment(bwdata):
     (bwdata / "docker" / "docker-compose.yml").unlink()
     with pytest.raises(ComposeError, match=r"docker-compose\.yml does not exist"):
-        Project(Recorder({}), "/usr/bin/docker", str(bwdata), "/").services()
+        Project(Recorder({}), "/usr/bin/docker", str(bwdata), "/").read()

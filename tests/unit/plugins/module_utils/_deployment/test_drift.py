@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Service
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Service
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Container, parse_time
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.drift import Stack
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.shadowed import find_shadowed

@@ -169,7 +169,7 @@ def test_a_change_inspects_before_and_after_and_asks_the_services(host, run):
     assert (host.asked, host.inspections) == ([], 2)
     assert run(SettingsRequest(cloud_communication=False))[1] == ""
     assert set(host.asked) == {"api", "identity", "mssql", "nginx"}, "Docker was believed after a change"
-    assert sum("config" in process for process in host.processes) == 2
+    assert sum("config" in process for process in host.processes) == 4, "each plan reads the project and its env files"
 
 
 def test_env_files_are_read_once(host, run, monkeypatch):
@@ -186,12 +186,13 @@ def test_env_files_are_read_once(host, run, monkeypatch):
     assert read and sorted(read) == sorted(set(read)), "a file was parsed twice"
 
 
-def test_a_file_that_no_service_reads_is_written_without_a_restart(host, run):
+@pytest.mark.parametrize("state", ["started", "restarted", "stopped"])
+@pytest.mark.parametrize("value", ["1", "2"])
+def test_a_setting_that_no_service_reads_is_refused(host, planned, state, value):
     host.start()
     (host.bwdata / "env" / "key-connector.override.env").write_text("A=1\n")
-    outcome, error = run(SettingsRequest(file="key_connector", settings={"A": "2"}))
-    assert (outcome["changed"], outcome["restarted"], host.done, error) == (True, False, [], "")
-    assert "No service of this deployment reads" in outcome["warnings"][0]
+    with pytest.raises(StateError, match=r"No service .* reads .*key-connector\.override\.env"):
+        planned(SettingsRequest(file="key_connector", settings={"A": value}), state=state)
 
 
 def test_a_setting_in_another_file_concerns_its_own_services(host, planned):

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the account that runs Compose can read a file, which root could read in any case."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from typing import Iterable, List
+
+from .problem import Problem
+from .runner import Account
+
+
+def unreadable(account: Account, paths: Iterable[str]) -> List[Problem]:
+    """Return a problem for each file that exists and that ``account`` cannot read."""
+    found = {blocked: _describe(account, path, blocked) for path in paths for blocked in _blocked(account, path)}
+    return [found[blocked] for blocked in sorted(found)]
+
+
+def _blocked(account: Account, path: str) -> List[str]:
+    """Return the file, or the first folder on the way to it, that the account has no right to; empty if none."""
+    with account.assumed():
+        folder = os.sep
+        for part in os.path.realpath(path).split(os.sep)[1:]:
+            try:
+                # Passing through a folder is the right that is needed there.
+                os.stat(os.path.join(folder, os.curdir))
+            except PermissionError:
+                return [folder]
+            except OSError:
+                return []
+            folder = os.path.join(folder, part)
+        try:
+            os.close(os.open(folder, os.O_RDONLY | os.O_NONBLOCK))
+        except PermissionError:
+            return [folder]
+        except OSError:
+            return []
+    return []
+
+
+def _describe(account: Account, path: str, blocked: str) -> Problem:
+    status = os.stat(blocked)
+    through = "" if blocked == os.path.realpath(path) else f" (on the way to {path})"
+    owner, mode = f"{_user(status.st_uid)}:{_group(status.st_gid)}", f"{status.st_mode & 0o7777:04o}"
+    reader = account.name
+    return Problem(
+        f"{blocked}{through} belongs to {owner} with mode {mode}, and {reader}, who runs Docker Compose, cannot read "
+        f"it. Run chown {reader} {blocked}."
+    )
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Compose makes of the project: services, their environment, and what they share with the rest of the host."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set, Tuple
+
+from .._common.errors import BitwardenError
+
+# Compose doubles "$" in its output; releases before 2.17 did not always.
+_SINGLE_DOLLAR = re.compile(r"(?<!\$)\$(?:\$\$)*(?!\$)")
+
+
+class ComposeError(BitwardenError):
+    """Compose is missing, too old or refuses the project. ``details`` is its own text: mask before showing."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class Port(NamedTuple):
+    """A port of the host; ``address`` is empty where it is one of all addresses."""
+
+    address: str
+    number: int
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.address + ':' if self.address else ''}{self.number}/{self.protocol}"
+
+
+class Resource(NamedTuple):
+    """A network or volume that a service uses: ``key`` in the Compose file, ``name`` in the engine."""
+
+    key: str
+    name: str
+    external: bool
+
+
+class Service(NamedTuple):
+    """A service as Compose would create it now. ``reads_file``: the planned env file is one of its sources.
+
+    ``builds``: Compose can build its image.
+    """
+
+    name: str
+    image: str
+    environment: Dict[str, str]
+    reads_file: bool = False
+    container_name: str = ""
+    ports: Tuple[Port, ...] = ()
+    builds: bool = False
+
+
+class Composition(NamedTuple):
+    """The project as Compose would create it now: its ``name``, and its ``services`` by name.
+
+    ``idle`` are the services that are in the file but are to have no container. ``networks`` and ``volumes`` are those
+    that the services use.
+    """
+
+    name: str
+    services: Dict[str, Service]
+    idle: FrozenSet[str]
+    networks: Tuple[Resource, ...]
+    volumes: Tuple[Resource, ...]
+
+
+class EnvSource(NamedTuple):
+    """An env file of a service. ``raw``: its values are taken as they are written."""
+
+    path: str
+    raw: bool
+
+
+class Sources(NamedTuple):
+    """Where a service's environment comes from: its env files in order, and the names that the Compose files set."""
+
+    files: Tuple[EnvSource, ...]
+    own: FrozenSet[str]
+
+
+def parse_config(text: str) -> Composition:
+    """Parse the output of ``compose config --format json``. Raises ``ComposeError`` for any other text."""
+    try:
+        data: Dict[str, Any] = json.loads(text)
+        described: Dict[str, Dict[str, Any]] = data["services"]
+    except (ValueError, KeyError, TypeError):
+        raise ComposeError("The output of compose config cannot be read.") from None
+    active = {name: service for name, service in described.items() if _replicas(service) > 0}
+    given = {name: _given(service.get("environment")) for name, service in active.items()}
+    doubled = not any(_SINGLE_DOLLAR.search(value) for variables in given.values() for value in variables.values())
+    if doubled:
+        given = {
+            service: {name: value.replace("$$", "$") for name, value in variables.items()}
+            for service, variables in given.items()
+        }
+    project = str(data.get("name") or "")
+    services = {name: _service(project, name, service, given[name]) for name, service in active.items()}
+    networks = {key for service in active.values() for key in service.get("networks") or ()}
+    volumes = {
+        str(mount.get("source"))
+        for service in active.values()
+        for mount in service.get("volumes") or ()
+        if isinstance(mount, dict) and mount.get("type") == "volume"
+    }
+    return Composition(
+        project,
+        services,
+        frozenset(described) - frozenset(active),
+        _resources(data.get("networks"), networks),
+        _resources(data.get("volumes"), volumes),
+    )
+
+
+def parse_model(text: str) -> Optional[Dict[str, Sources]]:
+    """Parse the output of ``compose config --no-interpolate --format json``; None where it names no env files.
+
+    Releases before 2.26 put the variables of the env files there instead. ``$NAME`` is still in the paths.
+    """
+    try:
+        services: Dict[str, Dict[str, Any]] = json.loads(text)["services"]
+        sources = {name: _sources(service) for name, service in services.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return sources if any(one.files for one in sources.values()) else None
+
+
+def _sources(service: Dict[str, Any]) -> Sources:
+    listed = service.get("env_file") or []
+    entries = [listed] if isinstance(listed, (str, dict)) else listed
+    files = [
+        EnvSource(one, False) if isinstance(one, str) else EnvSource(str(one["path"]), one.get("format") == "raw")
+        for one in entries
+    ]
+    own = service.get("environment") or {}
+    return Sources(tuple(files), frozenset(str(entry).partition("=")[0] for entry in own))
+
+
+def _service(project: str, name: str, described: Dict[str, Any], environment: Dict[str, str]) -> Service:
+    return Service(
+        name,
+        described.get("image") or "",
+        environment,
+        container_name=described.get("container_name") or f"{project}-{name}-1",
+        ports=tuple(_ports(described.get("ports"))),
+        builds=bool(described.get("build")),
+    )
+
+
+def _ports(listed: Optional[List[Any]]) -> List[Port]:
+    """Return the ports that are published under a fixed number."""
+    found = []
+    for port in listed or []:
+        number = str(port.get("published") or "") if isinstance(port, dict) else ""
+        if number.isdecimal() and number != "0":
+            found.append(Port(str(port.get("host_ip") or ""), int(number), str(port.get("protocol") or "tcp")))
+    return found
+
+
+def _resources(listed: Optional[Mapping[str, Any]], used: Set[str]) -> Tuple[Resource, ...]:
+    found = []
+    for key, described in (listed or {}).items():
+        if key in used:
+            data = described or {}
+            external = data.get("external")
+            name = (external.get("name") if isinstance(external, dict) else None) or data.get("name") or key
+            found.append(Resource(key, str(name), bool(external)))
+    return tuple(found)
+
+
+def _given(environment: Optional[Dict[str, Optional[str]]]) -> Dict[str, str]:
+    """Return the variables with a value; one without is passed on from the shell, where it is not set."""
+    return {name: str(value) for name, value in (environment or {}).items() if value is not None}
+
+
+def _replicas(service: Dict[str, Any]) -> int:
+    """Return how many containers the service is to have: 0 is how an override turns a service off."""
+    replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
+    return 1 if replicas is None else int(replicas)

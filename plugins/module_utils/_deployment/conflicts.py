@@ -1,0 +1,178 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What would stop Compose, or make it touch another project, found before anything is taken down."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence
+
+from .composition import Composition, Port, Service
+from .docker import Container, is_folder
+from .engine_inventory import EngineInventory, ListedContainer
+from .problem import Problem
+
+_NETWORK = "com.docker.compose.network"
+
+# bitwarden.sh renews certificates in a container of this name, after it has taken the server down.
+_CERTBOT = "certbot"
+
+
+class Host(NamedTuple):
+    """The host of a deployment: its engine, and ``listening``, which tells who listens on a port (empty: nobody)."""
+
+    engine: EngineInventory
+    listening: Callable[[Port], str]
+
+
+class Scope(NamedTuple):
+    """What belongs to the deployment: its Compose project's ``folder``, and everything else on the host."""
+
+    folder: str
+    composition: Composition
+    listed: List[ListedContainer]
+
+    def is_own(self, container: ListedContainer) -> bool:
+        """Tell whether Compose made the container from this folder under this project name, for a known service."""
+        return self.is_under_name(container) and is_folder(container.folder, self.folder)
+
+    def is_under_name(self, container: ListedContainer) -> bool:
+        """Tell whether Compose takes the container for one of this project's, from whatever folder it comes."""
+        composition = self.composition
+        known = container.service in composition.services or container.service in composition.idle
+        return container.project == composition.name and known
+
+    @property
+    def others(self) -> List[ListedContainer]:
+        """The containers that are not the deployment's."""
+        return [container for container in self.listed if not self.is_own(container)]
+
+
+def foreign(scope: Scope) -> List[Problem]:
+    """Return a problem for each other folder whose containers Compose would replace or remove."""
+    found: Dict[str, List[str]] = {}
+    for container in scope.others:
+        if scope.is_under_name(container):
+            found.setdefault(container.folder or "an unknown folder", []).append(container.name)
+    return [
+        Problem(
+            f"{scope.folder} and {folder} are one Compose project, {scope.composition.name}, with services of the same "
+            f"name: Compose and bitwarden.sh would replace or remove {_list(names)}. "
+            f"Set COMPOSE_PROJECT_NAME to another name in {scope.folder}/.env."
+        )
+        for folder, names in sorted(found.items())
+    ]
+
+
+def obstacles(scope: Scope, host: Host, pull: bool, renews: bool) -> List[Problem]:
+    """Return a problem for everything that would stop Compose from starting the services.
+
+    ``pull``: missing images are fetched. ``renews``: bitwarden.sh renews certificates.
+    """
+    services = scope.composition.services
+    return [
+        *_names(scope, renews),
+        *_ports(scope, host.listening),
+        *_networks(scope.composition, host.engine),
+        *[
+            Problem(
+                f"The external volume {volume.name} does not exist. Create it (docker volume create {volume.name})."
+            )
+            for volume in scope.composition.volumes
+            if volume.external and not host.engine.has_volume(volume.name)
+        ],
+        *([] if pull else _images(services, host.engine)),
+    ]
+
+
+def other_name(containers: Sequence[Container], scope: Scope) -> Problem:
+    """Return the problem of containers of this folder that were created under another project name."""
+    names = ", ".join(sorted({container.project for container in containers}))
+    return Problem(
+        f"The containers of {scope.folder} were created as Compose project {names}, and the project is now named "
+        f"{scope.composition.name}. Stop the server (state=stopped), which removes them, then start it."
+    )
+
+
+def _names(scope: Scope, renews: bool) -> List[Problem]:
+    wanted = {service.container_name for service in scope.composition.services.values()}
+    found: Dict[str, List[str]] = {}
+    for container in scope.others:
+        # What is under the project's name has been told already.
+        if container.name in wanted | ({_CERTBOT} if renews else set()) and not scope.is_under_name(container):
+            found.setdefault(_owner(container), []).append(container.name)
+    return [
+        Problem(
+            f"Container names of {scope.folder} are taken by {owner}: {_list(names)}. Remove or rename them there "
+            "(docker rm, docker rename), or set another container_name in docker-compose.override.yml."
+        )
+        for owner, names in sorted(found.items())
+    ]
+
+
+def _owner(container: ListedContainer) -> str:
+    if not container.project:
+        return "containers that Compose did not create"
+    return f"the Compose project {container.project} in {container.folder or 'an unknown folder'}"
+
+
+def _ports(scope: Scope, listening: Callable[[Port], str]) -> List[Problem]:
+    own = {port for container in scope.listed if scope.is_own(container) for port in container.ports}
+    problems = []
+    for service in scope.composition.services.values():
+        for port in service.ports:
+            holders = [f"the container {one.name}" for one in scope.others if _overlaps(port, one.ports)]
+            holders += [
+                f"the service {other.name}"
+                for other in scope.composition.services.values()
+                if other.name < service.name and _overlaps(port, other.ports)
+            ]
+            if not holders and not _overlaps(port, own):
+                holders = [one for one in (listening(port),) if one]
+            if holders:
+                taken = f"Port {port}, which {service.name} publishes, is taken by {', '.join(holders)}."
+                problems.append(Problem(f"{taken} Stop that, or publish another port."))
+    return problems
+
+
+def _overlaps(port: Port, held: Iterable[Port]) -> bool:
+    return any(
+        (port.number, port.protocol) == (one.number, one.protocol)
+        and (any(address in ("", "0.0.0.0", "::") for address in (port.address, one.address)) or one == port)
+        for one in held
+    )
+
+
+def _networks(composition: Composition, engine: EngineInventory) -> List[Problem]:
+    existing = engine.networks() if composition.networks else {}
+    problems = []
+    for network in composition.networks:
+        labels = existing.get(network.name)
+        if network.external and labels is None:
+            missing = f"The external network {network.name} does not exist."
+            problems.append(Problem(f"{missing} Create it (docker network create {network.name})."))
+        elif not network.external and labels is not None and labels.get(_NETWORK) != network.key:
+            strange = (
+                f"The network {network.name} exists, but Compose did not create it for this project and refuses it."
+            )
+            problems.append(Problem(f"{strange} Remove it (docker network rm {network.name})."))
+    return problems
+
+
+def _images(services: Mapping[str, Service], engine: EngineInventory) -> List[Problem]:
+    missing: Dict[str, List[str]] = {}
+    for service in services.values():
+        if not service.builds and service.image and not engine.has_image(service.image):
+            missing.setdefault(service.image, []).append(service.name)
+    return [
+        Problem(
+            f"The image {image} of {_list(names)} is not local, and pull is false. Pull it (docker pull {image}), "
+            "or set pull to true."
+        )
+        for image, names in sorted(missing.items())
+    ]
+
+
+def _list(names: List[str]) -> str:
+    return ", ".join(sorted(names))

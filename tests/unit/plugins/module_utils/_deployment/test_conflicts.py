@@ -1,0 +1,326 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is refused before a server is touched: other projects' containers, and what would stop a start."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.access import unreadable
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Port
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
+    Deployment,
+    DeploymentError,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.host_ports import listening
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
+    Request,
+    SettingsChange,
+    StateError,
+    plan,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+
+from .fake_host import FakeHost
+
+ON = SettingsRequest(cloud_communication=True)
+HTTPS = {"ports": [{"target": 8443, "published": "443", "protocol": "tcp"}]}
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    return FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
+
+
+@pytest.fixture
+def planned(host):
+    """Make a plan: ``planned(settings, **options)``."""
+
+    def make(settings=None, **options):
+        change = None
+        if settings:
+            change = SettingsChange.requested(settings, str(host.bwdata))
+        return plan(Deployment(str(host.bwdata), None, {}), Request(settings=change, **options))
+
+    return make
+
+
+@pytest.fixture
+def refused(host, planned):
+    """Return the message of a plan that is refused, after seeing that nothing was touched."""
+
+    def make(settings=None, **options):
+        with pytest.raises(StateError) as caught:
+            planned(settings, **options)
+        assert host.done == []
+        assert "Nothing was changed." in str(caught.value)
+        return str(caught.value)
+
+    return make
+
+
+def others(host):
+    return [one["Names"][0].strip("/") for one in host.others]
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        (ON, {}),
+        (ON, {"pull": False}),
+        (None, {"state": "restarted"}),
+        (None, {"state": "restarted", "pull": False}),
+        (None, {"state": "stopped"}),
+    ],
+)
+@pytest.mark.parametrize("folder", ["/srv/other/docker", "/srv/bitwarden/bwdata/docker", ""])
+def test_a_service_of_another_folder_under_the_same_name_is_refused(host, refused, settings, options, folder):
+    host.start().other("bw2-api", "api", folder=folder)
+    message = refused(settings, **options)
+    assert f"{host.bwdata}/docker and {folder or 'an unknown folder'} are one Compose project, docker" in message
+    assert "bw2-api" in message and f"COMPOSE_PROJECT_NAME to another name in {host.bwdata}/docker/.env" in message
+
+
+def test_a_service_that_is_off_counts_as_the_file_names_it(host, refused):
+    host.start().other("their-icons", "icons")
+    host.compose_services["icons"] = {"deploy": {"replicas": 0}}
+    assert "their-icons" in refused(ON)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"pull": False}, {"state": "restarted"}, {"state": "restarted", "pull": False}]
+)
+@pytest.mark.parametrize("goes_wrong", ["", "pull_fails", "script_does_nothing", "crashes"])
+def test_a_neighbour_under_the_same_name_is_left_alone(host, planned, options, goes_wrong):
+    host.start().other("shop", "shop")
+    host.other("bw2-api", "api", project="bw2")
+    host.other("plain")
+    if goes_wrong == "crashes":
+        host.crashes = lambda environment: environment.get("globalSettings__enableCloudCommunication") == "true"
+    elif goes_wrong:
+        setattr(host, goes_wrong, True)
+    found = planned(ON, **options)
+    if goes_wrong == "crashes":
+        with pytest.raises(StateError, match="rolled back"):
+            apply(found, host.clock)
+    else:
+        apply(found, host.clock)
+    apply(planned(state="stopped"), host.clock)
+    assert host.containers == {}
+    assert others(host) == ["shop", "bw2-api", "plain"]
+
+
+def test_compose_is_kept_from_removing_orphans_by_its_own_variable(host, planned):
+    assert planned().deployment.commands.environment["COMPOSE_REMOVE_ORPHANS"] == "false"
+
+
+def test_nothing_is_refused_where_nothing_is_to_change(host, planned):
+    host.start().other("bw2-api", "api")
+    assert not planned().changed
+
+
+def test_the_projects_name_is_followed(host, planned, refused):
+    host.project = "bw2"
+    host.other("bw2-api", "api")
+    apply(planned(), host.clock)
+    assert not planned().changed
+    assert {one["project"] for one in host.containers.values()} == {"bw2"}
+    # The name changes while the server is running.
+    host.done.clear()
+    host.project = "bw3"
+    message = refused()
+    assert "created as Compose project bw2" in message and "now named bw3" in message and "state=stopped" in message
+    assert apply(planned(state="stopped"), host.clock).result()["changed"] is True
+    assert host.containers == {}
+    assert not planned(state="stopped").changed
+    apply(planned(), host.clock)
+    assert not planned().changed
+    assert others(host) == ["bw2-api"]
+
+
+def test_containers_of_another_project_in_the_folder_are_none_of_ours(host, planned):
+    host.start()
+    host.containers["monitor"] = {**host.containers["api"], "project": "monitoring"}
+    deployment = Deployment(str(host.bwdata), None, {})
+    assert "monitor" not in [one.service for one in deployment.containers()]
+    assert not planned().changed
+
+
+@pytest.mark.parametrize("options", [{}, {"pull": False}, {"state": "restarted"}])
+@pytest.mark.parametrize(
+    ("arrange", "words"),
+    [
+        (
+            lambda host: (host.containers.pop("icons"), host.other("bitwarden-icons")),
+            ["bitwarden-icons", "taken by containers that Compose did not create"],
+        ),
+        (
+            lambda host: (host.containers.pop("icons"), host.other("bitwarden-icons", "web", "shop", "/srv/shop")),
+            ["bitwarden-icons", "the Compose project shop in /srv/shop"],
+        ),
+        (lambda host: host.other("proxy", ports=[443]), ["443/tcp, which nginx publishes", "the container proxy"]),
+        (lambda host: host.listening.update({"443/tcp": "apache2 (process 7)"}), ["443/tcp", "apache2 (process 7)"]),
+        (lambda host: host.compose_services.update(icons=HTTPS), ["443/tcp", "the service icons"]),
+        (
+            lambda host: host.compose_top.update(networks={"out": {"name": "proxy", "external": True}}),
+            ["external network proxy does not exist", "docker network create proxy"],
+        ),
+        (
+            lambda host: (
+                host.compose_top.update(networks={"out": {"name": "docker_out"}}) or host.networks.update(docker_out={})
+            ),
+            ["network docker_out exists, but", "docker network rm docker_out"],
+        ),
+        (
+            lambda host: host.compose_top.update(volumes={"data": {"name": "kept", "external": True}}),
+            ["external volume kept does not exist", "docker volume create kept"],
+        ),
+    ],
+)
+def test_what_would_stop_a_start_is_refused_before_anything_is_taken_down(host, refused, options, arrange, words):
+    own = {"networks": {"out": None}, "volumes": [{"type": "volume", "source": "data"}]}
+    host.compose_services["nginx"] = {**own, **HTTPS}
+    host.start().containers.pop("nginx")
+    host.networks["docker_default"] = {}
+    arrange(host)
+    message = refused(ON, **options)
+    for text in words:
+        assert text in message
+
+
+def test_what_the_server_holds_itself_is_no_conflict(host, planned):
+    host.compose_services["nginx"] = {**HTTPS, "networks": {"out": None, "default": None}}
+    networks = {"out": {"name": "proxy", "external": True}, "default": {"name": "docker_default"}}
+    host.compose_top["networks"] = networks
+    host.networks.update(proxy={}, docker_default={"com.docker.compose.network": "default"})
+    host.start().listening["443/tcp"] = "docker-proxy (process 8)"
+    assert planned(ON).changed
+
+
+def test_every_conflict_is_named_at_once(host, refused):
+    host.compose_services["nginx"] = HTTPS
+    host.start().containers.pop("nginx")
+    host.other("bw2-api", "api")
+    host.other("bitwarden-nginx", ports=[443])
+    host.missing_images.add("ghcr.io/bitwarden/icons:2026.8.0")
+    message = refused(ON, pull=False)
+    for text in ("bw2-api", "bitwarden-nginx", "443/tcp", "The image ghcr.io/bitwarden/icons:2026.8.0 of icons"):
+        assert text in message
+
+
+def test_a_missing_image_is_refused_only_where_nothing_could_bring_it(host, planned, refused):
+    host.start().missing_images.add("ghcr.io/bitwarden/api:2026.8.0")
+    assert "is not local, and pull is false" in refused(ON, pull=False)
+    assert planned(ON).changed
+    host.compose_services["api"] = {"build": {"context": "."}}
+    assert planned(ON, pull=False).changed
+
+
+def test_the_name_of_the_renewal_counts_where_certificates_are_renewed(host, planned, refused):
+    host.start().other("certbot")
+    assert planned(ON).changed
+    (host.bwdata / "letsencrypt" / "live").mkdir(parents=True)
+    assert "certbot" in refused(ON)
+    assert planned(ON, pull=False).changed
+
+
+@pytest.mark.parametrize("options", [{}, {"state": "restarted"}, {"state": "stopped"}, {"pull": False}])
+@pytest.mark.parametrize("settings", [None, ON])
+def test_a_running_service_of_bitwarden_that_the_file_lost_is_refused(host, refused, settings, options):
+    host.start().read = {"icons": host.read["icons"], "identity": host.read["identity"]}
+    message = refused(settings, **options)
+    assert "does not know any more are running: api, mssql, nginx." in message
+    assert f"Restore them in {host.bwdata}/docker/docker-compose.yml" in message
+
+
+def test_a_file_without_readers_of_a_wanted_setting_is_refused(host, refused):
+    host.read = {"icons": host.read["icons"]}
+    assert "No service of this deployment reads" in refused(ON)
+
+
+def test_other_leftovers_are_warned_of_and_stay(host, planned):
+    host.read["cloudflared"] = ["env/uid.env"]
+    host.start()
+    host.containers["sso"] = {**host.containers["api"], "state": "exited"}
+    del host.read["cloudflared"]
+    unchanged = planned()
+    assert not unchanged.changed
+    (warning,) = unchanged.warnings
+    assert "cloudflared, sso" in warning
+    apply(planned(ON), host.clock)
+    apply(planned(state="stopped"), host.clock)
+    assert list(host.containers) == ["cloudflared", "sso"]
+    assert not planned(state="stopped").changed
+
+
+def test_a_service_that_was_turned_off_is_stopped(host, planned):
+    host.start().compose_services["icons"] = {"deploy": {"replicas": 0}}
+    found = planned(pull=False)
+    assert "with icons, which Compose no longer starts" in found.diff()[0]["before"]
+
+
+def unprivileged(uid=65533):
+    return Account("nobody-here", uid, uid, (uid,), "/")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root can read everything, others cannot become another user")
+@pytest.mark.parametrize("blocked", ["file", "folder"])
+def test_what_the_account_cannot_read_is_named_with_owner_and_remedy(tmp_path, blocked):
+    for parent in [tmp_path, *tmp_path.parents]:
+        if parent.stat().st_mode & 0o1 == 0:
+            parent.chmod(parent.stat().st_mode | 0o11)
+    folder = tmp_path / "env"
+    folder.mkdir(mode=0o755)
+    file, fine = folder / "mssql.override.env", folder / "fine.env"
+    for path in (file, fine):
+        path.write_text("A=1\n")
+        path.chmod(0o644)
+    path = file if blocked == "file" else folder
+    path.chmod(0o600 if blocked == "file" else 0o700)
+    asked = [str(file)] if blocked == "folder" else [str(file), str(fine), str(folder / "missing.env")]
+    (problem,) = unreadable(unprivileged(), asked)
+    message = str(problem)
+    assert message.startswith(f"{path}{'' if blocked == 'file' else f' (on the way to {file})'} belongs to root:root")
+    assert "nobody-here" in message and f"chown nobody-here {path}" in message
+    assert unreadable(Account("root", 0, 0, (0,), "/"), asked) == []
+
+
+@pytest.mark.parametrize("settings", [None, ON])
+@pytest.mark.parametrize("broken", ["env file", "Compose file"])
+def test_a_file_that_compose_cannot_read_is_refused_in_planning(host, planned, monkeypatch, settings, broken):
+    host.start()
+    path = host.bwdata / ("env/mssql.override.env" if broken == "env file" else "docker/docker-compose.yml")
+    monkeypatch.setattr(
+        deployment_module, "unreadable", lambda account, paths: [f"{path} cannot be read."] * (str(path) in paths)
+    )
+    compose = host._compose
+
+    def denied(arguments, environment):
+        if "config" in arguments and "--no-interpolate" not in arguments:
+            return Result(1, "", f"open {path}: permission denied\n")
+        return compose(arguments, environment)
+
+    monkeypatch.setattr(host, "_compose", denied)
+    with pytest.raises(DeploymentError, match=f"^{path} cannot be read"):
+        planned(settings)
+    assert host.done == []
+
+
+def test_who_listens_on_a_port_is_found():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        number = server.getsockname()[1]
+        assert listening(Port("", number, "tcp")) == ""
+        server.listen()
+        for address in ("", "127.0.0.1", "0.0.0.0"):
+            assert f"(process {os.getpid()})" in listening(Port(address, number, "tcp"))
+        assert listening(Port("127.0.0.2", number, "tcp")) == ""
+        assert listening(Port("", number, "udp")) == ""
+    assert listening(Port("", number, "tcp")) == ""
