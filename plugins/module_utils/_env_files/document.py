@@ -17,6 +17,8 @@ from .quoting import NotationError, survives, write_line
 from .setup_tool import READ_BY_TOOL, built_in_name
 
 _BOM = "\ufeff"
+# How "surrogateescape" keeps a byte that is not UTF-8.
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 _REST_OF_NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
 
 
@@ -58,13 +60,10 @@ class EnvFile:
         """Parse ``data``; ``name`` is for messages.
 
         ``environment`` holds what ``$NAME`` can refer to besides the file's own lines (see ``parse_statements``).
-        Raises ``EnvFileError`` where Compose could not parse the file or would not pass its text on unchanged.
+        Bytes that are not UTF-8, as in a comment in Latin-1, stay as they are; in a value each counts as the character
+        that Compose puts in its place. Raises ``EnvFileError`` where Compose could not parse the file.
         """
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise EnvFileError(f"{name}, line {line}: not UTF-8. Bitwarden's update would damage it.") from None
+        text = data.decode("utf-8", "surrogateescape")
         if "\0" in text:
             raise EnvFileError(f"{name}, line {_line_number(text, text.index(chr(0)))}: a NUL character. Remove it.")
         bom = _BOM if text.startswith(_BOM) else ""
@@ -75,7 +74,7 @@ class EnvFile:
             raise EnvFileError(
                 f"{name}, {error}. Docker Compose cannot parse this, so that no service would start. Correct the line."
             ) from None
-        return cls(name, bom, text, statements)
+        return cls(name, bom, text, [one._replace(value=one.value and _as_passed_on(one.value)) for one in statements])
 
     def get(self, key: str) -> Optional[str]:
         """Return the value that the container gets, ``None`` when it gets none. Of several lines the last counts.
@@ -166,7 +165,7 @@ class EnvFile:
 
     def _raw_value(self, line: _Line) -> str:
         text = self._text[line.statement.start : line.statement.end]
-        return text.partition("=")[2].strip() if "=" in text else text
+        return _as_passed_on(text.partition("=")[2].strip() if "=" in text else text)
 
     def _render(self, edits: List[Tuple[_Line, Optional[str]]], added: List[str]) -> bytes:
         text = self._text
@@ -185,7 +184,7 @@ class EnvFile:
             if text and not text.endswith("\n"):
                 text += newline
             text += "".join(line + newline for line in added)
-        return (self._bom + text).encode("utf-8")
+        return (self._bom + text).encode("utf-8", "surrogateescape")
 
 
 def _lines(text: str, statements: List[Statement]) -> List[_Line]:
@@ -214,6 +213,10 @@ def _intended_key(text: str, statement: Statement) -> Tuple[str, bool]:
     if "=" in written and _REST_OF_NAME.match(rest):
         return canonical(f"{name.split()[-1]}:{rest}"), False
     return canonical(statement.name), True
+
+
+def _as_passed_on(text: str) -> str:
+    return _ESCAPED_BYTE.sub("\ufffd", text)
 
 
 def _line_number(text: str, position: int) -> int:

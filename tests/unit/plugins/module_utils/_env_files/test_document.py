@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Dict, List, Optional, Tuple
 
 import pytest
@@ -142,7 +143,7 @@ def test_change(before: str, wanted: Dict[str, Optional[str]], after: str, actio
     [
         (b"A=1\nB C=secret\n", r"file, line 2: .*Compose cannot parse"),
         (b'A=1\nB="secret\n', r"file, line 2: a quote is not closed"),
-        (b"A=1\nB=secret\xff\n", r"file, line 2: not UTF-8"),
+        (b"A=1\n\xe9B=secret\n", r"file, line 2: .*Compose cannot parse"),
         (b"A=1\nB=secret\0\n", r"file, line 2: a NUL"),
         (b"secret", r"file, line 1: a value has no name"),
     ],
@@ -151,6 +152,34 @@ def test_unusable_files(data: bytes, message: str) -> None:
     with pytest.raises(EnvFileError, match=message) as caught:
         EnvFile.parse(data, "file")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "after", "actions"),
+    [
+        (b"# gr\xf6\xdfe\nA=1\n", {"A": "1"}, b"# gr\xf6\xdfe\nA=1\n", []),
+        (b"# gr\xf6\xdfe\nA=1\n", {"A": "2", "B": "\u00fc"}, b"# gr\xf6\xdfe\nA=2\nB=\xc3\xbc\n", ["changed", "added"]),
+        (b"A=1 # gr\xf6\xdfe\n", {"A": "2"}, b"A=2 # gr\xf6\xdfe\n", ["changed"]),
+        (b"A=1\nB=caf\xe9\n", {"A": "2"}, b"A=2\nB=caf\xe9\n", ["changed"]),
+        (b"A=1\nB=caf\xe9\n", {"B": "caf\u00e9"}, b"A=1\nB=caf\xc3\xa9\n", ["changed"]),
+        (b"A=1\nB=caf\xe9\nB=x\n", {"B": "x"}, b"A=1\nB=x\n", ["normalized"]),
+        (b"# \xe9\r\nA=1\r\n# \xff\xfe", {"A": None}, b"# \xe9\r\n# \xff\xfe", ["removed"]),
+        (b"\xef\xbb\xbf# \xe9\nA=1\n", {"A": "2"}, b"\xef\xbb\xbf# \xe9\nA=2\n", ["changed"]),
+    ],
+)
+def test_bytes_that_are_not_utf_8_stay(
+    before: bytes, wanted: Dict[str, Optional[str]], after: bytes, actions: List[str]
+) -> None:
+    found, difference = EnvFile.parse(before, "file").change(wanted, lambda key: False)
+    assert (found, [one.action for one in difference.changes]) == (after, actions)
+    json.dumps(difference.diff("file")).encode("ascii")
+    str(difference.diff("file")).encode()
+
+
+def test_a_value_that_is_not_utf_8_is_what_compose_makes_of_it() -> None:
+    file = EnvFile.parse(b'A="caf\xe9"\nB=$A\xff\n', "file")
+    assert file.values() == {"A": "caf\ufffd", "B": "caf\ufffd\ufffd"}
+    assert file.get("a") == "caf\ufffd"
 
 
 def test_several_settings_on_a_line_are_not_taken_apart() -> None:

@@ -59,7 +59,7 @@ class Compose:
 
     def read(self, texts: List[str]) -> List[Optional[Dict[str, str]]]:
         for number, text in enumerate(texts):
-            (self.folder / f"{number}.env").write_bytes(text.encode())
+            (self.folder / f"{number}.env").write_bytes(text.encode("utf-8", "surrogateescape"))
         found = self._read(list(range(len(texts))))
         return [found[number] for number in range(len(texts))]
 
@@ -123,6 +123,12 @@ def test_reading(compose: Compose) -> None:
     assert [given for text in refused[:12] for given in compose.read([text]) if given and "" not in given] == []
     assert len(good) > 100
     assert len(refused) >= 12
+
+
+def test_bytes_that_are_not_utf_8(compose: Compose) -> None:
+    texts = [b"# \xf6\nA=caf\xe9 # \xfc\nB=1\n", b'A="\xe9"\nB=$A\n', b"A=x \xa0y\n", b"A=1\xff#c\nB='\xff\xfe'\n"]
+    given = compose.read([text.decode("utf-8", "surrogateescape") for text in texts])
+    assert given == [EnvFile.parse(text, "file", ENVIRONMENT).values() for text in texts]
 
 
 def test_writing(compose: Compose) -> None:
