@@ -18,6 +18,7 @@ description:
     are on the host, without asking the server's API.
   - Lists the services whose containers were created with other settings than those that are in the files now, so that a
     restart is due. It changes nothing.
+  - Where something cannot be read, the task fails with the reason, and its result has the other facts.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -69,7 +70,7 @@ EXAMPLES = r"""
 RETURN = r"""
 services:
   description: The services, sorted by name.
-  returned: success
+  returned: when it can be read, else null
   type: list
   elements: dict
   sample:
@@ -96,32 +97,32 @@ services:
       returned: always
 version:
   description: Version of Bitwarden by the image of its service C(api). Null where the image does not tell.
-  returned: success
+  returned: when it can be read, else null
   type: str
   sample: 2026.8.0
 settings:
   description: The settings in C(env/global.override.env) as the containers get them. Secret ones are masked. Empty with
     O(show_settings=false).
-  returned: success
+  returned: when it can be read, else null
   type: dict
   sample:
     globalSettings__enableCloudCommunication: "true"
     globalSettings__installation__key: "********"
 stale_services:
   description: The services that do not run on the settings in the files, with the names of those settings.
-  returned: success
+  returned: when it can be read, else null
   type: dict
   sample:
     api:
       - globalSettings__enableCloudCommunication
 installation_id:
   description: The installation id in the server's settings, null without one.
-  returned: success
+  returned: when it can be read, else null
   type: str
   sample: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
 region:
   description: The cloud in the server's settings.
-  returned: success
+  returned: when it can be read, else null
   type: dict
   sample:
     configured: EU
@@ -144,7 +145,7 @@ region:
       returned: always
 licenses:
   description: The license files of organizations on disk.
-  returned: success
+  returned: when it can be read, else null
   type: list
   elements: dict
   sample:

@@ -142,10 +142,11 @@ class Deployment:
         What Compose could not parse is left out: it does not read that, or ``inspect`` has failed.
         """
         if self._env_files is None:
-            self._env_files = {}
+            found = {}
             for path in self._env_file_paths():
                 with contextlib.suppress(EnvFileError):
-                    self._env_files[path] = self._env_file(path)
+                    found[path] = self._env_file(path)
+            self._env_files = found
         return self._env_files
 
     def _env_file_paths(self) -> List[str]:

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
+from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import MASK, holds_credentials, looks_secret
 from .._common.setting_names import INSTALLATION_ID
 from .._env_files.document import EnvFile
@@ -19,7 +20,21 @@ from .._settings.types import guid_text
 from .deployment import Deployment
 from .drift import Stack
 
+T = TypeVar("T")
+
 _ASK_TIMEOUT = 15.0
+
+
+class FactsError(BitwardenError):
+    """Some facts cannot be read. The result has the others, and null for these."""
+
+    def __init__(self, reasons: Sequence[str], facts: Mapping[str, Any]) -> None:
+        super().__init__(" ".join(dict.fromkeys(reasons)))
+        self.facts = dict(facts)
+
+    def result(self) -> Dict[str, Any]:
+        """Return the message, and the facts that could be read."""
+        return {**self.facts, **super().result()}
 
 
 def server_facts(
@@ -27,25 +42,47 @@ def server_facts(
 ) -> Dict[str, Any]:
     """Return everything that ``server_info`` returns; with ``organization`` only its license.
 
-    Raises ``DeploymentError``, ``EngineError``, ``EnvFileError``.
+    Raises ``FactsError``, with the facts that can be read, where others cannot.
     """
-    stack = deployment.inspect()
-    settings = override_settings(deployment)
-    licenses = license_folder(deployment)
-    found = [licenses.one(organization)] if organization else licenses.all()
-    return {
-        "services": [report._asdict() for report in stack.report(_answering(deployment, stack))],
-        "version": stack.version(),
-        "settings": {
-            name: MASK if looks_secret(name) or holds_credentials(value) else value
-            for name, value in settings.values().items()
-            if show_settings
-        },
-        "stale_services": stack.stale(),
-        "installation_id": guid_text(stack.setting(INSTALLATION_ID)),
-        "region": region_facts(stack.setting),
-        "licenses": [one.report() for one in found],
+    reasons: List[str] = []
+
+    def read(call: Callable[[], T]) -> Optional[T]:
+        try:
+            return call()
+        except EXPECTED as error:
+            reasons.append(message_of(error))
+            return None
+
+    stack = read(deployment.inspect)
+    containers = stack.containers if stack else read(deployment.containers)
+    running = stack or Stack({}, containers or [], {})
+    settings = read(lambda: override_settings(deployment))
+    setting = stack.setting if stack else settings.get if settings else None
+    services = read(lambda: running.report(_answering(deployment, running)))
+    facts = {
+        "services": None if services is None or containers is None else [one._asdict() for one in services],
+        "version": running.version(),
+        "settings": None if settings is None else _shown(settings if show_settings else None),
+        "stale_services": stack.stale() if stack else None,
+        "installation_id": guid_text(setting(INSTALLATION_ID)) if setting else None,
+        "region": region_facts(setting) if setting else None,
+        "licenses": read(lambda: _licenses(deployment, organization)),
     }
+    if reasons:
+        raise FactsError(reasons, facts)
+    return facts
+
+
+def _shown(settings: Optional[EnvFile]) -> Dict[str, str]:
+    return {
+        name: MASK if looks_secret(name) or holds_credentials(value) else value
+        for name, value in (settings.values().items() if settings else ())
+    }
+
+
+def _licenses(deployment: Deployment, organization: Optional[str]) -> List[Dict[str, Any]]:
+    folder = license_folder(deployment)
+    return [one.report() for one in ([folder.one(organization)] if organization else folder.all())]
 
 
 def override_settings(deployment: Deployment) -> EnvFile:
