@@ -17,14 +17,16 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     make_request,
 )
 
+#: The role's own defaults, where neither a variable nor the user's ``module_defaults`` say anything.
+DEFAULTS = {"license_max_age": "7d", "wait_timeout": "600s"}
+
 
 class ActionModule(OrganizationAction):
     """Run module organization with the options that follow from the earlier steps of the role."""
 
-    def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Return the result of module organization; it fails where the token could not be fetched."""
-        task_vars = task_vars or {}
-        arguments = dict(self._task.args)
+        arguments = {**DEFAULTS, **self._task.args}
         second_pass = bool(boolean(arguments.pop("second_pass", False)))
         check_mode = bool(self._task.check_mode)
         plan = task_vars["families_sync_plan"]
@@ -38,10 +40,10 @@ class ActionModule(OrganizationAction):
                 missing = error
         if "token" not in request.steps:
             arguments.pop("billing_sync_token", None)
-        if not plan["wait"]:
+        if second_pass or not plan["wait"]:
             arguments.pop("wait_timeout", None)
         self._task.args = {**arguments, **request.options()}
-        result: Dict[str, Any] = super().run(tmp, task_vars)
+        result: Dict[str, Any] = super().execute(task_vars)
         if missing is not None and not (result.get("failed") or result.get("license_required")):
             # What needs no token was done, and the facts were read.
             result.update(failed=True, **missing.result())

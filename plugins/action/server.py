@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -18,11 +18,11 @@ class ActionModule(HostActionModule):
 
     MODULE = "server"
 
-    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the module; a host that cannot be reached is a failure where the task says so."""
         fails = boolean(self._task.args.get("fail_when_unreachable"), strict=False)
         try:
-            return super().run(tmp, task_vars)
+            return super().execute(task_vars)
         except AnsibleConnectionFailure as error:
             if not fails:
                 raise

@@ -6,24 +6,24 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible.errors import AnsibleError, AnsibleFileNotFound
-from ansible.module_utils.basic import env_fallback
-from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import ENVIRONMENT
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import ReadOnHost
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._environment import environment, task_environment
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import read_options
 
 
-class ApiActionModule(ActionBase):  # type: ignore[misc]
+class ApiActionModule(BitwardenAction):
     """Reads options, runs ``perform`` or the module, masks what comes out."""
 
     TRANSFERS_FILES = False
@@ -31,6 +31,9 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
     OPTIONS: Mapping[str, Any] = {}
     REQUIRED_IF: Sequence[Tuple[str, str, Tuple[str, ...]]] = ()
     ENVIRONMENT: Mapping[str, str] = ENVIRONMENT
+
+    _secrets: Sequence[str] = ()
+    _before: Mapping[str, Optional[str]] = MappingProxyType({})
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Do the task from the controller. Raises ``BitwardenError``."""
@@ -73,37 +76,50 @@ class ApiActionModule(ActionBase):  # type: ignore[misc]
         """
         return params
 
-    def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
-        """Run the task. The only place on the controller where an expected error becomes a failed result."""
-        task_vars = task_vars or {}
-        result: Dict[str, Any] = super().run(tmp, task_vars)
-        _rest, params = self.validate_argument_spec(
-            argument_spec=_with_environment(self.OPTIONS, self.ENVIRONMENT), required_if=list(self.REQUIRED_IF)
-        )
-        try:
+    def options(self) -> Mapping[str, Any]:
+        """Return the argument specification."""
+        return self.OPTIONS
+
+    def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """Run the task on the controller, in the environment that the task sets, or on the host."""
+        with environment(task_environment(self)) as self._before:
+            params = read_options(
+                self._task.args, self.OPTIONS, self.REQUIRED_IF, self.ENVIRONMENT, self._name()
+            )
+            self._secrets = no_log_values(self.OPTIONS, params)
             if params.get("run_on") == "host":
                 arguments = self.for_host(params)
-                result.update(self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars))
-                return result
+                return self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars)
             _require_library()
-            found = self.perform(params, bool(self._task.check_mode), task_vars)
-        except BitwardenError as error:
-            found = {"failed": True, "changed": False, **error.result()}
-        result.update(self._shown(found, params))
-        if not self._task.diff:
-            result.pop("diff", None)
+            return self._shown(self.perform(params, bool(self._task.check_mode), task_vars))
+
+    def _name(self) -> str:
+        """Return the module's name as the user knows it."""
+        return str(self._task.action).rpartition(".")[2]
+
+    def _execute_module(self, *args: Any, **named: Any) -> Dict[str, Any]:
+        """Run a module on the host, where Ansible sets the task's environment. The connection is not to get it."""
+        with environment(self._before):
+            result: Dict[str, Any] = super()._execute_module(*args, **named)
         return result
 
-    def _shown(self, found: Dict[str, Any], params: Dict[str, Any]) -> Dict[str, Any]:
+    def masked(self, result: Dict[str, Any]) -> Dict[str, Any]:
+        """Hide secrets, those from the environment included."""
+        masked: Dict[str, Any] = mask_values(super().masked(result), self._secrets)
+        return masked
+
+    def _shown(self, found: Dict[str, Any]) -> Dict[str, Any]:
         """Return the result with secrets masked, or, where it is a secret itself, marked as not to be shown."""
         if not found.get("warnings"):
             found.pop("warnings", None)
+        if not self._task.diff:
+            found.pop("diff", None)
         if found.get("_ansible_no_log"):
             # Hides the one result; of a loop also the whole, which ansible-core before 2.19 would show to callbacks.
             self._task.no_log = True
             # Masked, it could not be used.
             return found
-        masked: Dict[str, Any] = mask_values(found, no_log_values(self.OPTIONS, params))
+        masked: Dict[str, Any] = mask_values(found, self._secrets)
         return masked
 
 
@@ -115,11 +131,3 @@ def _require_library() -> None:
             f"The Python library requests is missing on the controller, for its Python {sys.executable}.",
             advice="Install it there (python3-requests, or pip install requests).",
         )
-
-
-def _with_environment(options: Mapping[str, Any], environment: Mapping[str, str]) -> Dict[str, Any]:
-    """Return the argument specification with the fallback to the controller's environment, which modules lack."""
-    spec: Dict[str, Any] = copy.deepcopy(dict(options))
-    for name, variable in environment.items():
-        spec[name]["fallback"] = (env_fallback, [variable])
-    return spec

@@ -6,20 +6,17 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import Any, Container, Dict, List, Mapping, Optional
+from typing import Any, Container, Dict, Mapping
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_dict
-from ansible.module_utils.errors import UnsupportedError
-from ansible.plugins.action import ActionBase
-from ansible.utils.vars import merge_hash
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_arguments
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, option_faults
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.regions import CLOUDS
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret, is_secret_setting
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import VaultedValues, is_vaulted, plain
 
 
@@ -33,15 +30,8 @@ def check_arguments(module: str, arguments: Mapping[str, Any]) -> None:
     What a module refuses it returns as it was given, and it does not know that an unknown option is secret. So such
     a task does not reach the host at all.
     """
-    options = HOST_MODULES[module]
-    checked = ArgumentSpecValidator(options).validate(dict(arguments))
-    faults = []
-    unknown = sorted(str(name) for name in arguments if name not in options)
-    if unknown:
-        named = ", ".join(name + _nearest(name, options) for name in unknown)
-        faults.append(f"Unknown options: {named}. The options of {module} are {', '.join(sorted(options))}.")
-    faults += [f"{error.msg.rstrip('.')}." for error in checked.errors if not isinstance(error, UnsupportedError)]
-    faults += option_faults(checked.validated_parameters)
+    checked, faults = check_options(module, HOST_MODULES[module], arguments)
+    faults += option_faults(checked)
     if faults:
         raise ArgumentError(" ".join(faults))
 
@@ -80,11 +70,6 @@ def with_upper_case_region(arguments: Mapping[str, Any]) -> Dict[str, Any]:
     return {**arguments, "region": region.upper()} if known else dict(arguments)  # type: ignore[union-attr]
 
 
-def _nearest(name: str, options: Mapping[str, Any]) -> str:
-    near: List[str] = difflib.get_close_matches(name, options, n=1, cutoff=0.75)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
 def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
     value = arguments.get(option)
     if value is None or value == "":
@@ -97,23 +82,20 @@ def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
         ) from None
 
 
-class HostActionModule(ActionBase):  # type: ignore[misc]
+class HostActionModule(BitwardenAction):
     """Base class: runs the module of the same name on the host."""
 
     MODULE = ""
     _supports_async = True
     _supports_check_mode = True
 
-    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Send the module with the task's arguments, secrets moved apart, and mask those that it returns."""
-        result: Dict[str, Any] = super().run(tmp, task_vars)
-        try:
-            arguments = self._checked_arguments(task_vars or {})
-        except BitwardenError as error:
-            return {**result, "failed": True, "changed": False, **error.result()}
+        arguments = self._checked_arguments(task_vars)
         in_background = self._task.async_val and not getattr(self._connection, "has_native_async", False)
-        returned = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=in_background)
-        result = merge_hash(result, returned)
+        result: Dict[str, Any] = self._execute_module(
+            module_args=arguments, task_vars=task_vars, wrap_async=in_background
+        )
         invocation = result.get("invocation")
         if isinstance(invocation, dict) and isinstance(invocation.get("module_args"), dict):
             shown = mask_arguments(invocation["module_args"], HOST_MODULES[self.MODULE], is_secret)
@@ -121,6 +103,10 @@ class HostActionModule(ActionBase):  # type: ignore[misc]
         if not in_background:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the module's argument specification."""
+        return HOST_MODULES[self.MODULE]
 
     def _checked_arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
         try:

@@ -24,11 +24,11 @@ FAKE = """
 import json
 import os
 from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 
 
-class ActionModule(ActionBase):
-    def run(self, tmp=None, task_vars=None):
+class ActionModule(BitwardenAction):
+    def execute(self, task_vars):
         step = self._task.action.rpartition(".")[2].replace("families_sync_configure", "organization")
         arguments = {key: value for key, value in self._task.args.items()}
         with open(os.environ["FAKE_LOG"], "a") as log:
@@ -77,7 +77,7 @@ STEADY: Dict[str, Any] = {
 def make_collection(base: Path) -> Path:
     """Make the collection below ``base``, which is returned: what ``ANSIBLE_COLLECTIONS_PATH`` is to name."""
     collection = base / "ansible_collections" / "selfhosted" / "bitwarden"
-    for part in ("roles", "playbooks", "meta", "plugins/filter", "plugins/module_utils"):
+    for part in ("roles", "playbooks", "meta", "plugins/filter", "plugins/module_utils", "plugins/plugin_utils"):
         shutil.copytree(ROOT / part, collection / part, ignore=shutil.ignore_patterns("__pycache__"))
     (collection / "plugins" / "action").mkdir()
     for plugin in (ROOT / "plugins" / "action").glob("f*_*.py"):

@@ -12,6 +12,7 @@ from typing import Any, Dict
 
 import pytest
 import yaml
+from ansible_collections.selfhosted.bitwarden.plugins.action.families_sync_configure import DEFAULTS
 
 from tests.support.tools.commands import ROOT
 
@@ -28,6 +29,15 @@ BEHIND = {
     "pull": ("server", None),
     "preflight": ("server", None),
     "validate_certs": ("organization", None),
+    "api_url": ("organization", None),
+    "identity_url": ("organization", None),
+    "client_cert": ("organization", None),
+    "client_key": ("organization", None),
+    "timeout": ("organization", None),
+    "run_on": ("organization", None),
+    "cloud_client_cert": ("billing_sync_token", "client_cert"),
+    "cloud_client_key": ("billing_sync_token", "client_key"),
+    "cloud_timeout": ("billing_sync_token", "timeout"),
     "retry_timeout": ("organization", None),
     "egress": ("organization", None),
     "syncs_per_minute": ("organization", None),
@@ -68,12 +78,11 @@ def test_defaults_and_choices_agree(variable: str) -> None:
 
 def test_tasks_leave_out_what_is_not_set() -> None:
     """So the defaults of a play's ``module_defaults`` hold, then the module's. The role's own are those documented."""
-    own = dict(re.findall(r"\{\{ (bitwarden_\w+) \| default\('(\w+)'\) \}\}", TASKS))
-    assert own == {"bitwarden_license_max_age": "7d", "bitwarden_wait_timeout": "600s"}
-    assert own == {name: OPTIONS[name]["default"] for name in own}
+    assert not re.findall(r"\{\{ (bitwarden_\w+) \| default\('(\w+)'\) \}\}", TASKS)
+    assert not re.findall(r"\{\{ (bitwarden_\w+) \}\}", TASKS)
+    assert {name: OPTIONS[f"bitwarden_{name}"]["default"] for name in DEFAULTS} == DEFAULTS
     # The module organization syncs no license without a max age; the role syncs it after that of license_sync.
-    assert own["bitwarden_license_max_age"] == documented("license_sync")["max_age"]["default"]
-    assert set(re.findall(r"\{\{ (bitwarden_\w+) \}\}", TASKS)) == {"bitwarden_url"}
+    assert DEFAULTS["license_max_age"] == documented("license_sync")["max_age"]["default"]
 
 
 @pytest.mark.parametrize("entry", SPECS)

@@ -29,6 +29,12 @@ _DOTNET_REPEATED = re.compile(
 _CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
+# A key of an account, an installation or an organization is such a text; names, paths and ids are not.
+_RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{20,}")
+_DOCUMENT = re.compile(r"[{\[]|-----BEGIN |.*[\r\n]", re.DOTALL)
+_LONGEST_PLAIN = 255  # characters of a path, a name or an address
+_LONGEST_BRACKET = 8  # characters of a line that is in every JSON file
+
 # Shorter values ("1", "EU") are in every text, and these words in every result; to mask them would censor it without
 # hiding anything, and turn a false "changed" into a text that counts as true.
 _SHORTEST = 4
@@ -49,6 +55,17 @@ def holds_credentials(value: str) -> bool:
 def maskable(values: Iterable[str]) -> Set[str]:
     """Return those of ``values`` that can be hidden wherever they occur: four characters or more, no common word."""
     return {value for value in values if len(value) >= _SHORTEST and value.lower() not in _COMMON_WORDS}
+
+
+def is_document(value: str) -> bool:
+    """Tell whether a value is the text of a file (a license, a certificate, a key), where its path was expected."""
+    text = value.strip()
+    return bool(_DOCUMENT.match(text)) or len(text) > _LONGEST_PLAIN
+
+
+def resembles_secret(value: str) -> bool:
+    """Tell whether a value can be a secret, judged by its form only: for what was given in the wrong option."""
+    return is_document(value) or bool(_RANDOM.search(value)) or holds_credentials(value)
 
 
 def mask_text(text: str, secrets: Iterable[str]) -> str:
@@ -87,6 +104,33 @@ def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List
         if spec.get("type") == "dict" and spec.get("options") and params.get(name):
             secrets.extend(no_log_values(spec["options"], params[name]))
     return secrets
+
+
+def secret_texts(arguments: Mapping[str, Any], options: Mapping[str, Any]) -> Set[str]:
+    """Return the texts in a task's arguments that no message may show, as they are and as Python quotes them.
+
+    They are those of secret options, of options that the argument specification ``options`` does not have, and those
+    that resemble a secret, wherever they are.
+    """
+    found: Set[str] = set()
+    for name, value in arguments.items():
+        spec = options.get(name, {"no_log": True})
+        if spec.get("options") and isinstance(value, Mapping):
+            found |= secret_texts(value, spec["options"])
+        found.update(text for text in _texts(value) if spec.get("no_log") or resembles_secret(text))
+    lines = {line.strip() for text in found for line in text.splitlines() if len(line.strip()) > _LONGEST_BRACKET}
+    return lines.union(*({text, text.strip(), repr(text)[1:-1]} for text in found))
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value
 
 
 def mask_arguments(

@@ -25,11 +25,11 @@ def run(monkeypatch):
     def run(plan=None, arguments=None, token=None, result=None, check_mode=False, **variables):
         seen = {}
 
-        def organization(self, tmp=None, task_vars=None):
+        def organization(self, task_vars):
             seen.update(self._task.args)
             return {"changed": False, "reachable": True, **(result or {})}
 
-        monkeypatch.setattr(OrganizationAction, "run", organization)
+        monkeypatch.setattr(OrganizationAction, "execute", organization)
         action = ActionModule.__new__(ActionModule)
         action._task = SimpleNamespace(args={"url": "u", "wait_timeout": "9s", **(arguments or {})},
                                        check_mode=check_mode)  # fmt: skip
@@ -37,7 +37,7 @@ def run(monkeypatch):
         hostvars = SimpleNamespace(raw_get=lambda name: fetched if name == "bw1" else {})
         task_vars = {"hostvars": hostvars, "families_sync_plan": {**PLAN, **(plan or {})},
                      "families_sync_choice": CHOICE, **variables}  # fmt: skip
-        return seen, action.run(task_vars=task_vars)
+        return seen, action.execute(task_vars)
 
     return run
 

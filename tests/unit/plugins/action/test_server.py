@@ -16,10 +16,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action 
 
 @pytest.fixture
 def action(monkeypatch):
-    def unreachable(self, tmp=None, task_vars=None):
+    def unreachable(self, task_vars):
         raise AnsibleConnectionFailure("no route to host")
 
-    monkeypatch.setattr(HostActionModule, "run", unreachable)
+    monkeypatch.setattr(HostActionModule, "execute", unreachable)
     found = ActionModule.__new__(ActionModule)
     found._task = SimpleNamespace(args={})
     return found
@@ -28,11 +28,11 @@ def action(monkeypatch):
 @pytest.mark.parametrize("value", [True, "yes", "true"])
 def test_it_is_a_failure_where_the_task_says_so(action, value):
     action._task.args["fail_when_unreachable"] = value
-    assert action.run() == {"failed": True, "changed": False, "msg": "unreachable: no route to host"}
+    assert action.execute({}) == {"failed": True, "changed": False, "msg": "unreachable: no route to host"}
 
 
 @pytest.mark.parametrize("arguments", [{}, {"fail_when_unreachable": False}, {"fail_when_unreachable": "no"}])
 def test_otherwise_it_is_unreachable(action, arguments):
     action._task.args.update(arguments)
     with pytest.raises(AnsibleConnectionFailure):
-        action.run()
+        action.execute({})

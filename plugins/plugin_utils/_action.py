@@ -1,0 +1,104 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The edge of all action plugins: the arguments of a task as they are meant, and every error as a failed result."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, secret_texts
+
+ROLE = "selfhosted.bitwarden.families_sync"
+
+
+class BitwardenAction(ActionBase):  # type: ignore[misc]
+    """Base of the action plugins. ``run`` raises nothing.
+
+    With an error that leaves an action plugin ansible-core 2.19 and later shows the arguments of its task, secrets
+    included.
+    """
+
+    def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Do the task and return its result. May raise whatever comes; an expected error is a ``BitwardenError``."""
+        raise NotImplementedError
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the argument specification."""
+        raise NotImplementedError
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task. The only place on the controller where an error becomes a failed result."""
+        task_vars = task_vars or {}
+        try:
+            result: dict[str, Any] = super().run(tmp, task_vars)
+            self._task.args = self._arguments(task_vars)
+            result.update(self.execute(task_vars))
+        except Exception as error:
+            return self.masked(self._failure(error))
+        return result
+
+    def module_defaults(self, task_vars: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        """Return the options that ``module_defaults`` give for groups or plugins, such as ``group/…`` and ``…server``.
+
+        Unlike Ansible it fills what an inner block leaves out (``default(omit)``) from those around it.
+        """
+        found: dict[str, Any] = {}
+        for level in self._task.module_defaults or []:
+            for name in names:
+                options = self._templar.template(level.get(name) or {})
+                found.update({key: value for key, value in options.items() if value != task_vars.get("omit")})
+        return given(found)
+
+    def _arguments(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options that are set.
+
+        To Ansible an omitted option has no default from ``module_defaults`` either. The role omits those whose
+        variables are not set; for them the defaults of the user's play stay in force.
+        """
+        arguments = given(self._task.args)
+        role = getattr(self._task, "_role", None)
+        if role is None or role.get_name() != ROLE or not self._task.module_defaults:
+            return arguments
+        action = self._task.resolved_action or self._task.action
+        groups = self._task._parent._play._action_groups.get(action, [])
+        return {**self.module_defaults(task_vars, *(f"group/{name}" for name in groups), action), **arguments}
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        """Return the result for an error."""
+        if isinstance(error, BitwardenError):
+            return {"failed": True, "changed": False, **error.result()}
+        if isinstance(error, AnsibleConnectionFailure):
+            return {"unreachable": True, "changed": False, "msg": str(error)}
+        if isinstance(error, AnsibleError):
+            return {"failed": True, "changed": False, "msg": str(error)}
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(last.filename).name}, line {last.lineno}"
+        return {
+            "failed": True,
+            "changed": False,
+            "msg": f"{self._task.action} failed with a defect of its own: {type(error).__name__} in {place}: {error}. "
+            "Report it with the traceback (-vvv).",
+            "exception": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+        }
+
+    def masked(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Hide the secrets of the task's arguments, those that were given in the wrong option included."""
+        masked: dict[str, Any] = mask_values(result, secret_texts(self._task.args, self.options()))
+        return masked
+
+
+def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are set: an empty text and null both mean that one is not."""
+    return {str(name): value for name, value in arguments.items() if value is not None and not _is_empty(value)}
+
+
+def _is_empty(value: object) -> bool:
+    return isinstance(value, str) and not value

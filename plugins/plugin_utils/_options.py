@@ -1,0 +1,116 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of a task, checked on the controller; what is wrong with them is said without their values."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import is_document
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.text_values import options_not_text
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import given
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain
+
+# What Ansible says of a value ends in it.
+_VALUE = re.compile(r"(?:, got: |\. Got no match for: |(?<=unable to convert to )(\w+): ).*", re.DOTALL)
+
+
+class OptionError(ApiError):
+    """Options that cannot be used. The message names them all, and no value."""
+
+
+def read_options(
+    arguments: Mapping[str, Any],
+    options: Mapping[str, Any],
+    required_if: Sequence[Any],
+    environment: Mapping[str, str],
+    module: str,
+) -> dict[str, Any]:
+    """Return the values of all ``options``, with defaults.
+
+    ``environment``: the variables that stand in for options. ``module``: its short name. Raises ``OptionError`` that
+    names every fault.
+    """
+    values = _given({name: _decrypted(name, value) for name, value in arguments.items()}, options)
+    faults = [*options_not_text(options, values), *_documents(options, values)]
+    checked, more = check_options(module, _with_environment(options, environment), values, required_if)
+    if faults or more:
+        raise OptionError(REQUEST, " ".join(faults + more))
+    return {**values, **checked}
+
+
+def check_options(
+    module: str, options: Mapping[str, Any], values: Mapping[str, Any], required_if: Sequence[Any] = ()
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Return the values with their types and defaults, and what is wrong with them: sentences that show no value.
+
+    A module that is sent options which it does not know returns them as they were given, secret or not.
+    """
+    result = ArgumentSpecValidator(options, required_if=list(required_if)).validate(dict(values))
+    faults = []
+    unknown = sorted(str(name) for name in values if name not in options)
+    if unknown:
+        named = ", ".join(name + _nearest(name, options) for name in unknown)
+        faults.append(f"Unknown options: {named}. The options of {module} are {', '.join(sorted(options))}.")
+    for error in result.errors.errors:
+        text = _VALUE.sub(r"\1", str(error.msg)).rstrip(".")
+        # Those of suboptions are named nowhere else.
+        if not isinstance(error, UnsupportedError) or not unknown:
+            faults.append(f"{text}.")
+    return result.validated_parameters, list(dict.fromkeys(faults))
+
+
+def _nearest(name: str, options: Mapping[str, Any]) -> str:
+    near: list[str] = difflib.get_close_matches(name, options, n=1, cutoff=0.75)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _decrypted(name: str, value: Any) -> Any:
+    """Return the value of an option as text where it is encrypted (``!vault``), at any depth.
+
+    Before ansible-core 2.19 such a text is an object that Ansible's checks of options do not take.
+    """
+    try:
+        return plain(value)
+    except AnsibleError as error:
+        raise OptionError(REQUEST, f"{name} cannot be decrypted: {error}") from error
+
+
+def _given(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are set, suboptions alike."""
+    return {
+        name: _given(value, options[name]["options"])
+        if isinstance(value, Mapping) and options.get(name, {}).get("options")
+        else value
+        for name, value in given(values).items()
+    }
+
+
+def _documents(options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which options hold the text of a file (a license, a key) instead of its path."""
+    for name, spec in options.items():
+        value = values.get(name)
+        if isinstance(value, Mapping):
+            yield from _documents(spec.get("options") or {}, value)
+        elif spec.get("type") == "path" and isinstance(value, str) and is_document(value):
+            instead = ", or give the text in content" if "content" in options else ""
+            yield f"{name} holds the text of a file, not a path. Write the path of the file{instead}."
+
+
+def _with_environment(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the argument specification with the fallback to the controller's environment, which modules lack."""
+    spec: dict[str, Any] = copy.deepcopy(dict(options))
+    for name, variable in environment.items():
+        spec[name]["fallback"] = (env_fallback, [variable])
+    return spec
