@@ -31,8 +31,8 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
         raise NotImplementedError
 
     def options(self) -> Mapping[str, Any]:
-        """Return the argument specification."""
-        raise NotImplementedError
+        """Return the argument specification; without one every argument is taken for secret."""
+        return {}
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task. The only place on the controller where an error becomes a failed result."""

@@ -91,7 +91,7 @@ def test_the_flow_predicted_done_and_done_again(pair: Pair, tmp_path: Path, core
 def test_the_key_comes_from_the_controllers_environment(pair: Pair, tmp_path: Path, core: str, place: str) -> None:
     """With run_on=host, too, where the environment has it not."""
     task = {"selfhosted.bitwarden.organization_info": {"url": "{{ url }}", "run_on": place}}
-    plays = [{"hosts": "all", "gather_facts": False, "tasks": [{**task, "environment": dict.fromkeys(KEY, "x")}]}]
+    plays = [{"hosts": "all", "gather_facts": False, "tasks": [task]}]
     done = run(pair, tmp_path, plays, "-vvvv", core=core, environment=KEY).ok()
     assert done.result("vault", "organization_info")["organization"]["id"] == ORGANIZATION
 
