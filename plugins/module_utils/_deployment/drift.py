@@ -124,7 +124,9 @@ class Stack:
 
     def outdated_nginx(self) -> Optional[Container]:
         """Return nginx's container where another one was created after its start, whose address it may not know."""
-        others = [c.created for c in self.containers if c.service != _NGINX and c.service in self.services]
+        # It leads to Bitwarden's own services only.
+        own = BITWARDEN & set(self.services)
+        others = [c.created for c in self.containers if c.service != _NGINX and c.service in own]
         for container in self.of(_NGINX):
             if container.state == "running" and others and container.started < max(others):
                 return container

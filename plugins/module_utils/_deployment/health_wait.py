@@ -165,7 +165,8 @@ class HealthWait:
         asked = []
         for container in containers:
             if container.state != "running":
-                waiting[container.service] = _Trouble(f"is {container.state}", container)
+                verb = "has" if container.state == "exited" else "is"
+                waiting[container.service] = _Trouble(f"{verb} {container.state}", container)
             elif container.health_check and container.service not in NOT_ASKED:
                 if (container.id, container.started) not in self._answered:
                     asked.append(container)
@@ -209,7 +210,9 @@ class HealthWait:
         # Masked before it is cut: half a secret would not be recognised.
         log = self.engine.last_lines(trouble.container, _LOG_LINES) if trouble.container else ""
         lines = last_log_lines(self.mask(log))
-        return f"{name} {trouble.reason}" + (f". Its last log lines: {lines}" if lines else ".")
+        if not lines:
+            return f"{name} {trouble.reason}."
+        return f"{name} {trouble.reason}. Its last log lines: {lines}{'' if lines.endswith('.') else '.'}"
 
 
 def last_log_lines(log: str) -> str:

@@ -129,9 +129,17 @@ def test_what_is_no_service_any_more_is_reported_but_not_asked_for():
     assert [one.name for one in found.report()] == ["api", "scim"]
 
 
-@pytest.mark.parametrize(("created", "outdated"), [("2026-11-23T10:09:43Z", False), ("2026-11-23T10:10:00Z", True)])
-def test_nginx_is_outdated_by_containers_that_were_created_after_its_start(created, outdated):
-    found = stack({}, container("nginx"), container(created=created), nginx=Service("nginx", "n", {}, False))
+@pytest.mark.parametrize(
+    ("service", "created", "outdated"),
+    [
+        ("api", "2026-11-23T10:09:43Z", False),
+        ("api", "2026-11-23T10:10:00Z", True),
+        ("tunnel", "2026-11-23T10:10:00Z", False),  # the user's own, to which nginx does not lead
+    ],
+)
+def test_nginx_is_outdated_by_containers_that_were_created_after_its_start(service, created, outdated):
+    others = {name: Service(name, "n", {}, False) for name in ("nginx", "tunnel")}
+    found = stack({}, container("nginx"), container(service, created=created), **others)
     assert (found.outdated_nginx() is not None) is outdated
 
 
