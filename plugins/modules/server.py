@@ -20,7 +20,9 @@ description:
     them now, C(docker-compose.override.yml) included. This also finds files that were edited by hand, or written by an
     interrupted run.
   - Restarts with C(bitwarden.sh restart) as the owner of O(bwdata), which pulls the images of the installed version.
-    When a pull fails, it starts the server from local images on the desired settings, and warns.
+    Where that leaves services down, it starts the server from local images on the desired settings, and warns.
+  - Checks before it takes anything down that the server can start again. It fails where a container name or port is
+    taken, a network, volume or image is missing, or Compose cannot read a file. Check mode finds the same.
   - Checks the connections to Bitwarden's cloud before it changes a server with cloud communication on, see
     O(preflight). An unchanged run checks nothing there.
 extends_documentation_fragment:
@@ -116,6 +118,9 @@ options:
 notes:
   - Talks to the Docker engine that the owner of O(bwdata) uses, with the owner's rights, by E(DOCKER_HOST), the current
     Docker context, C(/var/run/docker.sock), or the socket of a rootless engine.
+  - Touches only containers that Compose created from C(bwdata/docker). Compose itself tells projects apart by name,
+    which is C(docker) for every server. For a second one on a host set C(COMPOSE_PROJECT_NAME) in its
+    C(bwdata/docker/.env).
 seealso:
   - module: selfhosted.bitwarden.override_env
   - module: selfhosted.bitwarden.server_info

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Dict, FrozenSet, List, Optional
+from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from .._common.errors import EXPECTED, Terminated, message_of
 from .drift import Stack
@@ -136,8 +136,13 @@ class _Run:
     def _bring_up(self) -> Stack:
         recreate_all = self.request.state == RESTARTED
         if not self.request.pull:
-            self.outcome.command = self.deployment.project.up(recreate_all)
-            return self._inspect()
+            self.outcome.command, after = self._start(recreate_all)
+            return after
+        # bitwarden.sh would take the server down before it finds out.
+        needed = {name: one for name, one in self.plan.stack.services.items() if name not in self.tolerated}
+        failed = self.deployment.pull_missing(needed)
+        if failed:
+            raise UnhealthyError(f"Nothing was restarted, because images are not local and were not pulled: {failed}")
         command = self.outcome.command = self.deployment.script.run("restart")
         after = self._inspect()
         missing = self._missing(after)
@@ -145,23 +150,30 @@ class _Run:
         if not missing and not untouched and (command.rc == 0 or not after.stale()):
             return after
         left = f"{len(missing)} of {len(after.services)} services down" if missing else "services as they were"
-        self.outcome.warnings.append(
-            f"bitwarden.sh restart {command.ending} and left {left}"
-            + (" (a pull failed)" if missing and command.rc else "")
-            + ". The server was started from local images instead, on the desired settings; newer images were not "
-            f"fetched. Its last line: {self.plan.mask(command.last_line)}"
-        )
-        return self._up_with_local_images(bool(untouched))
+        last = self.plan.mask(command.last_line)
+        seen = f"bitwarden.sh restart {command.ending} and left {left}; its last line: {last}"
+        after = self._up_with_local_images(bool(untouched), f"{seen} Then: ")
+        self.outcome.warnings.append(f"{seen} The server was started from local images instead.")
+        return after
 
-    def _up_with_local_images(self, recreate_all: bool = False) -> Stack:
-        """Start with Compose; its output is told only where it failed."""
-        result = self.deployment.project.up(recreate_all)
-        after = self._inspect()
+    def _up_with_local_images(self, recreate_all: bool = False, before: str = "") -> Stack:
+        """Start with Compose; its output is told only where it failed, after what happened ``before``."""
+        result, after = self._start(recreate_all)
         missing = self._missing(after)
         if missing:
             told = _told("docker compose up", result)
-            raise UnhealthyError(f"Compose could not start {', '.join(missing)}. {told}")
+            raise UnhealthyError(f"{before}Compose could not start {', '.join(missing)}. {told}")
         return after
+
+    def _start(self, recreate_all: bool) -> Tuple[Result, Stack]:
+        """Start with Compose, and where it gives up because of one service, the others nevertheless."""
+        result = self.deployment.project.up(recreate_all)
+        after = self._inspect()
+        if after.missing() and result.rc != 0 and not result.timed_out:
+            for service in after.missing():
+                self.deployment.project.up(only=[service])
+            after = self._inspect()
+        return result, after
 
     def _missing(self, after: Stack) -> List[str]:
         return [name for name in after.missing() if name not in self.tolerated]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from .._common.durations import format_duration
 from .._env_files.document import EnvFile
@@ -87,17 +87,22 @@ class Project:
         variables = EnvFile.parse(dotenv, self.dotenv).values() if dotenv is not None else {}
         return Reader(self.folder, {**variables, **self.commands.environment}, _content)
 
-    def up(self, recreate_all: bool = False) -> Result:
+    def up(self, recreate_all: bool = False, only: Sequence[str] = ()) -> Result:
         """Start what is missing or was created from other settings, from local images.
 
-        ``recreate_all`` recreates all containers.
+        ``recreate_all`` recreates all containers. ``only`` names the services to start, without what they depend on.
         """
         arguments = ["up", "--detach", *(["--force-recreate"] if recreate_all else [])]
-        result = self._run([*arguments, "--pull", "never"], self.files())
+        services = ["--no-deps", *only] if only else []
+        result = self._run([*arguments, "--pull", "never", *services], self.files())
         if result.rc != 0 and "unknown flag: --pull" in result.stderr:
             # The first releases of Compose 2 have no such option; they pull only missing images.
-            result = self._run(arguments, self.files())
+            result = self._run([*arguments, *services], self.files())
         return result
+
+    def pull(self, services: Sequence[str]) -> Result:
+        """Pull the images of ``services``."""
+        return self._run(["pull", *services], self.files())
 
     def down(self) -> Result:
         """Stop and remove all containers of the project."""

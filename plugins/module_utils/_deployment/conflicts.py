@@ -160,17 +160,22 @@ def _networks(composition: Composition, engine: EngineInventory) -> List[Problem
     return problems
 
 
-def _images(services: Mapping[str, Service], engine: EngineInventory) -> List[Problem]:
+def without_image(services: Mapping[str, Service], engine: EngineInventory) -> Dict[str, List[str]]:
+    """Return image → services for the images that are not local and that Compose cannot build."""
     missing: Dict[str, List[str]] = {}
     for service in services.values():
         if not service.builds and service.image and not engine.has_image(service.image):
             missing.setdefault(service.image, []).append(service.name)
+    return missing
+
+
+def _images(services: Mapping[str, Service], engine: EngineInventory) -> List[Problem]:
     return [
         Problem(
             f"The image {image} of {_list(names)} is not local, and pull is false. Pull it (docker pull {image}), "
             "or set pull to true."
         )
-        for image, names in sorted(missing.items())
+        for image, names in sorted(without_image(services, engine).items())
     ]
 
 

@@ -136,6 +136,17 @@ class Deployment:
             found += conflicts.obstacles(scope, host, pull, renews)
         return found
 
+    def pull_missing(self, services: Mapping[str, Service]) -> str:
+        """Pull the images that are not local; return what failed, empty where all are local now."""
+        inventory = EngineInventory(self.engine.client)
+        missing = conflicts.without_image(services, inventory)
+        if not missing:
+            return ""
+        result = self.project.pull(sorted(name for names in missing.values() for name in names))
+        left = conflicts.without_image(services, inventory)
+        told = f"docker compose pull {result.ending}; its last line: {result.last_line}"
+        return f"{', '.join(left)}. {told}" if left else ""
+
     def env_files(self) -> Dict[str, EnvFile]:
         """Return the env files of the deployment by path, as Compose reads them. They are read once.
 

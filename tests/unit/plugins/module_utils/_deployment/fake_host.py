@@ -68,7 +68,7 @@ class FakeHost:
         self.version = "2026.8.0"
         self.pull_fails = False
         self.script_does_nothing = False
-        self.images_gone = False
+        self.images_gone: set = set()
         self.hangs = ""
         #: Services that end at once, and services that Compose cannot create.
         self.ends: tuple = ()
@@ -244,17 +244,29 @@ class FakeHost:
                 described = {"image": IMAGE.format(name, self.version), "container_name": f"bitwarden-{name}"}
                 services[name] = {**described, "environment": values, **self.compose_services.get(name, {})}
             return Result(0, json.dumps({"name": self.project, "services": services, **self.compose_top}), "")
+        if arguments[0] == "pull":
+            self.done.append("pull")
+            if self.pull_fails:
+                return Result(18, "", "pull failed\n")
+            self.missing_images.clear()
         if arguments[0] == "up":
-            self.done.append("up" + (" all" if "--force-recreate" in arguments else ""))
-            if self.images_gone:
-                return Result(1, "", "No such image\n")
-            taken = {one["Names"][0] for one in self.others if not self._is_in_project(one)}
-            if any(f"/bitwarden-{name}" in taken for name in self.read if name not in self.containers):
-                return Result(1, "", "Conflict. The container name is already in use\n")
-            self._up(everything="--force-recreate" in arguments)
+            return self._compose_up(arguments)
         if arguments[0] == "down":
             self.done.append("down")
             self._down()
+        return Result(0, "", "")
+
+    def _compose_up(self, arguments):
+        """Give up before anything is started where one of the services cannot be."""
+        only = arguments[arguments.index("--no-deps") + 1 :] if "--no-deps" in arguments else list(self.read)
+        recreate = "--force-recreate" in arguments
+        self.done.append(" ".join(["up", *(["all"] if recreate else []), *(only if "--no-deps" in arguments else [])]))
+        taken = {one["Names"][0] for one in self.others if not self._is_in_project(one)}
+        if any(f"/bitwarden-{name}" in taken for name in only if name not in self.containers):
+            return Result(1, "", "Conflict. The container name is already in use\n")
+        if self.images_gone & set(only):
+            return Result(1, "", "No such image\n")
+        self._up(everything=recreate, only=only)
         return Result(0, "", "")
 
     def _model(self, folder):
@@ -277,12 +289,12 @@ class FakeHost:
                 del self.containers[name]
         self.others = [one for one in self.others if not self._is_in_project(one)]
 
-    def _up(self, everything=False):
+    def _up(self, everything=False, only=None):
         self.now += 1
         created = self.now
         self.now += 1
         self.others = [one for one in self.others if not self._is_in_project(one)]
-        for service in self.read:
+        for service in only or self.read:
             wanted = {"PATH": "/bin", "FROM_IMAGE": "yes", **self.expected(service, self.bwdata / "docker")}
             existing = self.containers.get(service)
             if service in self.cannot_create:

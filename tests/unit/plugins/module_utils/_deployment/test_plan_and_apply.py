@@ -209,16 +209,47 @@ def test_after_a_failed_pull_the_server_starts_from_local_images(host, run):
     assert host.done == ["script restart", "up"]
     assert host.containers["api"]["environment"][CLOUD] == "true"
     (warning,) = outcome["warnings"]
-    assert "status 18" in warning and "a pull failed" in warning
+    assert "status 18 and left 5 of 5 services down; its last line: pull failed" in warning
+    assert warning.endswith("The server was started from local images instead.")
     assert "Canary" not in warning + json.dumps(outcome)
+
+
+@pytest.mark.parametrize("pull", [True, False])
+def test_where_one_service_cannot_start_the_others_do_and_no_success_is_told(host, run, pull):
+    host.start().pull_fails = True
+    host.images_gone = {"api"}
+    host.containers.pop("api")
+    outcome, error = run(ON, pull=pull)
+    assert "api" in error and "No such image" in error and "icons" not in error
+    assert sorted(host.containers) == ["icons", "identity", "mssql", "nginx"]
+    assert not any("was started" in warning for warning in outcome["warnings"])
+    assert ("bitwarden.sh restart ended with status 18 and left 5 of 5 services down" in error) is pull
+
+
+@pytest.mark.parametrize("state", ["started", "restarted"])
+def test_an_image_that_cannot_be_pulled_is_found_before_anything_is_taken_down(host, run, state):
+    host.start().pull_fails = True
+    host.missing_images.add("ghcr.io/bitwarden/api:2026.8.0")
+    before = {name: one["created"] for name, one in host.containers.items()}
+    outcome, error = run(ON, state=state)
+    assert "Nothing was restarted" in error and "ghcr.io/bitwarden/api:2026.8.0" in error
+    assert "docker compose pull ended with status 18; its last line: pull failed" in error
+    assert outcome["rolled_back"] is True
+    assert host.done == ["pull", "up"]
+    assert {name: one["created"] for name, one in host.containers.items()} == before
+    host.done.clear()
+    host.pull_fails = False
+    assert run(ON, state=state)[1] == ""
+    assert host.done[:2] == ["pull", "script restart"]
 
 
 def test_without_local_images_either_the_old_settings_come_back(host, run):
     host.start().pull_fails = True
-    host.images_gone = True
+    host.images_gone = set(READ)
     outcome, error = run(ON)
-    assert "No such image" in error
+    assert "bitwarden.sh restart ended with status 18" in error and "No such image" in error
     assert outcome["rolled_back"] is True
+    assert outcome["warnings"] == [], "a success that was none"
     assert "Communication=false" in settings(host)
 
 
@@ -300,7 +331,7 @@ def test_unhealthy_on_current_settings_is_waited_for_and_not_restarted(host, run
 
 def test_still_stale_after_a_restart_fails_once(host, run, monkeypatch):
     host.start()
-    monkeypatch.setattr(host, "_up", lambda everything=False: None)
+    monkeypatch.setattr(host, "_up", lambda everything=False, only=None: None)
     monkeypatch.setattr(
         host, "_script", lambda command: host.done.append("script") or Result(0, "CanaryInstallationKey\n", "")
     )
