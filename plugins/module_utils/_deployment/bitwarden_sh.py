@@ -46,14 +46,14 @@ class Script:
         """
         owner, run = self.commands.account.name, os.path.join(self.bwdata, "scripts", _RUN)
         content, broken = self._read(self.path, mask)
-        found = [f"{self.path} {broken} Replace it, as {owner}: curl -fLo {self.path} '{_URL}'"] if broken else []
+        found = [f"{self.path} {broken} Replace it as {owner} (curl -fLo {self.path} '{_URL}')."] if broken else []
         if broken or _RUN.encode() in content:
             _content, broken = self._read(run, mask)
             replace = " ".join([self.path, "updaterun", *self._bwdata_argument()])
             if broken:
-                found.append(f"{run}, which bitwarden.sh calls, {broken} Replace it, as {owner}: {replace}")
+                found.append(f"{run}, which bitwarden.sh calls, {broken} Replace it as {owner} ({replace}).")
             elif not self._is_executable(run):
-                found.append(f"{run}, which bitwarden.sh calls, is not executable by {owner}: chmod u+x {run}")
+                found.append(f"{run}, which bitwarden.sh calls, is not executable by {owner} (chmod u+x {run}).")
         return found
 
     def run(self, command: str) -> Result:

@@ -112,7 +112,7 @@ def test_a_broken_script_is_named_with_what_it_begins_with_and_how_to_get_it_aga
     (problem,) = problems(script)
     assert problem.startswith(str(tmp_path / name))
     assert BROKEN[content] in problem and "hunter2" not in problem
-    assert problem.endswith(f"Replace it, as {script.commands.account.name}: {remedy.format(tmp_path)}")
+    assert problem.endswith(f"Replace it as {script.commands.account.name} ({remedy.format(tmp_path)}).")
 
 
 def test_a_script_cut_off_anywhere_is_recognized(script, tmp_path):
@@ -133,7 +133,7 @@ def test_a_folder_and_what_the_owner_may_not_execute_are_told(script, tmp_path):
     run = tmp_path / "bwdata" / "scripts" / "run.sh"
     run.chmod(0o600)
     assert problems(script) == [
-        f"{run}, which bitwarden.sh calls, is not executable by {script.commands.account.name}: chmod u+x {run}"
+        f"{run}, which bitwarden.sh calls, is not executable by {script.commands.account.name} (chmod u+x {run})."
     ]
     run.unlink()
     run.mkdir()
@@ -155,4 +155,4 @@ def test_for_another_data_folder_the_remedy_names_it(script, tmp_path):
     (tmp_path / "bwdata").rename(tmp_path / "data")
     (tmp_path / "data" / "scripts" / "run.sh").write_text("")
     (problem,) = problems(Script(script.commands, script.path, str(tmp_path / "data")))
-    assert problem.endswith(f"bitwarden.sh updaterun {tmp_path}/data")
+    assert problem.endswith(f"bitwarden.sh updaterun {tmp_path}/data).")
