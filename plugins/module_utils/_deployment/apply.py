@@ -35,6 +35,7 @@ def apply(plan: Plan, clock: Optional[Clock] = None, journal: Optional[Journal] 
     try:
         run.change()
     except EXPECTED as error:
+        outcome.failed = True
         reason = plan.mask(message_of(error))
         message = run.roll_back(reason) if run.reversible and run.journal.unproven else reason + _differing(plan)
         with contextlib.suppress(*EXPECTED):
@@ -118,6 +119,7 @@ class _Run:
         try:
             changes = self.journal.roll_back()
             self.outcome.rolled_back = True
+            self.outcome.settings_changed = self.continued
             self.outcome.changes = self.outcome.changes or changes
             # What an earlier run broke is to be healthy again on the old settings.
             self.tolerated = self.troubled & foreign(self.plan.stack) if self.continued else self.troubled

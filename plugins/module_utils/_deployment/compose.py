@@ -114,6 +114,11 @@ class Project:
             raise ComposeError("Compose cannot read the project: nothing would start.", result.stderr)
         return result.stdout
 
+    def faulty_file(self) -> str:
+        """Return the file because of which Compose cannot read the project, where its message does not name it."""
+        main = self.files()[0]
+        return self.files()[-1] if self._call(self._command, ["config", "--quiet"], [main]).rc == 0 else main
+
     def _model(self) -> Result:
         return self._read_only(["config", "--no-interpolate", "--format", "json"])
 

@@ -201,7 +201,10 @@ class Deployment:
         except EnvFileError as explanation:
             return explanation
         lines = [line.strip() for line in error.details.splitlines() if line.strip() and "level=warning" not in line]
-        return DeploymentError(f"{error} It printed: {mask_text(' '.join(lines[-3:]), self.secrets())}")
+        said = " ".join(lines[-3:])
+        named = any(path in error.details for path in (*self.project.files(), *paths, self.project.dotenv))
+        fault = "" if named else f" The fault is in {self.project.faulty_file()}."
+        return DeploymentError(f"{error}{fault} It printed: {mask_text(said, self.secrets())}")
 
 
 def secret_values(sources: List[Mapping[str, str]]) -> Set[str]:
@@ -240,8 +243,9 @@ def _owner(bwdata: str) -> Account:
     if not is_readable:
         raise DeploymentError(f"{bwdata} is not a folder with a deployment in it. Is Bitwarden installed there?")
     if not account.can_be_taken():
+        others = f" or as {account.name}" if account.has_entry else ""
         raise DeploymentError(
-            f"{bwdata} belongs to {account.name}, and this user cannot act for that one: run the task as root or as "
-            f"{account.name} (become)."
+            f"{bwdata} belongs to {account.name}, and this user cannot act for that one: run the task as root{others} "
+            "(become)."
         )
     return account

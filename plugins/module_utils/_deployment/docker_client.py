@@ -13,7 +13,7 @@ import time
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from .._common.durations import format_duration
-from .docker_host import USUAL_HOST, EngineError, docker_host
+from .docker_host import USUAL_HOST, EngineError, find_engine
 from .runner import Attached, Commands
 
 _CONNECT_TIMEOUT = 30.0
@@ -54,7 +54,7 @@ class EngineClient:
         """``docker`` is the path of Docker's command. Raises ``EngineError``."""
         self.commands = commands
         self.docker = docker
-        self.host = docker_host(commands.account, commands.environment)
+        self.host, self._advice = find_engine(commands.account, commands.environment)
         if self.host.startswith("unix://") and self.host != USUAL_HOST and "DOCKER_CONTEXT" not in commands.environment:
             # Compose and bitwarden.sh are to talk to the same engine, also where Docker's command would not find it.
             commands.environment.setdefault("DOCKER_HOST", self.host)
@@ -70,7 +70,7 @@ class EngineClient:
             data = response.read()
             if connection.sock is None:  # the engine has announced that it closes it
                 self._kept = None
-            return Response(response.status, _parse(data))
+            return Response(response.status, self._parse(data))
         except (OSError, http.client.HTTPException) as error:
             self._kept = None
             if isinstance(error, _DROPPED) and was_kept:
@@ -90,7 +90,7 @@ class EngineClient:
         try:
             response = _send(connection, "GET" if body is None else "POST", path, timeout, body)
             if response.status >= 400:
-                return Response(response.status, _parse(response.read()))
+                return Response(response.status, self._parse(response.read()))
             if stdin is not None:
                 connected.sendall(stdin)
                 connected.shutdown(socket.SHUT_WR)
@@ -135,16 +135,19 @@ class EngineClient:
         if isinstance(error, socket.timeout):
             return self._late(_CONNECT_TIMEOUT)
         reason = getattr(error, "strerror", None) or str(error)
-        return EngineError(
-            f"The Docker engine is not running: {self.host} cannot be reached ({reason}). "
-            "Start it (systemctl start docker)."
-        )
+        return EngineError(f"The Docker engine ({self.host}) cannot be reached: {reason}. {self._advice}")
 
     def _not_permitted(self) -> EngineError:
-        name = self.commands.account.name
+        account = self.commands.account
+        if not account.has_entry:
+            return EngineError(
+                f"The deployment belongs to uid {account.uid}, which has no account on this host and may not use the "
+                f"Docker engine ({self.host}). Give bwdata to an account that may (chown -R)."
+            )
+        advice = "" if self.host == USUAL_HOST else f" {self._advice}"
         return EngineError(
-            f"The user {name}, who owns the deployment, may not use the Docker engine ({self.host}). "
-            f"Add the user to the group docker (usermod -aG docker {name})."
+            f"The user {account.name}, who owns the deployment, may not use the Docker engine ({self.host}). "
+            f"Add the user to the group docker (usermod -aG docker {account.name}).{advice}"
         )
 
     def _late(self, timeout: float) -> EngineError:
@@ -156,10 +159,20 @@ class EngineClient:
         if "permission denied" in said.lower() and not self.host.startswith("ssh://"):
             return self._not_permitted()
         if said:
-            return EngineError(f"The Docker engine ({self.host}) cannot be reached: {said}")
+            return EngineError(f"The Docker engine ({self.host}) cannot be reached: {said.rstrip('.')}. {self._advice}")
         if isinstance(error, socket.timeout):
             return self._late(timeout)
-        return EngineError(f"The Docker engine closed the connection: {error}.")
+        return EngineError(f"The Docker engine ({self.host}) closed the connection: {error}. {self._advice}")
+
+    def _parse(self, data: bytes) -> Any:
+        if not data.strip():
+            return None
+        try:
+            return json.loads(data)
+        except ValueError:
+            raise EngineError(
+                f"The response of the Docker engine ({self.host}) is not JSON: {data[:80]!r}. {self._advice}"
+            ) from None
 
 
 def split_stream(data: bytes) -> str:
@@ -196,15 +209,6 @@ def _read(response: http.client.HTTPResponse, connected: socket.socket, deadline
         if not chunk:
             return b"".join(chunks), True
         chunks.append(chunk)
-
-
-def _parse(data: bytes) -> Any:
-    if not data.strip():
-        return None
-    try:
-        return json.loads(data)
-    except ValueError:
-        raise EngineError(f"The response of the Docker engine is not JSON: {data[:80]!r}.") from None
 
 
 def _host_and_port(address: str) -> Tuple[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, NamedTuple
 
 from .._common.errors import BitwardenError
 from .runner import Account
@@ -22,21 +22,31 @@ class EngineError(BitwardenError):
     """The engine is missing, does not answer or refuses; the message says which and what to do."""
 
 
-def docker_host(account: Account, environment: Mapping[str, str]) -> str:
-    """Return the engine's address as DOCKER_HOST would name it, found in the order of Docker's own command.
+class EngineAddress(NamedTuple):
+    """An engine's address as DOCKER_HOST would name it, and what to do where it cannot be reached."""
+
+    host: str
+    advice: str
+
+
+def find_engine(account: Account, environment: Mapping[str, str]) -> EngineAddress:
+    """Return the engine's address, found in the order of Docker's own command.
 
     Raises ``EngineError`` for a context that does not exist.
     """
     named = environment.get("DOCKER_HOST", "")
     if named:
-        return named
+        return EngineAddress(named, "DOCKER_HOST in the environment of the task names it: correct it, or leave it out.")
     folder = environment.get("DOCKER_CONFIG") or os.path.join(account.home, ".docker")
     with account.assumed():
         settings = _json(os.path.join(folder, "config.json"))
         context = environment.get("DOCKER_CONTEXT") or str(settings.get("currentContext") or "")
         if context and context != "default":
-            return _host_of_context(folder, context)
-        return f"unix://{_socket(account, environment)}"
+            advice = f"The Docker context {context} of {account.name} names it: correct it, or use another one."
+            return EngineAddress(_host_of_context(folder, context), advice)
+        path = _socket(account, environment)
+        start = "systemctl start docker" if path == _USUAL_SOCKET else "as its user: systemctl --user start docker"
+        return EngineAddress(f"unix://{path}", f"Start it ({start}).")
 
 
 def _host_of_context(folder: str, context: str) -> str:

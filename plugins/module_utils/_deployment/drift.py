@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._env_files.document import canonical
@@ -33,6 +34,10 @@ _BITWARDEN = {
     *("admin", "api", "attachments", "events", "icons", "identity", "key-connector", "mssql", "nginx", "notifications"),
     *("scim", "sso", "web"),
 }
+
+
+# Those of one release have one version; web and Key Connector have their own.
+_OF_ONE_VERSION = BITWARDEN - {"web", "key-connector"}
 
 
 class ServiceReport(NamedTuple):
@@ -139,17 +144,21 @@ class Stack:
         return matches[-1] if matches else None
 
     def version(self) -> Optional[str]:
-        """Return Bitwarden's version by the api container (or its image to be); None where neither tells."""
+        """Return Bitwarden's version by the images of its services, the api's first; None where none tells.
+
+        Of the other services the version that most of them have counts: the api may run from an image of the user's.
+        """
         # Not by a label: where Bitwarden's image has none, the one of its base image shows through.
-        images = [container.image for container in self.of("api")]
-        if "api" in self.services:
-            images.append(self.services["api"].image)
-        for image in images:
-            tag = image.split("@", 1)[0].rsplit("/", 1)[-1].partition(":")[2]
-            found = _VERSION.match(tag)
-            if found:
-                return found.group(0)
-        return None
+        found = {name: _tagged(image) for name, image in self._images() if name in _OF_ONE_VERSION}
+        if found.get("api"):
+            return found["api"]
+        counted = Counter(version for version in found.values() if version)
+        return counted.most_common(1)[0][0] if counted else None
+
+    def _images(self) -> List[Tuple[str, str]]:
+        """Return each service with its image, that of its container last."""
+        planned = [(name, service.image) for name, service in self.services.items()]
+        return planned + [(one.service, one.image) for one in self.containers if _tagged(one.image)]
 
     def is_too_old(self) -> bool:
         """Tell whether the version is known and older than this collection supports."""
@@ -168,3 +177,9 @@ class Stack:
                 health = "healthy" if name in answered and container.health else container.health
                 reports.append(ServiceReport(name, container.state, health, container.image))
         return reports
+
+
+def _tagged(image: str) -> Optional[str]:
+    """Return the version that an image's tag names."""
+    found = _VERSION.match(image.split("@", 1)[0].rsplit("/", 1)[-1].partition(":")[2])
+    return found.group(0) if found else None

@@ -29,14 +29,18 @@ class Outcome:
         #: What changed in the settings file.
         self.changes: List[Dict[str, str]] = plan.changes()
         self.command: Optional[Result] = None
+        #: Whether the run failed, so that not all that was planned was done.
+        self.failed = False
+        #: Whether the settings files are other ones than before this run.
+        self.settings_changed = plan.writes
 
     def result(self) -> Dict[str, Any]:
         """Return the module's return values, and ``warnings``."""
         plan, command = self.plan, self.command
         stack = Stack(plan.stack.services, self.containers, {})
         return {
-            "changed": plan.changed or self.rolled_back,
-            "restarted": plan.restarted or self.rolled_back,
+            "changed": self.settings_changed or self._touched() if self.failed else plan.changed,
+            "restarted": self._touched() if self.failed else plan.restarted,
             "changes": self.changes,
             "backup_file": self.backup_file,
             "stale_services": plan.stack.stale(),
@@ -50,3 +54,14 @@ class Outcome:
             "stderr": plan.mask(command.stderr) if command else "",
             "warnings": self.warnings,
         }
+
+    def _touched(self) -> bool:
+        """Tell whether containers were created, removed, started or stopped, other than by the engine itself."""
+        before = {one.id: one for one in self.plan.stack.containers}
+        if {one.id for one in self.containers} != set(before):
+            return True
+        pairs = [(before[one.id], one) for one in self.containers]
+        return any(
+            new.is_up != old.is_up or (new.started != old.started and new.restarts <= old.restarts)
+            for old, new in pairs
+        )

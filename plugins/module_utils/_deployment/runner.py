@@ -57,6 +57,11 @@ class Account(NamedTuple):
         groups = {entry.pw_gid, *(group.gr_gid for group in grp.getgrall() if entry.pw_name in group.gr_mem)}
         return cls(entry.pw_name, entry.pw_uid, entry.pw_gid, tuple(sorted(groups)), entry.pw_dir)
 
+    @property
+    def has_entry(self) -> bool:
+        """Whether the host has an account for it; else its name is its number."""
+        return self.name != str(self.uid)
+
     def is_current(self) -> bool:
         """Tell whether this process already runs as this account."""
         return os.geteuid() == self.uid

@@ -182,7 +182,7 @@ def test_no_engine_has_its_own_message(tmp_path):
     deployment = Deployment(
         str(tmp_path), None, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "PATH": os.environ["PATH"]}
     )
-    with pytest.raises(EngineError, match=r"engine is not running: unix://.*none.sock cannot be reached"):
+    with pytest.raises(EngineError, match=r"engine \(unix://.*none\.sock\) cannot be reached: No such"):
         deployment.containers()
 
 

@@ -23,7 +23,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.d
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import (
     EngineError,
-    docker_host,
+    find_engine,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Commands
 
@@ -83,7 +83,7 @@ def test_the_engine_is_the_one_of_the_owners_docker_command(account, monkeypatch
     make_context(folder, "mine", "unix:///mine.sock")
     if current:
         (folder / "config.json").write_text(json.dumps({"currentContext": current}))
-    assert docker_host(account, environment) == host
+    assert find_engine(account, environment).host == host
 
 
 def docker_folder(account):
@@ -97,18 +97,18 @@ def docker_folder(account):
 def test_settings_of_docker_elsewhere(account, tmp_path):
     make_context(tmp_path / "elsewhere", "mine", "ssh://me@there")
     environment = {"DOCKER_CONFIG": str(tmp_path / "elsewhere"), "DOCKER_CONTEXT": "mine"}
-    assert docker_host(account, environment) == "ssh://me@there"
+    assert find_engine(account, environment).host == "ssh://me@there"
 
 
 @pytest.mark.parametrize("content", ["no JSON", "[]"])
 def test_broken_settings_of_docker_are_passed_over_as_docker_does(account, content):
     (docker_folder(account) / "config.json").write_text(content)
-    assert docker_host(account, {}).startswith("unix://")
+    assert find_engine(account, {}).host.startswith("unix://")
 
 
 def test_a_context_that_does_not_exist_is_told(account):
     with pytest.raises(EngineError, match=r"context mine cannot be used: .*meta\.json names no engine"):
-        docker_host(account, {"DOCKER_CONTEXT": "mine"})
+        find_engine(account, {"DOCKER_CONTEXT": "mine"})
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -297,8 +297,41 @@ def test_a_socket_that_nobody_listens_on_is_told(tmp_path, account):
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "dead.sock"))
     commands = Commands(account, {"DOCKER_HOST": f"unix://{tmp_path}/dead.sock"})
-    with pytest.raises(EngineError, match=r"engine is not running: unix://.*refused\)\. Start it \(systemctl"):
+    with pytest.raises(EngineError, match=r"\(unix://.*dead\.sock\) cannot be reached: .*refused\. DOCKER_HOST in"):
         Engine(EngineClient(commands, "docker")).containers("/x")
+
+
+@pytest.mark.parametrize(
+    ("environ", "host", "advice"),
+    [
+        ({"DOCKER_HOST": "unix:///none.sock"}, "unix:///none.sock", "DOCKER_HOST in the environment of the task"),
+        ({"DOCKER_HOST": "tcp://127.0.0.1:1"}, "tcp://127.0.0.1:1", "DOCKER_HOST in the environment of the task"),
+        ({"DOCKER_HOST": "/run/docker.sock"}, "/run/docker.sock", "DOCKER_HOST in the environment of the task"),
+        ({"DOCKER_CONTEXT": "mine"}, "unix:///other.sock", "The Docker context mine of"),
+        ({}, "unix:///usual.sock", r"Start it \(systemctl start docker\)\."),
+    ],
+)
+def test_an_engine_that_cannot_be_reached_is_named_with_what_names_it(account, monkeypatch, environ, host, advice):
+    monkeypatch.setattr(docker_host_module, "_USUAL_SOCKET", "/usual.sock")
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    make_context(docker_folder(account), "mine", "unix:///other.sock")
+    docker = docker_folder(account) / "docker"
+    docker.write_text("#!/bin/sh\necho 'unable to parse docker host' >&2\nexit 1\n")
+    docker.chmod(0o755)
+    with pytest.raises(EngineError, match=rf"engine \({host}\) cannot be reached: .*\w\. {advice}"):
+        Engine(EngineClient(Commands(account, {"PATH": os.environ["PATH"], **environ}), str(docker))).containers("/x")
+
+
+def test_an_owner_without_an_account_is_not_to_be_added_to_a_group(account, monkeypatch):
+    def refused(client, path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(EngineClient, "_connect_unix", refused)
+    stranger = Account("100999", 100999, 100999, (100999,), "/")
+    for owner, advice in ((stranger, "uid 100999, which has no account"), (account, "usermod -aG docker")):
+        with pytest.raises(EngineError, match=advice) as caught:
+            EngineClient(Commands(owner, {"DOCKER_HOST": "unix:///x.sock"}), "docker").connect()
+        assert ("usermod" in str(caught.value)) is (owner is account)
 
 
 # Other ways than a unix socket

@@ -159,6 +159,27 @@ def test_version(image, labels, version, old):
     assert (found.version(), found.is_too_old()) == (version, old)
 
 
+@pytest.mark.parametrize(
+    ("images", "version"),
+    [
+        ({"api": "bitbetter/api", "identity": "bitbetter/identity", "admin": "2026.8.0", "sso": "2026.8.0"},
+         "2026.8.0"),
+        ({"api": "bitbetter/api:latest", "admin": "2022.12.0", "events": "2022.12.0"}, "2022.12.0"),
+        ({"api": "mine@sha256:1", "nginx": "nginx:1.25.3", "admin": "2026.8.0", "icons": "2026.8.0"}, "2026.8.0"),
+        ({"api": "bitbetter/api:2026.7.0", "admin": "2026.8.0", "icons": "2026.8.0"}, "2026.7.0"),
+        ({"api": "mine", "web": "2026.8.1", "key-connector": "2025.1.0", "tunnel": "cloudflared:2025.1.0"}, None),
+    ],
+)  # fmt: skip
+def test_the_version_of_a_server_whose_api_has_an_image_of_its_own(images, version):
+    full = {name: image if "/" in image or ":" in image or image[0] == "m" else f"ghcr.io/bitwarden/{name}:{image}"
+            for name, image in images.items()}  # fmt: skip
+    services = {name: Service(name, image, {}, False) for name, image in full.items()}
+    containers = [container(name, Image=image) for name, image in full.items()]
+    for found in (Stack(services, [], {}), Stack({}, containers, {}), Stack(services, containers, {})):
+        assert found.version() == version
+        assert found.is_too_old() is (version == "2022.12.0")
+
+
 def test_a_version_that_nothing_tells_is_not_too_old():
     found = Stack({"api": Service("api", "bitwarden/api:latest", {}, False)}, [], {})
     assert (found.version(), found.is_too_old()) == (None, False)

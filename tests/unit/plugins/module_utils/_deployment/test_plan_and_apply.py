@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,44 @@ def test_without_local_images_either_the_old_settings_come_back(host, run):
     assert outcome["rolled_back"] is True
     assert outcome["warnings"] == [], "a success that was none"
     assert "Communication=false" in settings(host)
+    # The script took the containers down, and nothing could be started.
+    assert (outcome["changed"], outcome["restarted"]) == (True, True)
+
+
+@pytest.mark.parametrize("rollback", [True, False])
+def test_what_a_failed_run_did_not_touch_was_not_restarted(host, run, rollback):
+    host.start().images_gone = True
+    outcome, error = run(ON, pull=False, rollback=rollback)
+    assert "Still not on the settings" in error and "No such image" in error
+    assert (outcome["changed"], outcome["restarted"], outcome["rolled_back"]) == (not rollback, False, rollback)
+    assert ("Communication=true" in settings(host)) is not rollback
+
+
+def test_a_restart_by_the_engine_is_not_one_of_the_run(host, run):
+    def crash():
+        host.containers["icons"].update(started=host.now, restarts=1)
+
+    host.start().images_gone = True
+    host.unhealthy = lambda service, environment: crash() if service == "icons" else False
+    outcome, _error = run(ON, pull=False)
+    assert (outcome["changed"], outcome["restarted"]) == (False, False)
+
+
+@pytest.mark.parametrize("faulty", ["docker-compose.yml", "docker-compose.override.yml"])
+@pytest.mark.parametrize(("said", "named"), [("yaml: line 3: no", False), ("validating {}/x: no", True)])
+def test_the_compose_file_that_cannot_be_read_is_named(host, planned, monkeypatch, faulty, said, named):
+    folder = host.bwdata / "docker"
+    (folder / "docker-compose.override.yml").write_text("")
+    said = said.format(folder).replace("/x:", f"/{faulty}:")
+
+    def compose(arguments, environment):
+        fails = arguments[0] == "config" and faulty in environment["COMPOSE_FILE"]
+        return Result(15, "", f"{said}\n") if fails else Result(0, "", "")
+
+    monkeypatch.setattr(host, "_compose", compose)
+    with pytest.raises(DeploymentError, match=re.escape(said)) as caught:
+        planned()
+    assert (f"The fault is in {folder}/{faulty}." in str(caught.value)) is not named
 
 
 @pytest.mark.parametrize("state", ["started", "restarted"])
