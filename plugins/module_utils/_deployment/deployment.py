@@ -62,6 +62,7 @@ class Deployment:
         self.engine = Engine(EngineClient(self.commands, docker))
         self.project = Project(self.commands, docker, self.bwdata, self._run_directory(), timeout)
         self._env_files: Optional[Dict[str, EnvFile]] = None
+        self._read_env_files: Optional[Dict[str, EnvFile]] = None
         self._composition: Optional[Composition] = None
         # Compose's default, whatever its own variables say: containers that are not this deployment's stay.
         self.commands.environment["COMPOSE_REMOVE_ORPHANS"] = "false"
@@ -159,6 +160,24 @@ class Deployment:
                     found[path] = self._env_file(path)
             self._env_files = found
         return self._env_files
+
+    def read_env_files(self) -> Dict[str, EnvFile]:
+        """Return the env files that Compose reads, wherever they are; all of the deployment where it does not tell.
+
+        Only where it matters: Compose is asked once more for it.
+        """
+        if self._read_env_files is None:
+            paths = self.project.env_files()
+            self._read_env_files = self.env_files() if paths is None else self._parsed(paths)
+        return self._read_env_files
+
+    def _parsed(self, paths: List[str]) -> Dict[str, EnvFile]:
+        found = {}
+        for path in paths:
+            with contextlib.suppress(EnvFileError):
+                if os.path.isfile(path):
+                    found[path] = self._env_file(path)
+        return found
 
     def _env_file_paths(self) -> List[str]:
         found = []

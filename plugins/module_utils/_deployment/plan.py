@@ -200,7 +200,10 @@ def _without_effect(deployment: Deployment, stack: Stack, file: FileChange) -> L
     values = file.plan.desired.values
     if values and not any(service.reads_file for service in stack.services.values()):
         return [Problem(f"No service of this deployment reads {file.path}: the settings would not take effect.")]
-    others = {name: content for name, content in deployment.env_files().items() if name != file.path}
+
+    def others() -> Dict[str, EnvFile]:
+        return {path: content for path, content in deployment.read_env_files().items() if path != file.path}
+
     planned = EnvFile.parse(file.plan.after, file.path)
     override, implied = deployment.compose_override(), file.plan.desired.implied
     shadowed = find_shadowed(stack.services, values, planned, others, override, implied)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Container, Dict, List, Mapping, NamedTuple, Optional
+from typing import Callable, Container, Dict, List, Mapping, NamedTuple, Optional
 
 from .._env_files.document import EnvFile, canonical
 from .._settings.regions import is_chosen
@@ -30,13 +30,13 @@ def find_shadowed(
     services: Mapping[str, Service],
     desired: Mapping[str, Optional[str]],
     planned: EnvFile,
-    other_files: Mapping[str, EnvFile],
+    other_files: Callable[[], Mapping[str, EnvFile]],
     compose_file: str,
     implied: Container[str] = (),
 ) -> List[ShadowedSetting]:
     """Compare desired settings with what the services that read the planned file would get.
 
-    ``other_files`` are the deployment's other env files by path; what none of them explains is in
+    ``other_files`` returns the other env files that Compose reads, by path; what none of them explains is in
     ``compose_file``. An absent setting may get its default from another env file; a set one may not. Of those that no
     one gave (``implied``), a value that someone chose elsewhere stays.
     """
@@ -50,7 +50,7 @@ def find_shadowed(
                     continue
                 if key in implied and is_chosen(key, actual):
                     continue
-                source = _source(name, actual, other_files)
+                source = _source(name, actual, other_files())
                 if value is None and source is not None:
                     continue
                 shadowed = found.setdefault(key + name, ShadowedSetting(key, name, source or compose_file, []))

@@ -205,7 +205,7 @@ BASE = EnvFile.parse(f"{KEY}=https://push.bitwarden.com\ns__Twin=base\n".encode(
 )  # fmt: skip
 def test_shadowed_settings(wanted, planned, effective, source):
     services = {"api": Service("api", "i", effective, True), "web": Service("web", "i", {"K": "9", KEY: "9"}, False)}
-    found = find_shadowed(services, wanted, EnvFile.parse(planned, "f"), {"global.env": BASE}, "override.yml")
+    found = find_shadowed(services, wanted, EnvFile.parse(planned, "f"), lambda: {"global.env": BASE}, "override.yml")
     assert [(one.source, one.services) for one in found] == ([(source, ["api"])] if source else [])
     for one in found:
         assert one.source in str(one) and one.key in str(one)
@@ -227,5 +227,5 @@ def test_what_a_region_brings_leaves_a_choice_elsewhere_as_it_is(effective, is_s
     services = {"api": Service("api", "i", {KEY: effective}, True)}
     wanted = {KEY: "https://push.bitwarden.eu"}
     file = EnvFile.parse(f"{KEY}={wanted[KEY]}\n".encode(), "f")
-    assert bool(find_shadowed(services, wanted, file, {}, "override.yml", {KEY})) is is_shadowed
-    assert find_shadowed(services, wanted, file, {}, "override.yml")
+    assert bool(find_shadowed(services, wanted, file, dict, "override.yml", {KEY})) is is_shadowed
+    assert find_shadowed(services, wanted, file, dict, "override.yml")

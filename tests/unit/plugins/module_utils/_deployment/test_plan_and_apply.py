@@ -399,6 +399,27 @@ def test_a_setting_that_compose_hides_is_refused_and_named(host, planned, name):
     assert planned(ON).changed
 
 
+@pytest.mark.parametrize(
+    "content", [f"{CLOUD}=false\n".encode(), b"# gr\xf6\xdfe\nA=1\n", b"no env file\n", b"A='\n", b"\0"]
+)
+def test_an_env_file_that_compose_does_not_read_counts_for_nothing(host, planned, content):
+    host.start()
+    for name in ("old-global.override.env", "copy of global.override.env", "other.env"):
+        (host.bwdata / "env" / name).write_bytes(content)
+    assert planned(ON).changed
+    host.compose_environment["api"] = {CLOUD: "false"}
+    with pytest.raises(StateError, match=r"is set in \S+docker-compose\.yml, which shadows it for api"):
+        planned(ON)
+
+
+def test_an_env_file_elsewhere_that_compose_reads_is_named(host, planned, tmp_path):
+    (tmp_path / "more.env").write_text(f"{CLOUD}=false\n")
+    host.read["api"] = [*READ["api"], str(tmp_path / "more.env")]
+    host.start()
+    with pytest.raises(StateError, match=r"is set in \S+/more\.env, which shadows it for api"):
+        planned(ON)
+
+
 def test_too_old_a_bitwarden_is_told(host, planned):
     host.version = "2023.1.0"
     with pytest.raises(DeploymentError, match=r"Bitwarden 2023\.1\.0 is too old"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Service
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Service
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Container
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.drift import Stack
