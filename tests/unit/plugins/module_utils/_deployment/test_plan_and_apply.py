@@ -258,18 +258,26 @@ def test_without_local_images_either_the_old_settings_come_back(host, run):
 
 @pytest.mark.parametrize("rollback", [True, False])
 def test_what_a_failed_run_did_not_touch_was_not_restarted(host, run, rollback):
-    host.start().images_gone = True
+    host.start().images_gone = set(READ)
     outcome, error = run(ON, pull=False, rollback=rollback)
     assert "Still not on the settings" in error and "No such image" in error
     assert (outcome["changed"], outcome["restarted"], outcome["rolled_back"]) == (not rollback, False, rollback)
     assert ("Communication=true" in settings(host)) is not rollback
 
 
+def test_nothing_was_restarted_where_images_could_not_be_pulled(host, run):
+    host.start().pull_fails = True
+    host.missing_images = {"ghcr.io/bitwarden/api:2026.8.0"}
+    outcome, error = run(ON)
+    assert "Nothing was restarted" in error
+    assert (outcome["changed"], outcome["restarted"], outcome["rolled_back"]) == (False, False, True)
+
+
 def test_a_restart_by_the_engine_is_not_one_of_the_run(host, run):
     def crash():
         host.containers["icons"].update(started=host.now, restarts=1)
 
-    host.start().images_gone = True
+    host.start().images_gone = set(READ)
     host.unhealthy = lambda service, environment: crash() if service == "icons" else False
     outcome, _error = run(ON, pull=False)
     assert (outcome["changed"], outcome["restarted"]) == (False, False)
