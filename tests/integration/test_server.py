@@ -85,6 +85,25 @@ def test_a_run_killed_after_the_write_is_completed_by_the_next(bw4):
     assert server(cloud_communication=True).ok().result(HOST, "server")["changed"] is False
 
 
+def test_a_run_killed_on_bad_settings_is_taken_back_by_the_next(bw4):
+    before, bad = bw4.read(FILE), {"STANDIN_SERVICE": "nosuchservice"}
+    killed = threading.Thread(target=lambda: server(play={"vars": {"ansible_pipelining": False}}, settings=bad))
+    killed.start()
+    deadline = time.monotonic() + 60
+    while "nosuchservice" not in bw4.read(FILE):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    bw4.execute("pkill", "-KILL", "-f", "AnsiballZ_[s]erver", check=False)
+    killed.join(60)
+    # It waits for bitwarden.sh, which goes on.
+    result = failed(settings=bad)
+    assert (result["rolled_back"], result["changes"]) == (True, [{"key": "STANDIN_SERVICE", "action": "removed"}])
+    assert "cut off after it wrote" in result["warnings"][0]
+    assert bw4.read(FILE) == before
+    assert bw4.execute("find", "/opt/bitwarden/bwdata/env", "-name", ".*").split() == []
+    assert bw4.control.answers()
+
+
 USERS = {
     "root": {"remote_user": "root", "vars": {"ansible_user": "root", "ansible_pipelining": False}},
     "become root": {"vars": {"ansible_user": "admin", "ansible_pipelining": False}, "become": True},

@@ -110,6 +110,9 @@ class _Run:
         else:
             self.troubled = troubled(stack, now, lambda _asked: {}) | foreign(stack)
         self.tolerated = tolerated(stack, self.troubled, self.plan.writes)
+        if self.continued:
+            # What was in trouble before this run may be so by what the earlier run wrote.
+            self.tolerated &= foreign(stack)
 
     def roll_back(self, reason: str) -> str:
         """Restore the files, bring the server up on them, and return what to say about it."""

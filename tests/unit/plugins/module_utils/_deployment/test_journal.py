@@ -262,3 +262,20 @@ def test_what_killed_runs_left_is_removed_but_not_in_check_mode(runs):
     assert left.exists()
     runs.run()
     assert not left.exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"state": "restarted"}, {"state": "restarted", "pull": False}])
+def test_what_the_cut_off_run_broke_is_not_taken_for_trouble_from_before(runs, options):
+    runs.cut_off()
+    assert runs.run(**options)[0]["rolled_back"] is True
+    assert runs.file.read_bytes() == runs.at_first
+
+
+def test_nor_where_other_settings_are_written_on_top(runs):
+    runs.cut_off()
+    module, _settings = runs.module(None)
+    more = SettingsRequest(file="mssql", settings={"BACKUP_DB": "0"})
+    with pytest.raises(BitwardenError, match="this run and an earlier run, which was cut off, wrote were rolled back"):
+        server.run(module, more)
+    assert (runs.host.bwdata / "env" / "mssql.override.env").read_text() == "ACCEPT_EULA=Y\n"
+    assert runs.file.read_bytes() == runs.at_first
