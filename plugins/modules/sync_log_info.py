@@ -140,6 +140,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.types import guid_text
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.reader import sync_failures
 
 
@@ -154,7 +155,7 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     params = module.params
     since = read_durations(params)["since"]
     deployment = Deployment(params["bwdata"], None, os.environ)
-    return sync_failures(deployment, since, params["organization"], params["kind"])
+    return sync_failures(deployment, since, guid_text(params["organization"]), params["kind"])
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def _shown(settings: Optional[EnvFile]) -> Dict[str, str]:
 
 def _licenses(deployment: Deployment, organization: Optional[str]) -> List[Dict[str, Any]]:
     folder = license_folder(deployment)
-    return [one.report() for one in ([folder.one(organization)] if organization else folder.all())]
+    return [one.report() for one in ([folder.one(str(guid_text(organization)))] if organization else folder.all())]
 
 
 def override_settings(deployment: Deployment) -> EnvFile:

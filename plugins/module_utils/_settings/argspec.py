@@ -16,6 +16,7 @@ from .override_file import BACKUP_COUNT, FILES
 from .regions import CLOUDS
 from .resolve import SettingsRequest
 from .secrecy import is_secret_setting
+from .types import validation_error
 
 HOST_OPTIONS: Dict[str, Dict[str, Any]] = {
     "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
@@ -98,8 +99,11 @@ def option_faults(params: Mapping[str, Any]) -> List[str]:
             continue
         if name in ("timeout", "wait_timeout") and seconds <= 0:
             faults.append(f"{name} must be longer than zero.")
-    if params.get("backup_count", 0) < 0:
+    count, organization = params.get("backup_count"), params.get("organization")
+    if isinstance(count, int) and count < 0:
         faults.append("backup_count must not be negative. Set it to 0 to keep all backups.")
+    if organization and validation_error("guid", str(organization)) is not None:
+        faults.append(f"organization: {organization} is not the id of an organization, which is a GUID.")
     return faults
 
 

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
+import contextlib
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, CLOUD_REGION
 from .._env_files.document import EnvFile, canonical
@@ -46,29 +47,56 @@ class DesiredSettings(NamedTuple):
     implied: FrozenSet[str] = frozenset()
 
 
+class _Faults:
+    """What is wrong with a request, collected so that one error names all of it."""
+
+    def __init__(self) -> None:
+        self.found: List[str] = []
+
+    @contextlib.contextmanager
+    def collected(self) -> Iterator[None]:
+        """Keep a ``SettingsError`` of the block, which ends the block."""
+        try:
+            yield
+        except SettingsError as error:
+            self.found.append(str(error))
+
+    def require_none(self) -> None:
+        if self.found:
+            raise SettingsError(" ".join(self.found))
+
+
 def resolve(request: SettingsRequest, current: EnvFile) -> DesiredSettings:
-    """Work out what ``current`` must have. Raises ``SettingsError`` for what would break the server or an update."""
-    given = _given(request)
+    """Work out what ``current`` must have.
+
+    Raises ``SettingsError`` that names everything that would break the server or an update.
+    """
+    faults = _Faults()
+    given = _given(request, faults)
     values: Dict[str, Optional[str]] = {}
     warnings: List[str] = []
     if request.region is not None:
-        _check_region(request.region, given)
+        with faults.collected():
+            _check_region(request.region, given)
         of_region = region_settings(request.region, current, given)
         values.update(of_region.values)
         warnings += of_region.warnings
     values.update(given)
     for name, value in given.items():
-        warnings += check_known(name, request.file, request.unknown_settings)
-        if value is None:
-            check_removable(name, request.file, current)
-        else:
-            check_value(name, value)
-            warnings += value_warnings(name, value, current)
+        with faults.collected():
+            warnings += check_known(name, request.file, request.unknown_settings)
+        with faults.collected():
+            if value is None:
+                check_removable(name, request.file, current)
+            else:
+                check_value(name, value)
+                warnings += value_warnings(name, value, current)
+    faults.require_none()
     secret_keys = frozenset(canonical(str(key).strip()) for key in request.secret_settings)
     return DesiredSettings(values, secret_keys, warnings, frozenset(values) - frozenset(given))
 
 
-def _given(request: SettingsRequest) -> Dict[str, Optional[str]]:
+def _given(request: SettingsRequest, faults: _Faults) -> Dict[str, Optional[str]]:
     """Return the explicitly given settings, by their proper spelling, as text."""
     sources: List[Tuple[str, Mapping[str, Any]]] = [
         ("settings", request.settings),
@@ -76,21 +104,23 @@ def _given(request: SettingsRequest) -> Dict[str, Optional[str]]:
     ]
     if request.cloud_communication is not None:
         sources.append(("cloud_communication", {CLOUD_COMMUNICATION: request.cloud_communication}))
-    if request.file != "global" and (request.cloud_communication is not None or request.region is not None):
-        raise SettingsError("cloud_communication and region are settings of the file 'global'. Leave out file.")
     given: Dict[str, Optional[str]] = {}
     origin: Dict[str, str] = {}
+    with faults.collected():
+        if request.file != "global" and (request.cloud_communication is not None or request.region is not None):
+            raise SettingsError("cloud_communication and region are settings of the file 'global'. Leave out file.")
     for option, settings in sources:
         for key, value in settings.items():
-            name = proper_name(key)
-            text = value_text(name, value)
-            if name in given and not (option == "cloud_communication" and _agree(name, given[name], text)):
-                where = f"in {option}" if origin[name] == option else f"in {origin[name]} and in {option}"
-                raise SettingsError(
-                    f"{name} is given twice {where} (names match in any case, and a colon counts as __)."
-                )
-            given[name] = text
-            origin[name] = option
+            with faults.collected():
+                name = proper_name(key)
+                text = value_text(name, value)
+                if name in given and not (option == "cloud_communication" and _agree(name, given[name], text)):
+                    where = f"in {option}" if origin[name] == option else f"in {origin[name]} and in {option}"
+                    raise SettingsError(
+                        f"{name} is given twice {where} (names match in any case, and a colon counts as __)."
+                    )
+                given[name] = text
+                origin[name] = option
     return given
 
 

@@ -108,3 +108,9 @@ def test_an_error_of_the_system_is_an_expected_one_there(host, monkeypatch):
     closed(monkeypatch, host.bwdata)
     result = read_here("sync_log_info", {"bwdata": str(host.bwdata), "organization": ORGANIZATION})
     assert result["failed"] is True
+
+
+@pytest.mark.parametrize("written", [ORGANIZATION.upper(), f"{{{ORGANIZATION}}}", ORGANIZATION.replace("-", "")])
+def test_the_id_of_an_organization_may_be_written_in_every_form(host, written):
+    found = server_facts(Deployment(str(host.bwdata), None, {}), written)["licenses"]
+    assert found == server_facts(Deployment(str(host.bwdata), None, {}), ORGANIZATION)["licenses"]

@@ -66,6 +66,8 @@ def test_whether_a_request_asks_for_anything(given: Dict[str, Any], empty: bool)
         ({"wait_timeout": "1h30m"}, "wait_timeout: '1h30m' is not a duration."),
         ({"since": ""}, "since: '' is not a duration."),
         ({"timeout": "0s"}, "timeout must be longer than zero."),
+        ({"organization": "Example"}, "organization: Example is not the id of an organization"),
+        ({"organization": "../../core/licenses/user/x"}, "organization: ../../core/licenses/user/x is not the id"),
         ({"wait_timeout": "0s"}, "wait_timeout must be longer than zero."),
         ({"backup_count": -1}, "backup_count must not be negative."),
     ],
@@ -73,6 +75,19 @@ def test_whether_a_request_asks_for_anything(given: Dict[str, Any], empty: bool)
 def test_faults_name_the_option(params: Dict[str, Any], fault: str) -> None:
     (found,) = option_faults(params)
     assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"backup_count": "x", "bwdata": ["a"], "lock_timeout": "1m"},
+        {"organization": ""},
+        {"organization": "7F2A3B4C-6D5E-4F90-8B1C-B2E500F1C003"},
+        {"script": None, "timeout": "1"},
+    ],
+)
+def test_what_is_no_fault_or_another_checks_one(params: Dict[str, Any]) -> None:
+    assert option_faults(params) == []
 
 
 def test_defaults_have_no_fault() -> None:

@@ -33,3 +33,34 @@ def test_cloud_communication() -> None:
 def test_a_setting_in_both_options_is_refused() -> None:
     with pytest.raises(SettingsError, match="in settings and in secret_settings"):
         settings({KEY: "aaaa"}, secret_settings={KEY.upper(): "bbbb"})
+
+
+def test_every_fault_is_named_at_once() -> None:
+    request: Dict[str, Any] = {
+        "settings": {
+            "globalSettings__mail__smtp__port": "x",
+            "globalSettings__installation__id": None,
+            "a b": "1",
+            "globalSettings__siteName": ["a"],
+            "globalSettings__projectName": "a\nb",
+            "globalSetting__hibpApiKey": "b",
+            CLOUD: "yes",
+        },
+        "secret_settings": {"GLOBALSETTINGS__MAIL__SMTP__PORT": 1},
+        "region": "EU",
+        "file": "mssql",
+    }
+    with pytest.raises(SettingsError) as caught:
+        desired(unknown_settings="fail", **request)
+    for fault in (
+        "cloud_communication and region are settings of the file 'global'",
+        "globalSettings__mail__smtp__port takes a 32-bit integer",
+        "globalSettings__mail__smtp__port is given twice in settings and in secret_settings",
+        "'a b' is not a valid name",
+        "globalSettings__siteName is given a list",
+        "The value of globalSettings__projectName cannot be written: it contains a line break",
+        "Did you mean globalSettings__hibpApiKey?",
+        f"{CLOUD} takes true or false",
+        f"{CLOUD} has no effect in the file 'mssql'",
+    ):
+        assert fault in str(caught.value)
