@@ -207,11 +207,12 @@ cause:
   description:
     - Why the sync failed. From the server's log V(billing_sync_token), V(installation_credentials), V(license_key),
       V(no_subscription), V(payment), V(organization_unknown), V(rate_limit), V(identity_unreachable),
-      V(api_unreachable), V(identity_url), V(uri_malformed), V(cloud_error), V(license_rejected).
+      V(api_unreachable), V(identity_url), V(api_url), V(uri_malformed), V(body_removed), V(blocked), V(not_the_cloud),
+      V(cloud_error), V(license_rejected).
     - From the server's answer V(cloud_communication_off), V(no_connection), V(connection_disabled),
       V(license_rejected), V(not_moved) when the server claims success but its date has not moved, and V(server) when
       it did not answer.
-    - V(unknown) when the log could not be read or says nothing.
+    - V(unknown) when the log could not be read or says nothing, and for an answer of the server that is not known.
   returned: when the sync failed or could not begin
   type: str
   sample: billing_sync_token

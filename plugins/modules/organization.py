@@ -425,6 +425,13 @@ sponsorships:
       type: bool
       returned: success
       sample: false
+    obstacles:
+      description:
+        - What keeps the server's daily sync from syncing them, as far as the API tells. Its log says nothing of it.
+      returned: success
+      type: list
+      elements: str
+      sample: []
     note:
       description: What limits this knowledge, as far as it applies. Empty where nothing does.
       type: str

@@ -105,8 +105,10 @@ failures:
       description:
         - V(billing_sync_token), V(installation_credentials) (wrong id, key or region), V(license_key),
           V(no_subscription), V(payment), V(organization_unknown), V(license_rejected), V(rate_limit),
-          V(identity_unreachable), V(api_unreachable), V(identity_url), V(uri_malformed), V(cloud_error),
-          V(duplicate_sponsorships) (of one member, for which all of the organization's fail), or V(unknown).
+          V(identity_unreachable), V(api_unreachable), V(identity_url), V(api_url), V(uri_malformed),
+          V(body_removed) (by a proxy), V(blocked) (by a proxy or firewall), V(not_the_cloud) (another answers),
+          V(cloud_error), V(duplicate_sponsorships) (of one member, for which all of the organization's fail), or
+          V(unknown).
       type: str
       returned: always
     message:

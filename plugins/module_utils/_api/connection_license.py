@@ -10,12 +10,14 @@ from .auth import Account
 from .errors import LICENSE, SERVER, ApiError
 from .organizations import Organization
 from .subscription import (
+    BROKEN,
     INVALID,
     NOT_PERMITTED,
     NOT_READ,
     UNKNOWN,
     UNREADABLE,
     UPLOAD_AGAIN,
+    License,
     license_path,
     read_license,
 )
@@ -33,9 +35,20 @@ def connection_refused(account: Account, organization: Organization, error: ApiE
     if error.status == 401 and text == "Unauthorized.":
         message = f"The server may not read its license file ({file})."
         return ApiError(LICENSE, message, error.status, NOT_PERMITTED.advice, text=text)
-    if (error.status == 500 and error.layer == SERVER) or (error.status == 400 and "verify license" in text):
+    failed = error.status == 500 and error.layer == SERVER and not error.transient
+    if failed or (error.status == 400 and "verify license" in text):
         return _license_file_error(account, organization, error, file)
     return error
+
+
+def explained_by(license_: License, error: ApiError) -> ApiError:
+    """Name the license where the server failed on one known to be broken; other errors come back as they are."""
+    if error.status != 500 or error.transient or license_.state not in BROKEN:
+        return error
+    message = f"The server cannot use the organization's license. {license_.message}"
+    found = ApiError(LICENSE, message, error.status, license_.advice, text=error.text)
+    found.details = error.details
+    return found
 
 
 def _version_error(error: ApiError, file: str) -> ApiError:
@@ -54,10 +67,8 @@ def _license_file_error(account: Account, organization: Organization, error: Api
         state = read_license(account, organization)
     except ApiError:
         return error
-    if state.state == INVALID:
-        return ApiError(LICENSE, state.message, error.status, UPLOAD_AGAIN, text=error.text)
-    if state.state == UNREADABLE:
-        return ApiError(LICENSE, state.message, error.status, NOT_PERMITTED.advice, text=error.text)
+    if state.state in (INVALID, UNREADABLE):
+        return ApiError(LICENSE, state.message, error.status, state.advice, text=error.text)
     if error.status == 400:  # it says itself that it is the file (since 2026.6.2; before it failed with 500)
         message = f"The server cannot use the organization's license: its file ({file}) is missing."
         return ApiError(LICENSE, message, error.status, UPLOAD_AGAIN, text=error.text)

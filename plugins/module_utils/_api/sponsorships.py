@@ -11,7 +11,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.dates import format_date, parse_date
 from .auth import Account
-from .errors import ApiError
+from .connections import Connection
+from .errors import REQUEST, ApiError
 from .organizations import Organization, cloud_communication, last_sponsorship_sync
 
 OFFERED, ACTIVE, WAITING, TO_BE_REMOVED, EXPIRED = "offered", "active", "waiting", "to_be_removed", "expired"
@@ -39,9 +40,27 @@ NEVER = Note(
     "after its start.",
     "A failure shows only in the server's log (module sync_log_info).",
 )
+NEVER_YET = Note("There are sponsorships that were never synced.")
+# What keeps the daily sync from its work, as the API tells. The server skips it silently then, so its log says nothing.
 OFF = Note(
     "Cloud communication is off in the running server: it syncs no sponsorships.",
     "Turn it on (module server with cloud_communication).",
+)
+DISABLED = Note(
+    "The organization is disabled on the server, so that its sponsorships are not synced.",
+    "Enable it by a license sync or upload.",
+)
+NO_CONNECTION = Note(
+    "The organization has no connection to the cloud, so that its sponsorships are not synced.",
+    "Apply a billing sync token (module billing_sync or organization).",
+)
+NO_TOKEN = Note(
+    "The organization's connection holds no billing sync token, so that its sponsorships are not synced.",
+    NO_CONNECTION.advice,
+)
+CONNECTION_DISABLED = Note(
+    "The organization's connection to the cloud is disabled, so that its sponsorships are not synced.",
+    "Enable it (module billing_sync or organization).",
 )
 OVERDUE = Note(
     "The daily sync may have failed, or waits for up to 24 hours after a restart of the server.",
@@ -92,7 +111,7 @@ class Sponsorships(NamedTuple):
     """What is visible of an organization's sponsorships.
 
     ``missing``: why those that admins gave are not listed (empty if they are). ``cloud_communication``: ``None`` if it
-    was not read. ``twice``: whether one member has given several.
+    was not read. ``twice``: whether one member has given several. ``obstacles``: what keeps them from being synced.
     """
 
     visible: List[Sponsorship]
@@ -100,6 +119,23 @@ class Sponsorships(NamedTuple):
     missing: str
     cloud_communication: Optional[bool]
     twice: bool
+    obstacles: Tuple[Note, ...] = ()
+
+    def with_obstacles(
+        self, organization: Organization, connection: Optional[Connection], communication: Optional[bool]
+    ) -> Sponsorships:
+        """Return them with what keeps them from being synced, by the state of organization and connection."""
+        found = [OFF] if (self.cloud_communication if communication is None else communication) is False else []
+        if self.visible or self.last_sync:
+            found += [] if organization.enabled else [DISABLED]
+            if connection is None:
+                found.append(NO_CONNECTION)
+            elif not connection.enabled:
+                found.append(CONNECTION_DISABLED)
+            elif not connection.token_set:
+                found.append(NO_TOKEN)
+        found += [TWICE] if self.twice else []
+        return self._replace(obstacles=tuple(found))
 
     def overdue(self, now: datetime, max_age: float) -> bool:
         """Tell whether the last sync is longer ago than ``max_age`` (seconds)."""
@@ -116,15 +152,15 @@ class Sponsorships(NamedTuple):
 
     def note(self, now: datetime, max_age: float) -> str:
         """Return what limits this knowledge, as far as it applies now."""
-        notes = []
-        if self.cloud_communication is False:
-            notes.append(OFF)
-        if self.last_sync is None:
-            notes.append(NEVER if self.visible else NONE_VISIBLE)
-        elif self.overdue(now, max_age):
+        # What keeps them from the next sync says nothing of the last one.
+        doubtful = self.doubtful(now, max_age)
+        notes = [note for note in self.obstacles if doubtful or note in (OFF, TWICE)]
+        if self.last_sync is None and self.visible:
+            notes.append(NEVER_YET if self.obstacles else NEVER)
+        elif self.last_sync is None:
+            notes.append(NONE_VISIBLE)
+        elif self.overdue(now, max_age) and not self.obstacles:
             notes.append(OVERDUE)
-        if self.twice:
-            notes.append(TWICE)
         if self.missing:
             notes.append(NO_LIST._replace(message=NO_LIST.message.format(reason=self.missing)))
         return " ".join(note.text for note in notes)
@@ -136,6 +172,7 @@ class Sponsorships(NamedTuple):
             "counts": self.counts(now),
             "last_sync": format_date(self.last_sync),
             "overdue": self.overdue(now, max_age),
+            "obstacles": [note.text for note in self.obstacles],
             "note": self.note(now, max_age),
         }
 
@@ -196,9 +233,9 @@ def _given_by_admins(account: Account, organization: Organization) -> Tuple[Opti
     try:
         response = account.get(path, "list the sponsorships")
     except ApiError as error:
-        if error.status == 401 and error.text:
+        if error.status == 401 and error.text == "Unauthorized.":
             return None, "the account may not see them"
-        if error.status == 404:
+        if error.status == 404 and error.layer == REQUEST:
             return None, "the server's version does not tell"
         raise
     data = response.get("data") if isinstance(response, dict) else None

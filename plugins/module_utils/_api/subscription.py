@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from .._common.dates import format_date, parse_date
+from .._common.quotes import quoted
 from .auth import Account
 from .errors import SERVER, ApiError
 from .organizations import Organization
@@ -32,9 +33,10 @@ STATES = (OK, EXPIRING, GRACE, EXPIRED, MISSING, CORRUPT, CAMEL_CASE, UNREADABLE
 BROKEN = (MISSING, CORRUPT, CAMEL_CASE, UNREADABLE, INVALID)
 
 _DAY = 86400
+_SYNCED_AGAIN = "Where there is a connection to the cloud a license sync writes it again, too."
 UPLOAD_AGAIN = (
     "Upload the license (module license, or in the web vault: organization, Billing, Subscription, Update license). "
-    "Where there is a connection to the cloud a license sync writes it again, too."
+    + _SYNCED_AGAIN
 )
 
 
@@ -83,7 +85,9 @@ NOT_PERMITTED = Finding(
     "The server may not read the license file ({file}): it belongs to another user, or its mode is wrong.",
     "Give it to the user of bwdata; a restart of the server does that by itself.",
 )
-NOT_ACCEPTED = Finding(INVALID, "The server does not accept the license file ({file}): {reason}.", UPLOAD_AGAIN)
+NOT_ACCEPTED = Finding(
+    INVALID, "The server does not accept the license file ({file}): {reason}.", f"{_REPLACE} {_SYNCED_AGAIN}"
+)
 
 
 class License(NamedTuple):
@@ -170,15 +174,14 @@ def _left(days: int) -> str:
 def _broken(organization: Organization, error: ApiError) -> Optional[License]:
     """Return what a failed read of the subscription says about the license file, ``None`` if nothing."""
     file = license_path(organization)
-    if error.layer == SERVER and error.status == 500:
+    if error.layer == SERVER and error.status == 500 and not error.transient:
         # The server fails in this way on a file that is missing or corrupt, but on much else, too.
         message = NOT_READ.message.format(status=error.status)
         return License(UNKNOWN, message=message, advice=NOT_READ.advice.format(file=file))
     if error.status == 401 and error.text == "Unauthorized.":
         return _found(NOT_PERMITTED, file)
     if error.status == 400 and "license" in error.text.lower():
-        # Only the first sentence: the rest is the JWT library's account of its keys.
-        return _found(NOT_ACCEPTED, file, ". ".join(error.text.split(". ")[:2]).rstrip("."))
+        return _found(NOT_ACCEPTED, file, quoted(error.text).rstrip("."))
     return None
 
 

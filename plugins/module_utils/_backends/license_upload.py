@@ -224,6 +224,9 @@ class LicenseUpload:
             return ServerLicense(FILE, broken, {}, {}, known=self._known_by_connection(), installation_id=installation)
         if not file.get("fields"):
             return NotOnHost(str(file.get("problem") or "The file could not be understood."))
+        if license_.state == UNKNOWN and not license_.response:
+            judged = judge_file(license_, file, self.account.client.server_time())
+            self.warnings.append(judged.text)
         known = KnownLicense(file.get("cloud_organization_id"), file.get("license_key_digest"))
         issued, expires = parse_date(file.get("issued")), parse_date(file.get("token_expires"))
         return ServerLicense(FILE, "", file["fields"], shown, issued, expires, known, installation)

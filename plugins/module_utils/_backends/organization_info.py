@@ -64,7 +64,7 @@ class OrganizationState(NamedTuple):
 
     def facts(self, sponsorships_max_age: float) -> Dict[str, Any]:
         """Return the facts in the form of the results."""
-        synced, sponsorships = self.last_license_sync, self.sponsorships
+        synced, sponsorships = self.last_license_sync, self.current_sponsorships()
         return {
             "reachable": True,
             "organization": self.organization.facts(),
@@ -79,6 +79,12 @@ class OrganizationState(NamedTuple):
             "license": self.license.facts(),
             "problems": organization_problems(self.organization, self.license),
         }
+
+    def current_sponsorships(self) -> Optional[Sponsorships]:
+        """Return the sponsorships with what keeps them from being synced, as things stand now."""
+        if self.sponsorships is None:
+            return None
+        return self.sponsorships.with_obstacles(self.organization, self.connection, self.cloud_communication)
 
     def warnings(self) -> List[str]:
         """Return what to warn of: what is wrong with the organization, and a license that ends soon."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from .._api.auth import Account
+from .._api.connection_license import explained_by
 from .._api.errors import ApiError
 from .._api.organizations import cloud_communication, find_organization, require_version
 from .._api.subscription import BROKEN, EXPIRED, UNKNOWN, License, judge, read_license
@@ -135,8 +136,8 @@ class OrganizationRun:
 
     def _explain_sponsorships(self) -> None:
         self.step = READ
-        found = self.state.sponsorships
-        if found is not None and found.doubtful(self.state.time, self.limits.sponsorships_age):
+        found = self.state.current_sponsorships()
+        if found is not None and not found.obstacles and found.doubtful(self.state.time, self.limits.sponsorships_age):
             self.sponsorship_failure = sponsorship_failure(
                 self.tools.read_on_host, self.params["bwdata"], self.state.organization.id
             )
@@ -198,7 +199,7 @@ class OrganizationRun:
             except ApiError as error:
                 if error.details.get("changed"):
                     self.changes.note_all(found)
-                raise
+                raise explained_by(self.state.license, error) from None
             self.warnings.extend(warnings)
         self.state = self.state._replace(connection=after)
         self.changes.note_all(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping
 
 from .._api.argspec import API_OPTIONS, duration_option
+from .._api.connections import read_connection
 from .._api.errors import ApiError
 from .._api.organizations import cloud_communication, find_organization, require_version
 from .._api.session import ASSUME_READY, connected, server_is_down
@@ -38,6 +39,7 @@ _NOTHING: Dict[str, Any] = {
     "last_sync": None,
     "last_sync_age": None,
     "overdue": False,
+    "obstacles": [],
     "note": "",
     "server_time": None,
 }
@@ -47,7 +49,9 @@ def _read_all(params: Mapping[str, Any], max_age: float) -> Dict[str, Any]:
     with connected(params) as account:
         require_version(account)
         organization = find_organization(account, params["organization"])
-        found = read_sponsorships(account, organization, cloud_communication(account))
+        communication, connection = cloud_communication(account), read_connection(account, organization)
+        found = read_sponsorships(account, organization, communication)
+        found = found.with_obstacles(organization, connection, communication)
         now = account.client.server_time()
         age = int((now - found.last_sync).total_seconds()) if found.last_sync else None
         summary = found.summary(now, max_age)

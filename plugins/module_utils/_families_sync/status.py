@@ -148,9 +148,12 @@ def _sponsorship_warnings(facts: Result, log: Result) -> List[str]:
     found = _part(facts, "sponsorships")
     overdue, waiting = found.get("overdue"), found.get("visible") and not found.get("last_sync")
     failure = found.get("failure") or _newest_failure(log)
+    obstacles = list(found.get("obstacles") or []) if found.get("visible") or found.get("last_sync") else []
+    text = "The sponsorships' daily sync is overdue." if overdue else "The sponsorships were never synced."
+    if obstacles:
+        return [" ".join([*([text] if overdue or waiting else []), *obstacles])]
     if not overdue and not (waiting and failure):
         return []
-    text = "The sponsorships' daily sync is overdue." if overdue else "The sponsorships were never synced."
     if failure:
         return [f"{text} It failed: {failure.get('message')} {failure.get('advice') or ''}".rstrip()]
     return [f"{text} {found.get('note') or ''}".rstrip()]

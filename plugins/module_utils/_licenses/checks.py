@@ -101,8 +101,8 @@ def license_warnings(
 
 def rejection(error: ApiError) -> Optional[Problem]:
     """Return the problem that a failed upload reports, with the server's text in it; ``None`` for other failures."""
-    if error.status == 401 and error.text:
+    if error.status == 401 and error.text == "Unauthorized.":
         return problems.NOT_WRITABLE.found()
-    if error.status == 404 and error.layer == REQUEST:
+    if error.status == 404 and error.layer == REQUEST and error.text:
         return problems.NOT_OWNER.found()
     return upload_rejection(error.text) if error.status == 400 else None

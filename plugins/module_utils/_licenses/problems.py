@@ -10,6 +10,7 @@ import re
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from .._common.errors import BitwardenError
+from .._common.quotes import quoted
 
 # What to do after the remedy. A license is uploaded from a file, or synced from the cloud by the server itself.
 UPLOAD: Dict[str, str] = {
@@ -43,13 +44,15 @@ class Row(NamedTuple):
     """One row of the table.
 
     ``message`` (empty where only a server can tell) and ``advice`` are templates. ``server_text`` is a pattern of the
-    text with which a server rejects such a license, empty where it does not.
+    text with which a server rejects such a license, empty where it does not. ``sync_advice`` is the advice where the
+    license comes from the cloud by a sync, empty where it is the same.
     """
 
     cause: str
     message: str
     advice: str
     server_text: str = ""
+    sync_advice: str = ""
 
     def found(self, **facts: object) -> Problem:
         """Return the problem as found in a license to upload, with the facts that its message names."""
@@ -60,6 +63,10 @@ _AGAIN = "{Again}."
 _UNEDITED = "{Again}, and do not edit it."
 _EXPIRED = "The license's subscription expired at {expires}."
 _RENEW = "Renew the subscription in the cloud, then {again}."
+_NOT_GENUINE = (
+    "A server that is too old for the cloud's signature rejects it, too: update the server. Otherwise something "
+    "between server and cloud has changed the license."
+)
 _RESTART = "Restart the server, which gives the file to its services."
 _REMOVE = "Remove them on the server; or have the plan in the cloud changed, then {again}."
 _SWITCH_OFF = "Switch it off on the server; or have the plan in the cloud changed, then {again}."
@@ -108,9 +115,14 @@ IN_USE = Row(
     "",
     "Another organization on this server has this license. Use the license of this organization.",
     r"already in use by another organization",
+    "Another organization on this server has this license. Upload the right license there, then {again}.",
 )
 TOKEN_EXPIRED = Row(
-    "token_expired", "The license was valid for a year from its issue, until {expires}.", _AGAIN, r"IDX10223"
+    "token_expired",
+    "The license was valid for a year from its issue, until {expires}.",
+    _AGAIN,
+    r"IDX10223",
+    "Correct the clock of the server's host, then {again}.",
 )
 TOKEN_NOT_YET = Row(
     "token_not_yet",
@@ -123,6 +135,7 @@ TOKEN_INVALID = Row(
     "The license's token belongs to another license.",
     "The license was changed, or is of another issuer. {Again}.",
     r"IDX\d+",
+    _NOT_GENUINE,
 )
 DISABLED = Row(
     "disabled",
@@ -136,12 +149,13 @@ INSTALLATION = Row(
     "Download the license with the installation id of this server, which module server_info returns (module "
     "cloud_license, or the cloud's web vault).",
     r"installation ID does not match",
+    "Set id and key of the installation to those of one installation, restart the server, then {again}.",
 )
 NOT_SELF_HOSTED = Row(
     "not_self_hosted",
     "The license does not allow the organization on a self-hosted server.",
     "The plan in the cloud must include self-hosting.",
-    r"not allow for on-premise hosting",
+    r"(?:not allow|allows) for on-premise hosting",
 )
 PREMIUM = Row(
     "premium",
@@ -149,6 +163,7 @@ PREMIUM = Row(
     "Download the license of the organization in the cloud. A person uploads theirs in the web vault: Account "
     "settings, Subscription.",
     r"Premium licenses cannot be applied",
+    "Something between server and cloud has changed the license.",
 )
 NOT_ISSUED = Row(
     "not_issued",
@@ -168,6 +183,7 @@ SIGNATURE = Row(
     "The license has neither token nor signature.",
     "The license was changed after its issue. {Again}.",
     r"license verification failed",
+    _NOT_GENUINE,
 )
 SEATS = Row("seats", "", "Remove users on the server; or add seats in the cloud, then {again}.", r"seats filled")
 COLLECTIONS = Row("collections", "", _REMOVE, r"(?:collections|shared folders)\. Your new license")
@@ -210,7 +226,7 @@ def rejection_row(text: str) -> Optional[Row]:
 def sync_advice(text: str) -> str:
     """Return what to do about the text with which a server rejects a synced license, empty for an unknown text."""
     row = rejection_row(text)
-    return _fill(row.advice, SYNC) if row is not None and row is not INVALID else ""
+    return _fill(row.sync_advice or row.advice, SYNC) if row is not None and row is not INVALID else ""
 
 
 def upload_rejection(text: str) -> Optional[Problem]:
@@ -218,9 +234,7 @@ def upload_rejection(text: str) -> Optional[Problem]:
     row = rejection_row(text)
     if row is None:
         return None
-    # The JWT library's account of its keys is of no use.
-    quoted = re.split(r" (?=Exceptions caught|Keys tried|Number of keys|token:)", text)[0]
-    return Problem(row.cause, f'The server rejected the license: "{quoted}"', _fill(row.advice, UPLOAD))
+    return Problem(row.cause, f'The server rejected the license: "{quoted(text)}"', _fill(row.advice, UPLOAD))
 
 
 def _fill(advice: str, use: Dict[str, str]) -> str:

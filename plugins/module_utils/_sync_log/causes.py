@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Optional, Tuple
 
-from .._common.setting_names import IDENTITY_URL, INSTALLATION_ID
+from .._common.setting_names import API_URL, IDENTITY_URL, INSTALLATION_ID
 from .._licenses.problems import sync_advice
+from .network_causes import NETWORK_TABLE
 
 
 class Cause(NamedTuple):
@@ -28,20 +29,14 @@ class Cause(NamedTuple):
     pattern: str = ""
 
 
-class NetworkCause(NamedTuple):
-    """Why the cloud was not reached, from the exception below the log line. ``detail`` is one word."""
-
-    seen: str
-    detail: str
-    advice: str
-    transient: bool
-    pattern: str
-
-
 _TOKEN_STATUS = r"\AUnsuccessful token response from .* with status "
 _REQUEST_STATUS = r"\ARequest to \S+ is unsuccessful with status of "
 _ANY_STATUS = f"(?:{_TOKEN_STATUS}|{_REQUEST_STATUS})"
 _RESPONSE_TEXT = rf"{_REQUEST_STATUS}\w+-[^:]*:.*"
+_SERVER_ERRORS = (
+    r"InternalServerError|NotImplemented|BadGateway|ServiceUnavailable|GatewayTimeout|HttpVersionNotSupported"
+    r"|VariantAlsoNegotiates|InsufficientStorage|LoopDetected|NotExtended|5\d\d"
+)
 
 TOKEN = Cause(
     "Invalid Billing Sync Key",
@@ -94,7 +89,7 @@ CLOUD_ERROR = Cause(
     "The cloud responded with an internal error; try again later. It responds the same when the cloud organization "
     "never had a billing sync token, and to sponsorships when one member has two of them there: that does not pass.",
     True,
-    _ANY_STATUS + r"(?:InternalServerError|BadGateway|ServiceUnavailable|GatewayTimeout|5\d\d)-",
+    f"{_ANY_STATUS}(?:{_SERVER_ERRORS})-",
 )
 RATE_LIMIT = Cause(
     "… TooManyRequests-…",
@@ -104,6 +99,59 @@ RATE_LIMIT = Cause(
     True,
     f"{_ANY_STATUS}TooManyRequests-",
 )
+TOO_LATE = Cause(
+    "… RequestTimeout-…",
+    "cloud_error",
+    "an outage, or a gateway before the cloud",
+    "The cloud, or a gateway before it, did not take the request in time; try again later.",
+    True,
+    f"{_ANY_STATUS}(?:RequestTimeout|TooEarly|408|425)-",
+)
+BODY_REMOVED = Cause(
+    "The model state is invalid",
+    "body_removed",
+    "a proxy that removes the body of a GET request",
+    "The cloud received the request without its content: a license is asked for by a GET request with a body, which a "
+    "proxy between the api container and the cloud has removed. Exclude the cloud from it (no_proxy), or have it let "
+    "bodies pass.",
+    pattern=f"{_RESPONSE_TEXT}(?i:model state is invalid|non-empty request body)",
+)
+REGION = Cause(
+    "Request to … is unsuccessful with status of Unauthorized",
+    CREDENTIALS.code,
+    "the two addresses are of two regions, or something before the cloud requires a login",
+    f"The api does not accept the token that the identity service issued: {IDENTITY_URL} and __apiUri must be of one "
+    "region. Where they are, a proxy or firewall between the api container and the cloud requires a login.",
+    pattern=f"{_REQUEST_STATUS}Unauthorized-",
+)
+WRONG_API_URL = Cause(
+    "Request to … is unsuccessful with status of NotFound",
+    "api_url",
+    "another address, or a path without a slash at its end",
+    f"No api of Bitwarden's responds at {API_URL}: correct it. A URL with a path must end in a slash.",
+    pattern=f"{_REQUEST_STATUS}NotFound-",
+)
+BLOCKED = Cause(
+    "… Forbidden-…",
+    "blocked",
+    "a proxy, firewall or allow list between the api container and the cloud",
+    "Something between the api container and the cloud refused the request (a proxy, a firewall, the protection in "
+    "front of the cloud): allow the cloud's addresses there, or give the proxy's URL the credentials that it requires.",
+    pattern=f"(?:{_TOKEN_STATUS}Unauthorized-|{_ANY_STATUS}(?:Forbidden|ProxyAuthenticationRequired"
+    "|UnavailableForLegalReasons|NetworkAuthenticationRequired|511)-)",
+)
+NOT_THE_CLOUD = Cause(
+    "… MethodNotAllowed-…",
+    "not_the_cloud",
+    "a status or a page that Bitwarden's cloud does not send: another address, a proxy, a captive portal",
+    f"Something else than Bitwarden's cloud answered: check {IDENTITY_URL} and __apiUri, and the proxies, firewalls "
+    "and captive portals between the api container and the cloud.",
+    pattern=f"(?:{_REQUEST_STATUS}BadRequest-[^:]*:\\s*(?:<|\\Z)|{_ANY_STATUS}(?:MethodNotAllowed|NotAcceptable|Gone"
+    "|LengthRequired|RequestEntityTooLarge|RequestUriTooLong|UnsupportedMediaType|ExpectationFailed|MisdirectedRequest"
+    "|UpgradeRequired|Moved|MovedPermanently|Found|Redirect|SeeOther|RedirectMethod|TemporaryRedirect|RedirectKeepVerb"
+    "|PermanentRedirect|MultipleChoices|Ambiguous|UseProxy|3\\d\\d|4\\d\\d)-)",
+)
+NO_JSON = NOT_THE_CLOUD._replace(seen="System.Text.Json.JsonException", pattern=r"System\.Text\.Json\.JsonException")
 WRONG_IDENTITY_URL = Cause(
     "Unsuccessful token response from … with status NotFound",
     "identity_url",
@@ -165,64 +213,27 @@ TABLE: Tuple[Cause, ...] = (
     CREDENTIALS,
     ORGANIZATION,
     CLOUD_ERROR,
+    TOO_LATE,
     RATE_LIMIT,
     CREDENTIALS._replace(
-        seen="Unsuccessful token response from … with status BadRequest",
-        pattern=f"{_TOKEN_STATUS}(?:BadRequest|Unauthorized)-",
+        seen="Unsuccessful token response from … with status BadRequest", pattern=f"{_TOKEN_STATUS}BadRequest-"
     ),
-    CREDENTIALS._replace(
-        seen="Request to … is unsuccessful with status of Unauthorized", pattern=f"{_REQUEST_STATUS}Unauthorized-"
-    ),
+    REGION,
     WRONG_IDENTITY_URL,
     ORGANIZATION._replace(
-        seen="Request to … is unsuccessful with status of NotFound", pattern=f"{_REQUEST_STATUS}NotFound-"
+        seen="Resource not found.", pattern=rf"{_REQUEST_STATUS}NotFound-[^:]*:\s*(?i:resource not found)"
     ),
+    WRONG_API_URL,
+    BODY_REMOVED,
+    BLOCKED,
+    NOT_THE_CLOUD,
     UNKNOWN,
     IDENTITY_UNREACHABLE,
     API_UNREACHABLE,
     MALFORMED,
+    NO_JSON,
     DUPLICATES,
     REJECTED,
-)
-
-# In the order in which an exception's text is compared with them; the last fits every text.
-NETWORK_TABLE: Tuple[NetworkCause, ...] = (
-    NetworkCause(
-        "Temporary failure in name resolution",
-        "dns",
-        "name resolution fails for the moment; check the DNS servers of the Docker engine if it stays.",
-        True,
-        "Temporary failure in name resolution|Try again",
-    ),
-    NetworkCause(
-        "Name or service not known",
-        "dns",
-        "the host name does not resolve inside the containers; check the URL and the DNS of the Docker engine.",
-        False,
-        "Name or service not known|No such host|Name does not resolve|No address associated",
-    ),
-    NetworkCause(
-        "The SSL connection could not be established",
-        "tls",
-        "the certificate is not trusted; the containers must trust the CA of a proxy that inspects TLS.",
-        False,
-        "SSL connection|AuthenticationException|certificate|TLS",
-    ),
-    NetworkCause(
-        "Connection refused",
-        "refused",
-        "nothing listens there, or a firewall refuses the connection.",
-        True,
-        "Connection refused",
-    ),
-    NetworkCause(
-        "timed out",
-        "timeout",
-        "no response; check that outbound HTTPS from the containers is allowed.",
-        True,
-        r"timed out|TaskCanceledException|OperationCanceled|HttpClient\.Timeout",
-    ),
-    NetworkCause("…", "other", "see the message; check the connection from the containers to the cloud.", True, ""),
 )
 
 # Lines that announce a failure, but not which.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
-from .._api.errors import CLOUD, LICENSE, REQUEST, ApiError
+from .._api.errors import CLOUD, LICENSE, NETWORK, REQUEST, SERVER, ApiError
+from .._common.quotes import quoted
 from .._common.setting_names import CLOUD_COMMUNICATION, IDENTITY_URL
-from .._licenses.problems import sync_advice
+from .._licenses.problems import rejection_row, sync_advice
+from .causes import REJECTED
 from .license_diagnosis import Diagnosis, Found, NoDiagnosis, usable
 
 # The Api's one response to everything that goes wrong between it and the cloud.
@@ -20,6 +22,10 @@ _LIKELY = (
     "Likely causes: the billing sync token is wrong or was rotated in the cloud; the installation id or key is wrong, "
     "or of another region than the server is set to; the subscription is not active; the api container does not reach "
     "the cloud; or more than ten syncs within a minute from one address (then it works a minute later)."
+)
+_FAILED = (
+    f"Possible causes: {IDENTITY_URL} or __apiUri is malformed; the database is not reachable, or was not migrated "
+    "after an update; the server's configuration is wrong. The reason is in the log of the server's api container."
 )
 _TOKEN = "Apply the token first (selfhosted.bitwarden.billing_sync)."
 
@@ -35,8 +41,7 @@ class Precondition(NamedTuple):
 COMMUNICATION_OFF = Precondition(
     "cloud_communication_off",
     "Cloud communication is off in the running server.",
-    f"Set {CLOUD_COMMUNICATION}=true and restart the server (selfhosted.bitwarden.server with "
-    "cloud_communication).",
+    f"Set {CLOUD_COMMUNICATION}=true and restart the server (selfhosted.bitwarden.server with cloud_communication).",
 )
 NO_CONNECTION = Precondition(
     "no_connection", "The organization has no connection to the cloud, thus no billing sync token.", _TOKEN
@@ -76,9 +81,11 @@ class SyncFailure(ApiError):
 def explain(error: ApiError, diagnose: Optional[Callable[[], Found]]) -> SyncFailure:
     """Return the failure that a failed sync means. ``diagnose`` reads the log, only where that knows more."""
     status, text = error.status, error.text
+    if error.layer == NETWORK and not error.unknown_outcome:  # something else answered, with any status
+        return _as_it_is(error)
     if status == 400 and not text.startswith(_GENERIC):
         return _refused(error)
-    if status == 404:
+    if status == 404 and text:  # without a text there is no such address
         return SyncFailure.lacking(CONNECTION_NOT_FOUND, error)
     if status in (400, 500) or error.unknown_outcome:
         return _cloud_side(error, diagnose() if diagnose is not None else NoDiagnosis("diagnose is false"))
@@ -94,10 +101,14 @@ def _refused(error: ApiError) -> SyncFailure:
         return SyncFailure.lacking(CONNECTION_DISABLED, error)
     if "Billing Sync Key" in text or "Connection config" in text:
         return SyncFailure.lacking(NO_TOKEN, error)
+    row = rejection_row(text)
+    if row is None:
+        message, advice = f'The server refused the sync: "{text}"', "Read the log of the server's api container."
+        return SyncFailure(REQUEST, message, advice=advice, status=error.status, text=text, cause="unknown")
     return SyncFailure(
         LICENSE,
-        f"The server rejected the license that the cloud sent: {text}",
-        advice=sync_advice(text),
+        f'The server rejected the license that the cloud sent: "{quoted(text)}"',
+        advice=sync_advice(text) or REJECTED.advice,
         status=error.status,
         text=text,
         cause="license_rejected",
@@ -124,12 +135,17 @@ def _cloud_side(error: ApiError, found: Found) -> SyncFailure:
         log = f"which says: {found.message}"
     else:
         log = "which shows no failure of that time"
-    uris = f"{IDENTITY_URL} or __apiUri may be malformed. " if error.status == 500 else ""
+    if error.status == 500:
+        message = (
+            "The server failed (500) while it synced the license. The reason is in the log of its api container, "
+            f"{log}."
+        )
+        return SyncFailure(SERVER, message, advice=_FAILED, status=error.status, text=error.text, cause="unknown")
     return SyncFailure(
         CLOUD,
         "The license sync failed between the server and Bitwarden's cloud. The server's response does not say why; "
         f"the reason is in the log of its api container, {log}.",
-        advice=uris + _LIKELY,
+        advice=_LIKELY,
         status=error.status,
         text=error.text,
         cause="unknown",

@@ -13,6 +13,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors i
     LICENSE,
     PERMISSION,
     REQUEST,
+    SERVER,
     ApiError,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync
@@ -162,11 +163,12 @@ def test_an_answer_that_is_lost(pair: Pair, task: Task, lost: dict[str, Any]) ->
     assert len(connections(pair)) == 1
 
 
+FAILS = "It fails to read the organization's license, too"
 LICENSE_FILES: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "missing": (lambda text: None, "is missing"),
-    "empty": (lambda text: b"", "is corrupt"),
-    "trailing junk": (lambda text: text + b"}", "is corrupt"),
-    "truncated": (lambda text: text[:100], "is corrupt"),
+    "empty": (lambda text: b"", FAILS),
+    "trailing junk": (lambda text: text + b"}", FAILS),
+    "truncated": (lambda text: text[:100], FAILS),
     "camelCase": (
         lambda text: json.dumps({k[0].lower() + k[1:]: v for k, v in json.loads(text).items()}).encode(),
         "field names are in camel case",
@@ -191,11 +193,31 @@ def test_a_license_file_that_is_not_good_has_its_own_message(pair: Pair, task: T
     with pytest.raises(ApiError) as caught:
         task()
     assert says in caught.value.message
-    assert f"{ORGANIZATION}.json" in caught.value.message
-    assert caught.value.layer == LICENSE
+    assert f"{ORGANIZATION}.json" in str(caught.value)
+    # By the API alone a corrupt file is not told from other failures of the server.
+    assert caught.value.layer == (SERVER if says == FAILS else LICENSE)
+    assert ("Possible causes" in str(caught.value)) is (says == FAILS)
     assert connections(pair) == []
-    if kind != "camelCase":
-        assert "The run would fail" in predicted["warnings"][0]
+    assert f"The run {'would' if kind == 'signature' else 'may'} fail" in predicted["warnings"][0]
+
+
+def test_another_failure_of_the_server_is_not_blamed_on_the_license(pair: Pair, task: Task) -> None:
+    body = {"object": "error", "message": "An unhandled server error has occurred."}
+    fault = {"status": 500, "body": json.dumps(body), "headers": {"Content-Type": "application/json"}}
+    pair.server.control("POST", "faults", {**fault, "method": "POST", "path": "/organizations/connections"})
+    with pytest.raises(ApiError) as caught:
+        task()
+    assert (caught.value.layer, "license" in str(caught.value)) == (SERVER, False)
+
+
+def test_what_was_written_before_a_failure_is_changed(pair: Pair, task: Task) -> None:
+    """A new token is saved, then all connections are removed, and then none can be created."""
+    task(billing_sync_token=WRONG_TOKEN)
+    pair.server.control("POST", "faults", {"method": "POST", "path": "/organizations/connections", "status": 403})
+    with pytest.raises(ApiError) as caught:
+        task()
+    assert connections(pair) == []
+    assert caught.value.result()["changed"] is True
 
 
 def test_a_license_file_that_the_server_may_not_read(pair: Pair, task: Task) -> None:

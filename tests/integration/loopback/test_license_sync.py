@@ -340,7 +340,17 @@ def test_a_lost_request_is_asked_for_again_in_the_end(
     assert sum(clock.slept) >= 100  # longer than the server waits for the cloud
 
 
+ADVICE = {
+    "Invalid license. Your cloud-hosted organization is currently disabled.": "Restore its subscription in the cloud, "
+    "then sync again.",
+    "Your organization currently has 9 seats filled. Your new license only has (5) seats.": "Remove users on the "
+    "server; or add seats in the cloud, then sync again.",
+    "Version 17 is not supported.": "The license is newer than the server. Back up bwdata, update the server, and sync "
+    "again.",
+}
 REJECTED = [
+    ("Version 17 is not supported.", LICENSE, "license_rejected"),
+    ("Something that no server says today", REQUEST, "unknown"),
     ("Invalid license. Your cloud-hosted organization is currently disabled.", LICENSE, "license_rejected"),
     (
         "Your organization currently has 9 seats filled. Your new license only has (5) seats.",
@@ -368,6 +378,7 @@ def test_what_the_server_refuses_itself_needs_no_log(
     assert (error["layer"], error["cause"], error["attempts"]) == (layer, cause, 1)
     if layer == LICENSE:
         assert text in error["msg"]
+        assert error["advice"] == ADVICE[text]
 
 
 def test_a_malformed_address_of_the_cloud(pair: Pair, task: Task, token: Callable[..., None]) -> None:
@@ -375,8 +386,8 @@ def test_a_malformed_address_of_the_cloud(pair: Pair, task: Task, token: Callabl
     pair.server.restart(globalSettings__installation__identityUri="not a uri")
     try:
         error = failure(task)
-        assert (error["status"], error["layer"]) == (500, CLOUD)
-        assert "identityUri or __apiUri may be malformed" in error["msg"]
+        assert (error["status"], error["layer"]) == (500, SERVER)
+        assert "identityUri or __apiUri is malformed" in error["msg"]
         known = failure(lambda: task(log=diagnosis("uri_malformed", False)))
         assert known["cause"] == "uri_malformed"
     finally:

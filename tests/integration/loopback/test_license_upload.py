@@ -159,6 +159,42 @@ def test_a_broken_file_is_healed(
     assert task(license_, see_host=see_host)["changed"] is False
 
 
+FAILED = {"object": "error", "message": "An unhandled server error has occurred."}
+
+
+@pytest.fixture
+def failing(pair: Pair) -> Callable[[], None]:
+    """Let every read of the subscription fail, for instance because the database lacks a column."""
+    fault = {"method": "GET", "path": ".*/subscription", "status": 500, "body": json.dumps(FAILED), "times": -1}
+    fault["headers"] = {"Content-Type": "application/json"}
+    return lambda: pair.server.control("POST", "faults", fault)
+
+
+def test_a_server_that_fails_on_a_good_file_gets_no_second_upload(
+    pair: Pair, task: Task, signed: Callable[..., Any], failing: Callable[[], None]
+) -> None:
+    equal, other = signed(), signed(Seats=20)
+    task(equal)
+    failing()
+    for check_mode in (True, False):
+        result = task(equal, check_mode=check_mode)
+        assert (result["changed"], result["reason"], uploads(pair)) == (False, "equal", 1)
+        assert "although its file" in result["warnings"][0] and "Possible causes" in result["warnings"][0]
+    done, again = task(other), task(other)
+    assert [(one["changed"], one["reason"]) for one in (done, again)] == [(True, "differs"), (False, "equal")]
+    assert uploads(pair) == 2
+
+
+def test_what_was_accepted_is_changed_also_where_nothing_shows_it(
+    pair: Pair, task: Task, signed: Callable[..., Any], failing: Callable[[], None]
+) -> None:
+    failing()
+    with pytest.raises(ApiError, match="does not show it") as caught:
+        task(signed(), see_host=False)
+    assert (caught.value.result()["changed"], uploads(pair)) == (True, 1)
+    assert "Possible causes" in caught.value.advice
+
+
 def test_a_file_that_the_services_cannot_read(pair: Pair, task: Task, fresh_license: dict[str, Any]) -> None:
     fault = {"method": "POST", "path": ".*/self-hosted/.*", "status": 401, "headers": {}, "body": json.dumps(
         {"object": "error", "message": "Unauthorized."})}  # fmt: skip

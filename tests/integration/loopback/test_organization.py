@@ -428,6 +428,17 @@ def test_waiting_for_a_server_that_starts(pair: Pair, task: Task, monkeypatch: p
     assert task(wait_timeout="60s")["reachable"] is True
 
 
+def test_a_token_that_is_not_saved_for_a_corrupt_license(pair: Pair, task: Task, host: FakeHost) -> None:
+    """The API has the same response to much else; the file on the host decides."""
+    pair.server.license_file.write_bytes(pair.server.license_file.read_bytes() + b"x")
+    error = failure(lambda: task(billing_sync_token=TOKEN))
+    assert (error["step"], error["layer"], error["changed"]) == ("token", "license", False)
+    assert "is corrupt: There is text after the license." in error["msg"]
+    host.reachable = False
+    error = failure(lambda: task(billing_sync_token=TOKEN))
+    assert (error["layer"], "Possible causes" in error["msg"]) == ("server", True)
+
+
 # What the host is asked for.
 
 

@@ -19,6 +19,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends imp
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
     sponsorships_info as sponsorships,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.status import summarize
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import Failure, find_failures
 
 from .standin_pair import ADMIN, ADMIN_KEY, NAME, ORGANIZATION, OWNER, OWNER_KEY, TOKEN, Pair
@@ -120,16 +121,16 @@ def test_what_an_account_sees(pair: Pair, given: Any, task: Task) -> None:
     ([{"last_sync": at(-27), "user": ADMIN, "admin_initiated": False}], "26h", True, "only in the server's log"),
 ])  # fmt: skip
 def test_overdue_and_what_is_said_of_it(
-    given: Any, task: Task, params: dict[str, Any], members: Any, max_age: str, overdue: bool, said: str
+    connected: Any, task: Task, params: dict[str, Any], members: Any, max_age: str, overdue: bool, said: str
 ) -> None:
-    given(*members)
+    connected(*members)
     result = task(max_age=max_age)
     assert result["overdue"] is overdue
     assert said in result["note"] and bool(result["note"]) is bool(said)
     # The same code behind organization_info, and so behind the table of a fleet.
     options = {**params, "wait_timeout": "0s", "sponsorships_max_age": max_age}
     facts = organization_info.perform(options, False)["sponsorships"]
-    assert facts == {**{name: result[name] for name in ("counts", "last_sync", "overdue", "note")},
+    assert facts == {**{name: result[name] for name in ("counts", "last_sync", "overdue", "obstacles", "note")},
                      "visible": len(result["sponsorships"])}  # fmt: skip
 
 
@@ -258,6 +259,48 @@ def test_cloud_communication_off_is_said_and_no_job_fails(pair: Pair, connected:
         assert "Cloud communication is off" in task()["note"]
     finally:
         pair.server.restart()
+
+
+def without_connection(pair: Pair) -> None:
+    pair.server.control("POST", "connections", {"organization": ORGANIZATION, "count": 0})
+
+
+def connection_with(**members: Any) -> Callable[[Pair], None]:
+    body = {"organization": ORGANIZATION, "billing_sync_key": TOKEN, **members}
+    return lambda pair: pair.server.control("POST", "connections", body)
+
+
+def disabled(pair: Pair) -> None:
+    pair.server.control("POST", "organization", {"organization": ORGANIZATION, "enabled": False})
+
+
+OBSTACLES: dict[str, tuple[Callable[[Pair], None], str]] = {
+    "organization disabled": (disabled, "The organization is disabled on the server"),
+    "no connection": (without_connection, "no connection to the cloud"),
+    "connection disabled": (connection_with(enabled=False), "connection to the cloud is disabled"),
+    "no token": (connection_with(billing_sync_key=" "), "holds no billing sync token"),
+}
+
+
+@pytest.mark.parametrize("members", [{}, {"last_sync": at(-27)}, {"last_sync": at(-2)}], ids=["never", "old", "young"])
+@pytest.mark.parametrize("name", OBSTACLES)
+def test_what_the_api_tells_nobody_has_to_read_in_a_log(
+    pair: Pair, connected: Any, task: Task, params: dict[str, Any], name: str, members: dict[str, Any]
+) -> None:
+    """The daily job skips these without a word."""
+    make, says = OBSTACLES[name]
+    connected(members)
+    make(pair)
+    assert run_job(pair)[1] == [] or name == "no token"
+    result = task()
+    (obstacle,) = result["obstacles"]
+    assert says in obstacle
+    doubtful = members.get("last_sync", "") < at(-3)
+    assert (says in result["note"]) is doubtful
+    assert "log" not in result["note"]
+    options = {**params, "wait_timeout": "0s", "sponsorships_max_age": "26h"}
+    info = organization_info.perform(options, False)
+    assert any(says in warning for warning in summarize({"info": info})["warnings"])
 
 
 def test_a_server_that_is_down_in_check_mode(params: dict[str, Any]) -> None:

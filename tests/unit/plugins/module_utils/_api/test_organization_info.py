@@ -72,6 +72,7 @@ def test_all_facts(server: RecordedServer, options: dict[str, Any]) -> None:
             "counts": {"offered": 0, "active": 0, "waiting": 0, "to_be_removed": 0, "expired": 0},
             "last_sync": None,
             "overdue": False,
+            "obstacles": [],
         },
         "license": {
             "state": "ok",

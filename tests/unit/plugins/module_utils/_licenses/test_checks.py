@@ -26,6 +26,8 @@ NEW = "Your new license"
 REFUSED = "Invalid license. "
 TEXTS = [
     ("License is already in use by another organization vault.", "in_use", "Another organization"),
+    ("Invalid license. Make sure your license allows for on-premise hosting of organizations.", "not_self_hosted",
+     "self-hosting"),
     (REFUSED + "IDX10223: Lifetime validation failed. The token is expired.", "token_expired", "Download"),
     (REFUSED + "IDX10222: Lifetime validation failed. The token is not yet valid.", "token_not_yet", "clock"),
     (REFUSED + "IDX10214: Audience validation failed.", "token_invalid", "Download"),

@@ -116,6 +116,10 @@ def test_a_job_blames_each_organization_for_its_own_lines():
 
 
 REQUEST = "Request to https://api.bitwarden.com/licenses/organization/x is unsuccessful with status of "
+PROXY = "The proxy tunnel request to proxy 'http://proxy.example.com:3128/' failed with status code "
+TLS = "The SSL connection could not be established, see inner exception."
+CERTIFICATE = " ---> System.Security.Authentication.AuthenticationException: The remote certificate is invalid "
+TOKEN_ANSWER = "Unsuccessful token response from https://i/ for client installation.x with status "
 IDENTITY = "Unable to authenticate with identity server."
 
 
@@ -146,12 +150,31 @@ IDENTITY = "Unable to authenticate with identity server."
         (["Failed to send to https://a/.", "System.UriFormatException: Invalid URI"], "uri_malformed", False),
         (["Bit.Core.Exceptions.BadRequestException: Invalid license. SCIM"], "license_rejected", False),
         (["Something never seen before"], "unknown", False),
+        # Only with the cloud's own text it is the cloud's answer.
+        ([f"{REQUEST}NotFound-Not Found: "], "api_url", False),
+        ([f"{REQUEST}NotFound-Not Found:"], "api_url", False),
+        ([f"{REQUEST}BadRequest-Bad Request: "], "not_the_cloud", False),
+        ([f"{REQUEST}BadRequest-Bad Request: <html><title>Blocked</title>"], "not_the_cloud", False),
+        ([f"{REQUEST}BadRequest-Bad Request: The model state is invalid."], "body_removed", False),
+        ([f"{REQUEST}BadRequest-Bad Request: Something new."], "unknown", False),
+        ([f"{REQUEST}MethodNotAllowed-Method Not Allowed: "], "not_the_cloud", False),
+        ([f"{REQUEST}Forbidden-Forbidden: "], "blocked", False),
+        ([f"{REQUEST}ProxyAuthenticationRequired-Proxy Authentication Required: "], "blocked", False),
+        ([f"{REQUEST}Redirect-Found: "], "not_the_cloud", False),
+        ([f"{TOKEN_ANSWER}Forbidden-Forbidden"], "blocked", False),
+        ([f"{TOKEN_ANSWER}Unauthorized-Unauthorized"], "blocked", False),
+        ([f"{TOKEN_ANSWER}MethodNotAllowed-Method Not Allowed"], "not_the_cloud", False),
+        ([f"{TOKEN_ANSWER}RequestTimeout-Request Timeout"], "cloud_error", True),
+        ([f"{TOKEN_ANSWER}530-"], "cloud_error", True),
+        ([f"{TOKEN_ANSWER}LoopDetected-Loop Detected"], "cloud_error", True),
+        (["Unhandled exception", "System.Text.Json.JsonException: '<' is an invalid start of a value."],
+         "not_the_cloud", False),
     ],
 )  # fmt: skip
 def test_causes_that_were_not_recorded(lines, cause, transient):
     found, message = find_cause(lines)
     assert (found.code, found.transient) == (cause, transient)
-    assert message == lines[0]
+    assert message == lines[-1 if lines[0] == "Unhandled exception" else 0]
 
 
 @pytest.mark.parametrize(
@@ -162,12 +185,31 @@ def test_causes_that_were_not_recorded(lines, cause, transient):
         ("The SSL connection could not be established, see inner exception.", "(tls)"),
         ("Connection timed out (identity.bitwarden.com:443)", "(timeout)"),
         ("An error occurred while sending the request.", "(other)"),
+        ("Resource temporarily unavailable (api.bitwarden.com:443)", "(dns)"),
+        ("Network is unreachable (api.bitwarden.com:443)", "(route)"),
+        ("No route to host (api.bitwarden.com:443)", "(route)"),
+        ("Network is unreachable ([2606:4700::6810:1]:443)", "(ipv6)"),
+        ("Cannot assign requested address ([2606:4700::6810:1]:443)", "(ipv6)"),
+        ("Address family not supported by protocol", "(ipv6)"),
+        ("Permission denied (api.bitwarden.com:443)", "(firewall)"),
+        (f"{PROXY}'403'.", "(proxy): the proxy does not let"),
+        (f"{PROXY}'407'.", "(proxy): the proxy requires a login"),
+        (f"{PROXY}'503'.", "(proxy): the proxy does not reach"),
+        ("The response ended prematurely. (ResponseEnded)", "(closed)"),
+        (f"{TLS}{CERTIFICATE}according to the validation procedure: RemoteCertificateNameMismatch", "another name"),
+        (f"{TLS}{CERTIFICATE}because of errors in the certificate chain: NotTimeValid", "clock of the host"),
+        (f"{TLS}{CERTIFICATE}because of errors in the certificate chain: UntrustedRoot", "a proxy that inspects TLS"),
+        (f"{TLS}{CERTIFICATE}because of errors in the certificate chain: PartialChain", "a proxy that inspects TLS"),
+        (f"{TLS} ---> System.IO.IOException: Received an unexpected EOF.", "a firewall cut"),
+        ("System.Text.Json.JsonException: '<' is an invalid start of a value.", "(page)"),
     ],
 )
-def test_the_advice_says_how_the_cloud_is_unreachable(exception, detail):
-    lines = ["Failed to send to https://x/.", f"System.Net.Http.HttpRequestException: {exception}"]
-    cause, _message = find_cause(lines)
+@pytest.mark.parametrize("line", ["Failed to send to https://x/.", IDENTITY])
+def test_the_advice_says_how_the_cloud_is_unreachable(exception, detail, line):
+    cause, _message = find_cause([line, f"System.Net.Http.HttpRequestException: {exception}"])
     assert detail in cause.advice
+    passes = ("(refused)", "(timeout)", "(closed)", "does not reach", "temporarily")
+    assert cause.transient is any(one in detail + exception for one in passes)
 
 
 def test_a_password_in_a_url_is_not_shown():
