@@ -45,12 +45,18 @@ def _blocked(account: Account, path: str) -> List[str]:
 
 def _describe(account: Account, path: str, blocked: str) -> Problem:
     status = os.stat(blocked)
-    through = "" if blocked == os.path.realpath(path) else f" (on the way to {path})"
+    on_the_way = blocked != os.path.realpath(path)
+    subject = f"{blocked} (on the way to {path})" if on_the_way else blocked
     owner, mode = f"{_user(status.st_uid)}:{_group(status.st_gid)}", f"{status.st_mode & 0o7777:04o}"
     reader = account.name
+    remedy = f"chown {reader} {blocked}"
+    if on_the_way:
+        remedy = f"chmod a+x {blocked}"
+    elif status.st_uid == account.uid:
+        remedy = f"chmod u+r {blocked}"
     return Problem(
-        f"{blocked}{through} belongs to {owner} with mode {mode}, and {reader}, who runs Docker Compose, cannot read "
-        f"it. Run chown {reader} {blocked}."
+        f"{subject} belongs to {owner} with mode {mode}, and {reader}, who runs Docker Compose, cannot read it. "
+        f"Correct that ({remedy})."
     )
 
 

@@ -143,6 +143,7 @@ class _Run:
         if not self.request.pull:
             self.outcome.command, after = self._start(recreate_all)
             return after
+        self.deployment.require_own_scope()
         # bitwarden.sh would take the server down before it finds out.
         needed = {name: one for name, one in self.plan.stack.services.items() if name not in self.tolerated}
         failed = self.deployment.pull_missing(needed)
@@ -172,6 +173,7 @@ class _Run:
 
     def _start(self, recreate_all: bool) -> Tuple[Result, Stack]:
         """Start with Compose, and where it gives up because of one service, the others nevertheless."""
+        self.deployment.require_own_scope()
         result = self.deployment.project.up(recreate_all)
         after = self._inspect()
         if after.missing() and result.rc != 0 and not result.timed_out:
@@ -198,6 +200,7 @@ class _Run:
             self.outcome.warnings.append(f"{', '.join(left)}: no container is running, as before this run.{last}")
 
     def _take_down(self) -> None:
+        self.deployment.require_own_scope()
         for container in self.plan.stack.renamed:
             self.deployment.engine.remove(container)
         if self.request.pull and self.deployment.script.exists():

@@ -154,7 +154,10 @@ class Project:
             )
 
     def _plugin(self) -> Optional[str]:
-        """Return the program behind ``docker compose``, found as Docker's command finds it."""
+        """Return the program behind ``docker compose``, found as Docker's command finds it, where it can be called."""
+        if self.docker.startswith("/snap/"):
+            # Confined, Docker's command sees other files.
+            return None
         environment = self.commands.environment
         own = environment.get("DOCKER_CONFIG") or os.path.join(self.commands.account.home, ".docker")
         return self.commands.find(_PLUGIN, [os.path.join(own, "cli-plugins"), *_PLUGIN_FOLDERS])

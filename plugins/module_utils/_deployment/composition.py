@@ -62,7 +62,7 @@ class Composition(NamedTuple):
     """The project as Compose would create it now: its ``name``, and its ``services`` by name.
 
     ``idle`` are the services that are in the file but are to have no container. ``networks`` and ``volumes`` are those
-    that the services use.
+    that the services use, ``files`` their secrets and configs on the host.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Composition(NamedTuple):
     idle: FrozenSet[str]
     networks: Tuple[Resource, ...]
     volumes: Tuple[Resource, ...]
+    files: Tuple[str, ...] = ()
 
 
 class EnvSource(NamedTuple):
@@ -116,6 +117,7 @@ def parse_config(text: str) -> Composition:
         frozenset(described) - frozenset(active),
         _resources(data.get("networks"), networks),
         _resources(data.get("volumes"), volumes),
+        tuple(sorted({*_files(data, active, "secrets"), *_files(data, active, "configs")})),
     )
 
 
@@ -173,6 +175,13 @@ def _resources(listed: Optional[Mapping[str, Any]], used: Set[str]) -> Tuple[Res
             name = (external.get("name") if isinstance(external, dict) else None) or data.get("name") or key
             found.append(Resource(key, str(name), bool(external)))
     return tuple(found)
+
+
+def _files(data: Dict[str, Any], services: Dict[str, Dict[str, Any]], kind: str) -> List[str]:
+    """Return the files behind the secrets or configs that the services use."""
+    used = [str(one.get("source")) for service in services.values() for one in service.get(kind) or ()]
+    described = data.get(kind) or {}
+    return [str(described[key]["file"]) for key in used if (described.get(key) or {}).get("file")]
 
 
 def _given(environment: Optional[Dict[str, Optional[str]]]) -> Dict[str, str]:

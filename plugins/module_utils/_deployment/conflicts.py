@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence
 
 from .composition import Composition, Port, Service
@@ -20,9 +21,13 @@ _CERTBOT = "certbot"
 
 
 class Host(NamedTuple):
-    """The host of a deployment: its engine, and ``listening``, which tells who listens on a port (empty: nobody)."""
+    """The host of a deployment: its engine, and whether that runs on this machine.
+
+    ``listening`` tells who listens on a port, empty where nobody does.
+    """
 
     engine: EngineInventory
+    is_here: bool
     listening: Callable[[Port], str]
 
 
@@ -73,7 +78,7 @@ def obstacles(scope: Scope, host: Host, pull: bool, renews: bool) -> List[Proble
     services = scope.composition.services
     return [
         *_names(scope, renews),
-        *_ports(scope, host.listening),
+        *_ports(scope, host),
         *_networks(scope.composition, host.engine),
         *[
             Problem(
@@ -81,6 +86,11 @@ def obstacles(scope: Scope, host: Host, pull: bool, renews: bool) -> List[Proble
             )
             for volume in scope.composition.volumes
             if volume.external and not host.engine.has_volume(volume.name)
+        ],
+        *[
+            Problem(f"{path}, a secret or config in the Compose files, does not exist. Create it, or remove it there.")
+            for path in scope.composition.files
+            if host.is_here and not os.path.exists(path)
         ],
         *([] if pull else _images(services, host.engine)),
     ]
@@ -117,8 +127,10 @@ def _owner(container: ListedContainer) -> str:
     return f"the Compose project {container.project} in {container.folder or 'an unknown folder'}"
 
 
-def _ports(scope: Scope, listening: Callable[[Port], str]) -> List[Problem]:
-    own = {port for container in scope.listed if scope.is_own(container) for port in container.ports}
+def _ports(scope: Scope, host: Host) -> List[Problem]:
+    ours = [container for container in scope.listed if scope.is_own(container)]
+    own = {port for container in ours for port in container.ports}
+    restarting = {container.service for container in ours if container.is_restarting}
     problems = []
     for service in scope.composition.services.values():
         for port in service.ports:
@@ -128,8 +140,8 @@ def _ports(scope: Scope, listening: Callable[[Port], str]) -> List[Problem]:
                 for other in scope.composition.services.values()
                 if other.name < service.name and _overlaps(port, other.ports)
             ]
-            if not holders and not _overlaps(port, own):
-                holders = [one for one in (listening(port),) if one]
+            if not holders and host.is_here and service.name not in restarting and not _overlaps(port, own):
+                holders = [one for one in (host.listening(port),) if one]
             if holders:
                 taken = f"Port {port}, which {service.name} publishes, is taken by {', '.join(holders)}."
                 problems.append(Problem(f"{taken} Stop that, or publish another port."))

@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from typing import Dict, List, Mapping, Optional, Set, Tuple
 
 from .._common.errors import BitwardenError
 from .._common.masking import holds_credentials, looks_secret, mask_text
 from .._env_files.document import EnvFile, EnvFileError
-from . import conflicts
 from .access import unreadable
 from .bitwarden_sh import Script
 from .compose import Project
 from .composition import ComposeError, Composition, Service
+from .conflicts import Host, Scope, foreign, obstacles, other_name, without_image
 from .docker import Container, Engine
 from .docker_client import EngineClient
 from .docker_host import EngineError
@@ -28,6 +29,9 @@ from .host_ports import listening
 from .planned_file import PlannedFile
 from .problem import Problem
 from .runner import COMMAND_TIMEOUT, Account, Commands
+
+# The file in Compose's words, which may be any that the Compose files include.
+_DENIED = re.compile(r"(/[^\s:]+): permission denied")
 
 
 class DeploymentError(BitwardenError):
@@ -123,28 +127,37 @@ class Deployment:
 
         ``stack`` comes from ``inspect``. Raises ``EngineError``.
         """
-        if self._composition is None:
-            return []
-        inventory = EngineInventory(self.engine.client)
-        scope = conflicts.Scope(self.project.folder, self._composition, inventory.all_containers())
-        found = conflicts.foreign(scope)
+        inventory, scope = self._scope()
+        found = foreign(scope)
         if starts and stack.renamed:
-            found.append(conflicts.other_name(stack.renamed, scope))
+            found.append(other_name(stack.renamed, scope))
         elif starts:
             is_here = self.engine.client.host.startswith("unix://")
-            host = conflicts.Host(inventory, listening if is_here else lambda port: "")
+            host = Host(inventory, is_here, listening)
             renews = pull and os.path.isdir(os.path.join(self.bwdata, "letsencrypt", "live"))
-            found += conflicts.obstacles(scope, host, pull, renews)
+            found += obstacles(scope, host, pull, renews)
         return found
+
+    def require_own_scope(self) -> None:
+        """Raise ``DeploymentError`` where Compose or bitwarden.sh would touch containers of another folder now."""
+        found = foreign(self._scope()[1])
+        if found:
+            raise DeploymentError(" ".join(map(str, found)))
+
+    def _scope(self) -> Tuple[EngineInventory, Scope]:
+        if self._composition is None:
+            self._composition = self._read(None)
+        inventory = EngineInventory(self.engine.client)
+        return inventory, Scope(self.project.folder, self._composition, inventory.all_containers())
 
     def pull_missing(self, services: Mapping[str, Service]) -> str:
         """Pull the images that are not local; return what failed, empty where all are local now."""
         inventory = EngineInventory(self.engine.client)
-        missing = conflicts.without_image(services, inventory)
+        missing = without_image(services, inventory)
         if not missing:
             return ""
         result = self.project.pull(sorted(name for names in missing.values() for name in names))
-        left = conflicts.without_image(services, inventory)
+        left = without_image(services, inventory)
         told = f"docker compose pull {result.ending}; its last line: {result.last_line}"
         return f"{', '.join(left)}. {told}" if left else ""
 
@@ -209,7 +222,7 @@ class Deployment:
         if not error.details:
             return DeploymentError(str(error))
         paths = self.project.env_files() or self._env_file_paths()
-        blocked = unreadable(self.account, paths)
+        blocked = unreadable(self.account, [*paths, *_DENIED.findall(error.details)])
         if blocked:
             return DeploymentError(" ".join(map(str, blocked)))
         try:

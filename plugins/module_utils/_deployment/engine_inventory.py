@@ -19,6 +19,7 @@ _QUICK = 30.0
 class ListedContainer(NamedTuple):
     """Any container on the host, as the engine lists it; ``ports`` are those that it holds now.
 
+    ``is_restarting``: the engine is restarting it, so that it may hold more at any moment.
     ``project``, ``service`` and ``folder`` are Compose's, empty for a container that Compose did not make.
     """
 
@@ -28,6 +29,7 @@ class ListedContainer(NamedTuple):
     service: str
     folder: str
     ports: Tuple[Port, ...]
+    is_restarting: bool
 
     @classmethod
     def from_list(cls, data: Dict[str, Any]) -> ListedContainer:
@@ -46,6 +48,7 @@ class ListedContainer(NamedTuple):
             labels.get(SERVICE, ""),
             labels.get(WORKING_DIR, ""),
             tuple(sorted(set(ports))),
+            data.get("State") == "restarting",
         )
 
 

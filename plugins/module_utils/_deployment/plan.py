@@ -198,8 +198,13 @@ def _warnings_of_left_over(stack: Stack) -> List[str]:
 def _without_effect(deployment: Deployment, stack: Stack, file: FileChange) -> List[Problem]:
     """Return the problems of settings that would be written but would not reach a service."""
     values = file.plan.desired.values
-    if values and not any(service.reads_file for service in stack.services.values()):
-        return [Problem(f"No service of this deployment reads {file.path}: the settings would not take effect.")]
+    if any(values.values()) and not any(service.reads_file for service in stack.services.values()):
+        return [
+            Problem(
+                f"No service of this deployment reads {file.path}: the settings would not take effect. "
+                "To write them nevertheless, use override_env."
+            )
+        ]
 
     def others() -> Dict[str, EnvFile]:
         return {path: content for path, content in deployment.read_env_files().items() if path != file.path}

@@ -178,7 +178,9 @@ class FakeHost:
                 "Id": name,
                 "Names": [f"/bitwarden-{name}"],
                 "Labels": self._labels_of(name),
-                "Ports": [
+                "State": self.containers[name]["state"],
+                "Ports": self.containers[name]["state"] == "running"
+                and [
                     {
                         "IP": "0.0.0.0",
                         "PrivatePort": port["target"],

@@ -121,6 +121,25 @@ def test_compose_is_kept_from_removing_orphans_by_its_own_variable(host, planned
     assert planned().deployment.commands.environment["COMPOSE_REMOVE_ORPHANS"] == "false"
 
 
+@pytest.mark.parametrize("options", [{}, {"pull": False}, {"state": "stopped"}])
+def test_what_comes_after_the_plan_is_not_touched_either(host, planned, options):
+    host.start()
+    found = planned(**{"state": "restarted", **options})
+    host.other("bw2-api", "api")
+    with pytest.raises(StateError, match="are one Compose project"):
+        apply(found, host.clock)
+    assert (others(host), host.done) == (["bw2-api"], [])
+
+
+def test_what_comes_before_a_rollback_is_not_touched_by_it(host, planned, monkeypatch):
+    host.start().crashes = lambda environment: environment.get("globalSettings__enableCloudCommunication") == "true"
+    found, script = planned(ON), host._script
+    monkeypatch.setattr(host, "_script", lambda command: [script(command), host.other("bw2-api", "api")][0])
+    with pytest.raises(StateError, match=r"were rolled back, but then: .* are one Compose project"):
+        apply(found, host.clock)
+    assert (others(host), host.done) == (["bw2-api"], ["script restart"])
+
+
 def test_nothing_is_refused_where_nothing_is_to_change(host, planned):
     host.start().other("bw2-api", "api")
     assert not planned().changed
@@ -182,10 +201,14 @@ def test_containers_of_another_project_in_the_folder_are_none_of_ours(host, plan
             lambda host: host.compose_top.update(volumes={"data": {"name": "kept", "external": True}}),
             ["external volume kept does not exist", "docker volume create kept"],
         ),
+        (
+            lambda host: host.compose_top.update(secrets={"key": {"file": "/nowhere/key"}}),
+            ["/nowhere/key, a secret or config in the Compose files, does not exist"],
+        ),
     ],
 )
 def test_what_would_stop_a_start_is_refused_before_anything_is_taken_down(host, refused, options, arrange, words):
-    own = {"networks": {"out": None}, "volumes": [{"type": "volume", "source": "data"}]}
+    own = {"networks": {"out": None}, "volumes": [{"type": "volume", "source": "data"}], "secrets": [{"source": "key"}]}
     host.compose_services["nginx"] = {**own, **HTTPS}
     host.start().containers.pop("nginx")
     host.networks["docker_default"] = {}
@@ -202,6 +225,21 @@ def test_what_the_server_holds_itself_is_no_conflict(host, planned):
     host.networks.update(proxy={}, docker_default={"com.docker.compose.network": "default"})
     host.start().listening["443/tcp"] = "docker-proxy (process 8)"
     assert planned(ON).changed
+
+
+def test_a_server_whose_nginx_is_restarting_holds_its_ports(host, planned):
+    host.compose_services["nginx"] = HTTPS
+    host.start().containers["nginx"]["state"] = "restarting"
+    host.listening["443/tcp"] = "docker-proxy (process 8)"
+    assert planned(ON).changed
+
+
+def test_nothing_of_this_machine_counts_for_an_engine_on_another(host, planned, monkeypatch):
+    monkeypatch.setattr(host, "host", "ssh://elsewhere", raising=False)
+    host.compose_services["nginx"] = {**HTTPS, "secrets": [{"source": "key"}]}
+    host.compose_top["secrets"] = {"key": {"file": "/nowhere/key"}}
+    host.listening["443/tcp"] = "apache2 (process 8)"
+    assert planned().changed
 
 
 def test_every_conflict_is_named_at_once(host, refused):
@@ -271,32 +309,41 @@ def unprivileged(uid=65533):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root can read everything, others cannot become another user")
-@pytest.mark.parametrize("blocked", ["file", "folder"])
-def test_what_the_account_cannot_read_is_named_with_owner_and_remedy(tmp_path, blocked):
+@pytest.mark.parametrize(
+    ("blocked", "owner", "mode", "remedy"),
+    [
+        ("env/mssql.override.env", 0, 0o600, "chown nobody-here {}"),
+        ("env/mssql.override.env", 65533, 0o000, "chmod u+r {}"),
+        ("env", 0, 0o700, "chmod a+x {}"),
+    ],
+)
+def test_what_the_account_cannot_read_is_named_with_owner_and_remedy(tmp_path, blocked, owner, mode, remedy):
     for parent in [tmp_path, *tmp_path.parents]:
         if parent.stat().st_mode & 0o1 == 0:
             parent.chmod(parent.stat().st_mode | 0o11)
-    folder = tmp_path / "env"
-    folder.mkdir(mode=0o755)
-    file, fine = folder / "mssql.override.env", folder / "fine.env"
-    for path in (file, fine):
-        path.write_text("A=1\n")
-        path.chmod(0o644)
-    path = file if blocked == "file" else folder
-    path.chmod(0o600 if blocked == "file" else 0o700)
-    asked = [str(file)] if blocked == "folder" else [str(file), str(fine), str(folder / "missing.env")]
+    (tmp_path / "env").mkdir(mode=0o755)
+    file, fine = tmp_path / "env" / "mssql.override.env", tmp_path / "env" / "fine.env"
+    for one in (file, fine):
+        one.write_text("A=1\n")
+        one.chmod(0o644)
+    path = tmp_path / blocked
+    os.chown(path, owner, owner)
+    path.chmod(mode)
+    asked = [str(file)] if path.is_dir() else [str(file), str(fine), str(tmp_path / "env" / "missing.env")]
     (problem,) = unreadable(unprivileged(), asked)
     message = str(problem)
-    assert message.startswith(f"{path}{'' if blocked == 'file' else f' (on the way to {file})'} belongs to root:root")
-    assert "nobody-here" in message and f"chown nobody-here {path}" in message
+    shown = f"{path} (on the way to {file})" if path.is_dir() else str(path)
+    assert message.startswith(f"{shown} belongs to {'root:root' if owner == 0 else '65533:65533'} with mode {mode:04o}")
+    assert "nobody-here, who runs Docker Compose, cannot read it" in message
+    assert message.endswith(f"({remedy.format(path)}).")
     assert unreadable(Account("root", 0, 0, (0,), "/"), asked) == []
 
 
 @pytest.mark.parametrize("settings", [None, ON])
-@pytest.mark.parametrize("broken", ["env file", "Compose file"])
+@pytest.mark.parametrize("broken", ["env/mssql.override.env", "docker/docker-compose.yml", "docker/included.yml"])
 def test_a_file_that_compose_cannot_read_is_refused_in_planning(host, planned, monkeypatch, settings, broken):
     host.start()
-    path = host.bwdata / ("env/mssql.override.env" if broken == "env file" else "docker/docker-compose.yml")
+    path = host.bwdata / broken
     monkeypatch.setattr(
         deployment_module, "unreadable", lambda account, paths: [f"{path} cannot be read."] * (str(path) in paths)
     )
