@@ -52,9 +52,9 @@ def no_inspection(_organization: str) -> Union[OnHost, NotOnHost]:
 
 
 def read_server_info(result: Mapping[str, Any]) -> Union[OnHost, NotOnHost]:
-    """Read the result of module ``server_info`` for one organization."""
+    """Read the result of module ``server_info`` for one organization; a failed one has the facts that could be read."""
     licenses = result.get("licenses")
-    if result.get("failed") or result.get("unreachable") or not licenses:
+    if result.get("unreachable") or not licenses:
         return NotOnHost(no_access(str(result.get("msg") or "no access to the host")).reason)
     return OnHost(result.get("installation_id"), licenses[0])
 

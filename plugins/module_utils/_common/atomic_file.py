@@ -45,7 +45,8 @@ def put(
         with os.fdopen(descriptor, "wb") as stream:
             with contextlib.suppress(OSError):  # not on every file system
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if owner is not None and owner != (os.geteuid(), os.getegid()):
+            created = os.fstat(descriptor)
+            if owner is not None and owner != (created.st_uid, created.st_gid):
                 os.fchown(descriptor, *owner)
             stream.write(data)
             stream.flush()

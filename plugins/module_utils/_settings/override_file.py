@@ -134,7 +134,8 @@ class OverrideFile:
         """Write another file that only the owner of this one can read. Raises ``OverrideFileError``."""
         try:
             status = os.stat(self.path)
-            atomic_file.put(path, data, owner=(status.st_uid, status.st_gid))
+            # Only its owner can read it, so the group counts for nothing; not everyone can keep it.
+            atomic_file.put(path, data, owner=(status.st_uid, status.st_gid) if os.geteuid() == 0 else None)
         except OSError as error:
             raise self._not_written(path, error) from None
 

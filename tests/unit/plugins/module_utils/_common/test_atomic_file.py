@@ -55,6 +55,14 @@ def test_whenever_it_is_killed_the_file_is_whole_and_what_is_left_is_protected(p
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (4321, 4322, 0o640)
 
 
+@root
+def test_the_group_is_that_of_the_file_and_not_of_its_folder(path: Path) -> None:
+    os.chown(path.parent, -1, 4322)
+    path.parent.chmod(0o2755)
+    put(str(path), NEW, owner=(os.geteuid(), os.getegid()))
+    assert path.stat().st_gid == os.getegid()
+
+
 @pytest.mark.parametrize("step", ["fchmod", "fsync", "rename"])
 def test_an_error_leaves_the_old_file_and_nothing_else(
     path: Path, monkeypatch: pytest.MonkeyPatch, step: str

@@ -239,6 +239,26 @@ class TestOwners:
         status = Path(str(file.write(file.plan(REQUEST), backup=True))).stat()
         assert (status.st_uid, status.st_gid) == (self.OWNER, self.GROUP)
 
+    def test_the_owner_backs_up_a_file_of_a_group_that_is_not_his(self, bwdata: Path) -> None:
+        file = override(bwdata)
+        os.chown(file.path, self.OWNER, 0)
+        os.chown(file.folder, self.OWNER, self.GROUP)
+        for folder in (one for one in bwdata.parents if "pytest-" in str(one)):
+            folder.chmod(0o755)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setgid(self.GROUP)
+                os.setuid(self.OWNER)
+                file.back_up(BEFORE)
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        (path,) = map(Path, file.backups())
+        status = path.stat()
+        assert (status.st_uid, stat.S_IMODE(status.st_mode), path.read_bytes()) == (self.OWNER, 0o600, BEFORE)
+
     @pytest.mark.parametrize(
         ("owner", "group", "mode", "message"),
         [
