@@ -25,13 +25,24 @@ _ASK_TIMEOUT = 5.0
 def apply(plan: Plan, clock: Optional[Clock] = None, journal: Optional[Journal] = None) -> Outcome:
     """Carry ``plan`` out. Raises ``StateError``, with the outcome, when the server is not healthy in the end.
 
-    ``journal`` is the server's, read before the plan was made. Where nothing could be written, nothing is changed, and
-    the error is ``OverrideFileError``.
+    ``journal`` is the server's, read before the plan was made. Where the file cannot be written, nothing is changed.
     """
     run = _Run(plan, clock or Clock(), journal or Journal(plan.deployment.bwdata))
-    outcome = run.outcome
-    if plan.file is not None and plan.writes:
-        run.write(plan.file)
+    try:
+        return _apply(run)
+    except Terminated as signal:
+        signal.keys = run.outcome.result()
+        raise
+
+
+def _apply(run: _Run) -> Outcome:
+    plan, outcome = run.plan, run.outcome
+    try:
+        if plan.file is not None and plan.writes:
+            run.write(plan.file)
+    except EXPECTED as error:
+        outcome.failed, outcome.settings_changed, outcome.changes = True, False, []
+        raise StateError(plan.mask(message_of(error)), outcome.result()) from error
     try:
         run.change()
     except EXPECTED as error:
@@ -41,9 +52,6 @@ def apply(plan: Plan, clock: Optional[Clock] = None, journal: Optional[Journal] 
         with contextlib.suppress(*EXPECTED):
             outcome.containers = plan.deployment.containers()
         raise StateError(message, outcome.result()) from error
-    except Terminated as signal:
-        signal.keys = outcome.result()
-        raise
     run.end()
     return outcome
 

@@ -13,7 +13,10 @@ import stat
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common import atomic_file
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import (
+    BitwardenError,
+    Terminated,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import apply as apply_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import journal as journal_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import Journal
@@ -223,8 +226,30 @@ def test_a_file_that_cannot_be_written_changes_nothing_and_leaves_nothing(runs, 
     monkeypatch.setattr(atomic_file.os, "rename", fail)
     result, error, _warnings = runs.run(GOOD, backup=True)
     assert "cannot be written: Device or resource busy" in error
-    assert not result.get("changed")
+    told = {key: result[key] for key in ("changed", "restarted", "rolled_back", "changes", "backup_file", "preflight")}
+    assert told == {
+        "changed": False,
+        "restarted": False,
+        "rolled_back": False,
+        "changes": [],
+        "backup_file": None,
+        "preflight": None,
+    }
     assert (runs.left(), runs.host.done) == ([], [])
+
+
+def test_what_was_done_before_a_signal_is_told(runs, monkeypatch):
+    def wait(run, changed_at):
+        raise Terminated("SIGTERM")
+
+    monkeypatch.setattr(apply_module._Run, "_wait", wait)
+    module, settings = runs.module(GOOD)
+    with pytest.raises(Terminated) as caught:
+        server.run(module, settings)
+    result = caught.value.result()
+    assert (result["changed"], result["restarted"], result["rolled_back"]) == (True, True, False)
+    assert result["changes"] == [{"key": NAME, "action": "added"}]
+    assert runs.left() == [".bitwarden-journal-global.json"], "the next run cannot take it back"
 
 
 def test_a_failed_rollback_can_be_repeated(runs, monkeypatch):
