@@ -15,7 +15,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.maski
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, option_faults
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.regions import CLOUDS
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret, is_secret_setting
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import ROLE, BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import VaultedValues, is_vaulted, plain
 
@@ -30,7 +30,12 @@ def check_arguments(module: str, arguments: Mapping[str, Any]) -> None:
     What a module refuses it returns as it was given, and it does not know that an unknown option is secret. So such
     a task does not reach the host at all.
     """
-    checked, faults = check_options(module, HOST_MODULES[module], arguments)
+    options = HOST_MODULES[module]
+    structures = [one for one in options if options[one]["type"] != "dict" and _is_structure(arguments.get(one))]
+    # To some types it would be a text like any other.
+    others = {name: value for name, value in arguments.items() if name not in structures}
+    checked, faults = check_options(module, options, others)
+    faults += [f"{name} takes a single value, not a list or mapping." for name in structures]
     faults += option_faults(checked)
     if faults:
         raise ArgumentError(" ".join(faults))
@@ -70,6 +75,10 @@ def with_upper_case_region(arguments: Mapping[str, Any]) -> Dict[str, Any]:
     return {**arguments, "region": region.upper()} if known else dict(arguments)  # type: ignore[union-attr]
 
 
+def _is_structure(value: object) -> bool:
+    return isinstance(value, (dict, list, tuple))
+
+
 def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
     value = arguments.get(option)
     if value is None or value == "":
@@ -107,6 +116,13 @@ class HostActionModule(BitwardenAction):
     def options(self) -> Mapping[str, Any]:
         """Return the module's argument specification."""
         return HOST_MODULES[self.MODULE]
+
+    def _arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
+        """Return the options that are set; an empty path is one, and wrong: the default may be another server's."""
+        role = getattr(self._task, "_role", None)
+        of_role = role is not None and role.get_name() == ROLE
+        empty = {} if of_role else {name: "" for name in ("bwdata", "script") if self._task.args.get(name) == ""}
+        return {**super()._arguments(task_vars), **empty}
 
     def _checked_arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
         try:

@@ -31,5 +31,8 @@ def is_secret(key: str, secret_keys: FrozenSet[str] = frozenset()) -> bool:
 
 
 def is_secret_setting(key: object, value: object) -> bool:
-    """Tell whether a setting as given is secret, judged by its name or by credentials in its value."""
-    return is_secret(str(key)) or holds_credentials(str(value))
+    """Tell whether a setting as given is secret, judged by its name or by credentials in its value.
+
+    A list or mapping, which no setting takes, can have anything in it.
+    """
+    return isinstance(value, (dict, list, tuple)) or is_secret(str(key)) or holds_credentials(str(value))

@@ -108,6 +108,14 @@ PLAYBOOK = """
       name: Give no duration
       selfhosted.bitwarden.override_env: {lock_timeout: soon, cloud_communication: true}
       register: duration
+    - {<<: *wrong, name: Give an empty path, selfhosted.bitwarden.override_env: {bwdata: ""}, register: no_path}
+    - <<: *wrong
+      name: Give structures where single values belong
+      selfhosted.bitwarden.override_env:
+        bwdata: {password: "{{ plain_text }}"}
+        backup: ["{{ plain_text }}"]
+        settings: {globalSettings__siteName: {password: "{{ plain_text }}"}}
+      register: structures
     - name: Set a short secret
       selfhosted.bitwarden.override_env: {secret_settings: {globalSettings__hibpApiKey: "{{ short }}"}}
       register: garbled
@@ -143,7 +151,8 @@ PLAYBOOK = """
       ansible.builtin.copy:
         content: "{{ {'predicted': predicted, 'done': done, 'again': again, 'background': background,
           'misspelt': misspelt, 'text': text, 'secret_text': secret_text, 'line_break': line_break,
-          'number': number, 'nowhere': nowhere, 'duration': duration, 'garbled': garbled,
+          'number': number, 'nowhere': nowhere, 'duration': duration,
+          'no_path': no_path, 'structures': structures, 'garbled': garbled,
           'encrypted_inline': encrypted_inline, 'encrypted_variable': encrypted_variable,
           'encrypted_part': encrypted_part, 'encrypted_mapping': encrypted_mapping,
           'unknown': unknown, 'unknown_default': unknown_default} | to_json }}"
@@ -249,6 +258,8 @@ def test_the_second_run_changes_nothing(run: Run, name: str) -> None:
         ("duration", "lock_timeout: 'soon' is not a duration"),
         ("unknown", "Unknown options: stuff. The options of override_env are backup"),
         ("unknown", "lock_timeout: 'soon' is not a duration"),
+        ("no_path", "bwdata: is empty. Set it to an absolute path"),
+        ("structures", "bwdata takes a single value, not a list or mapping. backup takes a single value"),
         ("unknown_default", "Unknown options: client_secret. The options of server_info are bwdata"),
     ],
 )

@@ -96,6 +96,25 @@ def test_an_option_that_no_host_module_has_is_not_sent(module: str, value: objec
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("module", "option"),
+    [(module, name) for module, options in HOST_MODULES.items() for name in options if options[name]["type"] != "dict"],
+)
+@pytest.mark.parametrize("value", [["canary"], {"password": "canary"}, [{"a": {"b": "canary"}}]])
+def test_a_structure_for_a_single_value_is_not_shown(module: str, option: str, value: object) -> None:
+    with pytest.raises(ArgumentError, match=f"{option} takes a single value, not a list or mapping") as caught:
+        check_arguments(module, {option: value})
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["settings", "secret_settings"])
+@pytest.mark.parametrize("value", [["canary"], {"password": "canary"}, [{"a": {"b": "canary"}}]])
+def test_a_structure_for_a_setting_is_sent_as_a_secret(option: str, value: object) -> None:
+    found = with_secrets_apart({option: {"globalSettings__siteName": value}})
+    assert found["secret_settings"] == {"globalSettings__siteName": value}
+    assert not found.get("settings")
+
+
 def test_every_fault_is_named_at_once() -> None:
     arguments = {"secret_setings": "canary", "lock_timeout": "soon", "wait_timeout": "1x", "bwdata": "a/b", "state": 1}
     with pytest.raises(ArgumentError) as caught:
