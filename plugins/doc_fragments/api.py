@@ -14,7 +14,8 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - Address of the self-hosted server, for example V(https://vault.example.com).
+      - Address of the self-hosted server, for example V(https://vault.example.com), not that of one of its services
+        and not that of Bitwarden's cloud.
       - Not needed where both O(api_url) and O(identity_url) are given.
     type: str
   api_url:
@@ -37,6 +38,11 @@ options:
       - Client secret of the personal API key.
       - If not given, the environment variable E(BW_CLIENTSECRET) of the controller is used.
     type: str
+  headers:
+    description:
+      - Additional headers of each request to the server, where something in front of it requires them, for example an
+        access portal. They are sent to the server alone, and their values are treated as secrets.
+    type: dict
   organization:
     description:
       - Name or id of the organization, as the self-hosted server knows it.
@@ -84,6 +90,7 @@ notes:
     honoured.
   - Each task logs in once. The access token is kept in memory only.
   - Redirects are not followed.
+  - The key is sent only after the server has proved that it is not Bitwarden's cloud.
 """
 
     # For what the role does after it has changed and restarted the server.

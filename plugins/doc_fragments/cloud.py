@@ -15,7 +15,8 @@ options:
   cloud:
     description:
       - The cloud of Bitwarden that the organization is in, V(US) or V(EU), in any case.
-      - For another connection to it a mapping with C(api_url) and C(identity_url).
+      - For another connection to it a mapping with C(api_url) and C(identity_url). What answers there has to prove that
+        it is the cloud before the key is sent.
     type: raw
     default: US
   client_id:

@@ -127,8 +127,9 @@ organization:
 cause:
   description:
     - Why it failed. V(not_owner), V(plan_without_billing_sync), V(wrong_password), V(wrong_otp), V(no_master_password),
-      V(login) (the login was refused), V(version_header) (a proxy removes a header), V(rate_limit), or
-      V(unknown_outcome) when the answer to a rotation was lost.
+      V(login) (the login was refused), V(version_header) (a proxy removes a header), V(rate_limit),
+      V(unusual_traffic) (the cloud has flagged this address), or V(unknown_outcome) when the answer of the cloud was
+      lost, and asking again did not bring the token.
   returned: failure, where one of these is the cause
   type: str
   sample: wrong_password

@@ -142,7 +142,8 @@ issued:
 cause:
   description:
     - Why it failed. V(installation) (not known in this region, or disabled), V(no_subscription), V(payment),
-      V(not_owner), V(login), V(version_header), V(rate_limit), or V(encrypted) (O(dest) is encrypted and differs).
+      V(not_owner), V(login), V(version_header), V(rate_limit), V(unusual_traffic), or V(encrypted) (O(dest) is
+      encrypted and differs).
   returned: failure, where one of these is the cause
   type: str
   sample: installation

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import uuid
 from pathlib import Path
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
-from urllib.parse import urlsplit
+from types import MappingProxyType
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from .._common.durations import DurationError, parse_duration
+from .addresses import read_addresses
 from .errors import REQUEST, SELF_HOSTED, TLS, ApiError, ServerProfile
+from .headers import read_headers
 
 # The argument specification; the action plugins add the fallback to the controller's environment.
 API_OPTIONS: Dict[str, Any] = {
@@ -22,6 +24,7 @@ API_OPTIONS: Dict[str, Any] = {
     "identity_url": {"type": "str"},
     "client_id": {"type": "str"},
     "client_secret": {"type": "str", "no_log": True},
+    "headers": {"type": "dict", "no_log": True},
     "organization": {"type": "str"},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
@@ -36,13 +39,17 @@ ENVIRONMENT = {"client_id": "BW_CLIENTID", "client_secret": "BW_CLIENTSECRET"}
 
 _USER_KEY = re.compile(r"user\.[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 _LONGEST = 100  # what Identity takes for either half of a key
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _LONGEST_DURATION = 10_000 * 604_800  # seconds; a date that many weeks back there still is, just
+
+_Value = TypeVar("_Value")
 
 
 class ApiOptions(NamedTuple):
     """The shared options, checked. URLs have no slash at the end; ``timeout`` is in seconds.
 
-    ``verify`` and ``cert`` are as ``requests`` takes them. ``profile``: what kind of server it is.
+    ``verify`` and ``cert`` are as ``requests`` takes them. ``profile``: what kind of server it is. ``headers``: more of
+    them for each request, of secret values.
     """
 
     api_url: str
@@ -54,6 +61,7 @@ class ApiOptions(NamedTuple):
     cert: Union[str, Tuple[str, str], None]
     timeout: float
     profile: ServerProfile = SELF_HOSTED
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def duration_option(params: Mapping[str, Any], name: str) -> float:
@@ -70,32 +78,49 @@ def duration_option(params: Mapping[str, Any], name: str) -> float:
 def read_options(
     params: Mapping[str, Any], environment: Optional[Mapping[str, str]] = None, profile: ServerProfile = SELF_HOSTED
 ) -> ApiOptions:
-    """Check the shared options. Raises ``ApiError`` (layer ``request``, or ``tls`` for certificates).
+    """Check the shared options. Raises ``ApiError`` that names all that is wrong with them.
 
-    ``environment``: the variables that stand in for options (``ENVIRONMENT``), for what is said of a missing one.
+    Its layer is ``request``, or ``tls`` for certificates. ``environment``: the variables that stand in for options
+    (``ENVIRONMENT``), for what is said of a missing one.
     """
-    url = _url(params, "url")
-    api_url = _url(params, "api_url") or (url and f"{url}/api")
-    identity_url = _url(params, "identity_url") or (url and f"{url}/identity")
-    if not api_url or not identity_url:
-        raise ApiError(
-            REQUEST, "url is missing.", advice="Set it to the address of the server, https://vault.example.com."
-        )
-    client_id, client_secret = _api_key(params, environment or ENVIRONMENT)
-    timeout = duration_option(params, "timeout")
-    if timeout <= 0:
-        raise ApiError(REQUEST, "timeout must be more than 0s.")
-    return ApiOptions(
+    problems: List[ApiError] = []
+
+    def checked(read: Callable[[], _Value], otherwise: _Value) -> _Value:
+        try:
+            return read()
+        except ApiError as error:
+            problems.append(error)
+            return otherwise
+
+    api_url, identity_url = checked(lambda: read_addresses(params, profile), ("", ""))
+    client_id = checked(lambda: _client_id(params, environment or ENVIRONMENT), "")
+    client_secret = checked(lambda: _key_part(params, "client_secret", environment or ENVIRONMENT), "")
+    verify: Union[bool, str] = True
+    verify = checked(lambda: _verify(params), verify)
+    options = ApiOptions(
         api_url=api_url,
         identity_url=identity_url,
         client_id=client_id,
         client_secret=client_secret,
         device_identifier=device_identifier(client_id, identity_url),
-        verify=_verify(params),
-        cert=_client_certificate(params),
-        timeout=timeout,
+        verify=verify,
+        cert=checked(lambda: _client_certificate(params), None),
+        timeout=checked(lambda: _timeout(params), 0.0),
         profile=profile,
+        headers=checked(lambda: read_headers(params), {}),
     )
+    if len(problems) > 1:
+        raise ApiError(REQUEST, " ".join(str(problem) for problem in problems))
+    if problems:
+        raise problems[0]
+    return options
+
+
+def _timeout(params: Mapping[str, Any]) -> float:
+    timeout = duration_option(params, "timeout")
+    if timeout <= 0:
+        raise ApiError(REQUEST, "timeout must be more than 0s.")
+    return timeout
 
 
 def device_identifier(client_id: str, server: str) -> str:
@@ -106,39 +131,27 @@ def device_identifier(client_id: str, server: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"selfhosted.bitwarden/{client_id.lower()}@{server.lower()}"))
 
 
-def _url(params: Mapping[str, Any], name: str) -> Optional[str]:
-    text = str(params.get(name) or "").strip()
-    if not text:
-        return None
-    bad: bool
-    try:
-        parts = urlsplit(text)
-        bad = parts.scheme not in ("http", "https") or not parts.hostname or bool(parts.query or parts.fragment)
-        secret = bool(parts.username or parts.password)
-        bad = bad or (parts.port or 1) < 1 or " " in text or not text.isprintable()
-    except ValueError:
-        bad, secret = True, "@" in text
-    if secret:  # not repeated in the message: it may hold a password
-        raise ApiError(REQUEST, f"{name} must not hold a user name or password.")
-    if bad:
-        raise ApiError(
-            REQUEST, f"{name} is not an address of a server: {text!r}.", advice="Write it as https://vault.example.com."
-        )
-    return text.rstrip("/")
+def _key_part(params: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> str:
+    """Return one half of the API key. Raises ``ApiError``."""
+    value = str(params.get(name) or "")
+    if not value:
+        variable = f"{environment[name]} in the environment of the controller"
+        advice = f"Set {name}, or {variable}, to a user's personal API key."
+        raise ApiError(REQUEST, f"{name} is missing.", advice=advice)
+    if value != value.strip() or "\n" in value:
+        raise ApiError(REQUEST, f"{name} has blanks or line ends around it.", advice="Check how it was copied.")
+    if value[0] in _QUOTES or value[-1] in _QUOTES:
+        raise ApiError(REQUEST, f"{name} has quotes around it.", advice="Leave them out: they are not part of it.")
+    if not is_text(value):
+        raise ApiError(REQUEST, f"{name} is not UTF-8 text.", advice="Check how it was copied.")
+    if len(value) > _LONGEST:
+        raise ApiError(REQUEST, f"{name} is longer than the {_LONGEST} characters that a server takes.")
+    return value
 
 
-def _api_key(params: Mapping[str, Any], environment: Mapping[str, str]) -> Tuple[str, str]:
-    client_id, client_secret = str(params.get("client_id") or ""), str(params.get("client_secret") or "")
-    where = "Set {0}, or {1} in the environment of the controller, to a user's personal API key."
-    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
-        if not value:
-            raise ApiError(REQUEST, f"{name} is missing.", advice=where.format(name, environment[name]))
-        if value != value.strip() or "\n" in value:
-            raise ApiError(REQUEST, f"{name} has blanks or line ends around it.", advice="Check how it was copied.")
-        if not is_text(value):
-            raise ApiError(REQUEST, f"{name} is not UTF-8 text.", advice="Check how it was copied.")
-        if len(value) > _LONGEST:
-            raise ApiError(REQUEST, f"{name} is longer than the {_LONGEST} characters that a server takes.")
+def _client_id(params: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """Return the client id of a user's key. Raises ``ApiError``."""
+    client_id = _key_part(params, "client_id", environment)
     if not _USER_KEY.match(client_id):
         kind = client_id.split(".", maxsplit=1)[0]
         shown = {"organization": "an organization's key", "installation": "an installation's key"}.get(
@@ -149,8 +162,7 @@ def _api_key(params: Mapping[str, Any], environment: Mapping[str, str]) -> Tuple
             f"client_id belongs to {shown}: a user's personal API key is needed, user.<id>.",
             advice="An owner of the organization finds it in the web vault: Settings, Security, Keys, View API key.",
         )
-    # The prefix counts with its case.
-    return "user." + client_id[5:], client_secret
+    return "user." + client_id[5:]  # the prefix counts with its case
 
 
 def is_text(value: str) -> bool:

@@ -10,14 +10,16 @@ import base64
 import json
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from .client import Client
-from .errors import LOGIN, NETWORK, PERMISSION, ApiError, Response, is_page, server_text
+from .errors import LOGIN, NETWORK, PERMISSION, ApiError, Response, server_text
 
 DEVICE_TYPE = "25"  # Linux CLI
 DEVICE_NAME = "Ansible selfhosted.bitwarden"
 _EARLY = 60  # seconds before its end that a token is replaced
+_FRESH = 60  # seconds; a server that restarted since then may have reason to refuse an older token
+_PAUSE = 1.0  # seconds before a login is repeated
 
 _ADVICE = {
     "invalid_request": "The {name} did not take the form of the request; check {options}.",
@@ -29,12 +31,19 @@ _ADVICE = {
 }
 
 
+def _nothing() -> None:
+    pass
+
+
 class Account:
     """A user on a server, logged in when first needed. The token is kept only in this object."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, before_login: Callable[[], None] = _nothing) -> None:
+        """``before_login`` runs once, before the key is sent; it raises ``ApiError`` where it must not be."""
         self.client = client
+        self._before_login = before_login
         self._token: Optional[str] = None
+        self._obtained = 0.0
         self._expires = 0.0
         #: What the server told of the account at the last login (its key derivation, for instance).
         self.login_response: Dict[str, Any] = {}
@@ -46,23 +55,16 @@ class Account:
         """
         if self._token is not None and time.monotonic() < self._expires:
             return self._token
-        options = self.client.options
-        url = f"{options.identity_url}/connect/token"
+        self._before_login()
+        self._before_login = _nothing
+        url = f"{self.client.options.identity_url}/connect/token"
         started = datetime.now(timezone.utc)
-        response = self.client.send(
-            "POST",
-            url,
-            "log in",
-            form={
-                "grant_type": "client_credentials",
-                "client_id": options.client_id,
-                "client_secret": options.client_secret,
-                "scope": "api",
-                "deviceType": DEVICE_TYPE,
-                "deviceIdentifier": options.device_identifier,
-                "deviceName": DEVICE_NAME,
-            },
-        )
+        response = self._request_token(url)
+        if response.status == 500 and not response.text.strip():
+            # Where no mail can be sent, the first login from a device fails in this way, but is remembered.
+            time.sleep(_PAUSE)
+            started = datetime.now(timezone.utc)
+            response = self._request_token(url)
         body = response.json if isinstance(response.json, dict) else {}
         token = body.get("access_token")
         if response.status != 200 or not isinstance(token, str) or not token:
@@ -70,13 +72,31 @@ class Account:
         self.client.secrets.add(token)
         lifetime = body.get("expires_in")
         lifetime = lifetime if isinstance(lifetime, int) else 3600
-        self._expires = time.monotonic() + lifetime - _EARLY
+        self._obtained = time.monotonic()
+        self._expires = self._obtained + lifetime - _EARLY
         issued = _issued(token, lifetime)
         if issued is not None:
             self.client.set_server_time(issued, started)
         self._token = token
         self.login_response = body
         return token
+
+    def _request_token(self, url: str) -> Response:
+        options = self.client.options
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": options.client_id,
+            "client_secret": options.client_secret,
+            "scope": "api",
+            "deviceType": DEVICE_TYPE,
+            "deviceIdentifier": options.device_identifier,
+            "deviceName": DEVICE_NAME,
+        }
+        try:
+            return self.client.send("POST", url, "log in", form=form)
+        except ApiError as error:
+            error.unknown_outcome = False  # a login changes nothing that anybody asks for
+            raise
 
     def _refused(self, response: Response, url: str) -> ApiError:
         text, status, profile = server_text(response), response.status, self.client.options.profile
@@ -99,11 +119,10 @@ class Account:
                 advice=advice.format(**profile._asdict()),
                 text=text,
             )
-        error = self.client.error(response, "log in", url)
-        if status in (401, 403) and not is_page(response):
-            error.layer = LOGIN
-            error.advice = f"Bitwarden's Identity does not refuse a login so. {profile.misled}"
+        error = self.client.error(response, "log in", url, everywhere=True)
+        error.unknown_outcome = False
         if status == 500 and not response.text.strip():
+            error.message = f"{error.message} It was tried twice."
             error.advice = profile.login_failed
         return error
 
@@ -132,15 +151,20 @@ class Account:
 
         Raises ``ApiError``. A lost response to a write has ``unknown_outcome``.
         """
-        token = self.login()
         url = self.url(path)
-        response = self.client.send(method, url, what, token=token, json_body=body, files=files, timeout=timeout)
-        if response.status != 200:
-            error = self.client.error(response, what, self.url(path))
-            if error.status == 401 and not error.text and error.layer == PERMISSION:
-                self._token = None
-            raise error
-        return response
+        again = False
+        while True:
+            token = self.login()
+            response = self.client.send(method, url, what, token=token, json_body=body, files=files, timeout=timeout)
+            if response.status == 200:
+                return response
+            error = self.client.error(response, what, url)
+            if error.status != 401 or error.text or error.layer != PERMISSION:
+                raise error
+            self._token = None
+            if again or time.monotonic() - self._obtained < _FRESH:
+                raise error
+            again = True
 
     def url(self, path: str) -> str:
         """Return the whole address of an Api path (``/organizations``)."""

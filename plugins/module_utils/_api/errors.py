@@ -25,8 +25,6 @@ LICENSE = "license"  # the license file, or what the cloud said about the licens
 SERVER = "server"  # the server failed
 CLOUD = "cloud"  # the server could not do its business with Bitwarden's cloud
 
-# Answers of the reverse proxy in front while the service behind it is down or starting.
-_PROXY_STATUSES = (502, 503, 504)
 _LONGEST_PAUSE = 86_400  # seconds; more means "not today"
 
 
@@ -42,6 +40,8 @@ class ServerProfile(NamedTuple):
     refused: str  # the connection
     untrusted: str  # the certificate
     wrong_key: str
+    wrong_token: str  # a token that was issued a moment ago
+    fronted: str  # denied by something in front
 
     @property
     def misled(self) -> str:
@@ -52,14 +52,19 @@ class ServerProfile(NamedTuple):
 SELF_HOSTED = ServerProfile(
     name="server",
     options="url (or api_url and identity_url)",
-    down="The service behind the web server is down or still starting.",
+    down="A web server or gateway answered in place of the server, whose services are down or still starting, or took "
+    "too long.",
     failed="The reason is in the log of the server's api container.",
-    login_failed="The reason is in the log of the server's identity container. When its mail (SMTP) settings are "
-    "wrong, the first login of a key fails in this way and the next succeeds: run it again.",
+    login_failed="The reason is in the log of the server's identity container. Possible causes: the database is not "
+    "reachable or not migrated, the mail (SMTP) settings are wrong, or the configuration of the service is.",
     no_address="The server has no such address: its version is too old, or url is not that of the server.",
     refused="Check that the server runs, and the port.",
     untrusted="Set ca_path to the certificate of the authority that issued it, and url to a name in it.",
     wrong_key="Check client_id and client_secret: wrong, of another server, or rotated in the meantime.",
+    wrong_token="Identity issued this token a moment ago, so another run does not help. Check that url (or api_url and "
+    "identity_url) leads to the Api and the Identity of one server; the log of its api container says why it refuses.",
+    fronted="Find it (a login in front of the server, an allow list, a firewall) and let requests from here pass, or "
+    "send what it requires with option headers.",
 )
 
 
@@ -106,7 +111,10 @@ class ApiError(BitwardenError):
 
 
 class Response(NamedTuple):
-    """One HTTP response. ``json`` is the parsed body, ``None`` when there is none or it is not JSON (``is_json``)."""
+    """One HTTP response. ``json`` is the parsed body, ``None`` when there is none or it is not JSON (``is_json``).
+
+    ``challenge``: the header WWW-Authenticate. ``authorized``: whether the request carried an access token.
+    """
 
     status: int
     is_json: bool
@@ -115,6 +123,8 @@ class Response(NamedTuple):
     content_type: str
     location: str
     retry_after: Optional[int]
+    challenge: str = ""
+    authorized: bool = False
 
 
 def parse_response(
@@ -184,62 +194,7 @@ def is_page(response: Response) -> bool:
     return not response.is_json and bool(response.text.strip())
 
 
-def response_error(response: Response, what: str, address: str, profile: ServerProfile = SELF_HOSTED) -> ApiError:
-    """Return the error for a response other than success. ``what`` names the request ("read the connection")."""
-    status, text = response.status, server_text(response)
-    said = f': "{text}"' if text else ""
-    page = f" with a page{said}" if is_page(response) else said
-    start = f"Could not {what}: {address} answered {status}{page}."
-    common: Dict[str, Any] = {"status": status, "text": text, "retry_after": response.retry_after}
-    if 300 <= status < 400:
-        return _redirect_error(response, what, address, profile)
-    if status == 429:
-        return ApiError(SERVER, start, advice="Too many requests; try again later.", transient=True, **common)
-    if status in _PROXY_STATUSES:
-        return ApiError(
-            SERVER,
-            start,
-            advice=profile.down,
-            transient=True,
-            unknown_outcome=True,
-            **common,
-        )
-    if is_page(response):
-        return ApiError(
-            NETWORK,
-            start,
-            advice=f"Bitwarden's API answers in JSON. {profile.misled}",
-            **common,
-        )
-    return _api_error(response, start, common, profile)
-
-
-def _api_error(response: Response, start: str, common: Dict[str, Any], profile: ServerProfile) -> ApiError:
-    """Return the error for a response of the Api itself: JSON, or nothing."""
-    status, text = response.status, server_text(response)
-    if status == 401:
-        advice = "The access token was not accepted: log in again by running the task again."
-        return ApiError(PERMISSION, start, advice="" if text else advice, **common)
-    if status == 403:
-        advice = "Use the personal API key of a user (client id user.…), not another kind of key."
-        return ApiError(PERMISSION, start, advice="" if text else advice, **common)
-    if status == 400 and text.startswith(("You do not have permission", "Only the owner")):
-        return ApiError(PERMISSION, start, advice="The API key must be that of an owner of the organization.", **common)
-    if status in (404, 405) and not text:
-        return ApiError(REQUEST, start, advice=profile.no_address, **common)
-    if status >= 500:
-        return ApiError(SERVER, start, advice=profile.failed, **common)
-    return ApiError(REQUEST, start, **common)
-
-
-def _redirect_error(response: Response, what: str, address: str, profile: ServerProfile) -> ApiError:
-    """Return the error for a redirect. None is followed: a key or token could end up elsewhere."""
-    # The query may carry anything; it is of no use here.
-    target = response.location.split("?")[0].split("#")[0] or "an address that it does not name"
-    return ApiError(
-        NETWORK,
-        f"Could not {what}: {address} answered {response.status} and points to {target}.",
-        status=response.status,
-        advice=f"Redirects are not followed. Set {profile.options} to the address of the {profile.name} itself. Where "
-        f"this one is that of a login page, a proxy or captive portal answers instead of the {profile.name}.",
-    )
+def is_own(response: Response) -> bool:
+    """Tell whether an error has the form of those of Bitwarden's services; a gateway's JSON has not."""
+    body = response.json
+    return isinstance(body, dict) and (_member(body, "object") == "error" or "validationErrors" in body)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, TypeVar
 
 from .._host_module import run_host_module
 from .argspec import read_options
 from .auth import Account
 from .client import Client
 from .errors import NETWORK, SERVER, ApiError
+from .kind import require_self_hosted
+from .known_servers import KnownServers
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -31,16 +33,24 @@ _PAUSE = 2.0  # seconds between two attempts at a server that is starting
 
 
 @contextmanager
-def connected(params: Mapping[str, Any], probe: bool = True) -> Iterator[Account]:
+def connected(params: Mapping[str, Any], probe: bool = True, known: Optional[KnownServers] = None) -> Iterator[Account]:
     """Yield an account on a server; it logs in when first needed. Raises ``ApiError``.
 
-    ``probe``: ask first whether a Bitwarden API answers, before the key is shown to it.
+    ``probe``: ask first whether a Bitwarden API answers. Before the key is shown to it, it must not be the cloud; a
+    server that is ``known`` is not asked that again.
     """
     client = Client(read_options(params))
+
+    def check() -> None:
+        if known is None or not known.has(client.options):
+            require_self_hosted(client)
+            if known is not None:
+                known.add(client.options)
+
     try:
         if probe:
             client.probe()
-        yield Account(client)
+        yield Account(client, check)
     except ApiError as error:
         raise client.masked(error) from None
     finally:

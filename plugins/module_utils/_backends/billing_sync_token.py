@@ -56,7 +56,7 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
             )
         key = None
         if action == NONE or not check_mode:
-            key = _key(account, organization, _proof(account, params), action)
+            key = _Keeper(account, organization, _proof(account, params), revised).fetch(action)
         return {
             "changed": bool(found),
             "action": action,
@@ -131,25 +131,89 @@ def _proof(account: CloudAccount, params: Mapping[str, Any]) -> Dict[str, str]:
     return {"masterPasswordHash": account.password_hash(str(params["master_password"]))}
 
 
-def _key(account: CloudAccount, organization: Organization, proof: Dict[str, str], action: str) -> Key:
-    call = "rotate-api-key" if action == ROTATED else "api-key"
-    path = f"/organizations/{organization.id}/{call}"
-    what = "rotate the billing sync token" if action == ROTATED else "get the billing sync token"
-    try:
-        response = account.call("POST", path, what, {"type": _BILLING_SYNC, **proof}).json
-    except ApiError as error:
-        raise _explained(error, organization, "otp" in proof, action) from None
-    token = response.get("apiKey") if isinstance(response, dict) else None
-    if not isinstance(token, str) or not token:
-        raise ApiError(NETWORK, f"Could not {what}: the response is not in the form of Bitwarden's API.")
-    account.client.secrets.add(token)
-    return Key(token, parse_date(response.get("revisionDate")))
+class _Keeper:
+    """Asks the cloud for the key, or for another. ``before``: since when there is one, ``None`` for no key."""
+
+    def __init__(
+        self, account: CloudAccount, organization: Organization, proof: Dict[str, str], before: Optional[datetime]
+    ) -> None:
+        self.account = account
+        self.organization = organization
+        self.proof = proof
+        self.before = before
+
+    def fetch(self, action: str) -> Key:
+        """Return the key after ``action``. Raises ``ApiError``, whose details say what was changed all the same."""
+        try:
+            return self._post("rotate-api-key" if action == ROTATED else "api-key")
+        except ApiError as error:
+            if error.unknown_outcome:
+                return self._after_lost_answer(action, error)
+            explained = _explained(error, self.organization, "otp" in self.proof)
+            if action == CREATED and explained.layer == LOGIN:
+                _add_change(explained, action)  # the cloud makes the key before it checks the password
+            raise explained from None
+
+    def _post(self, call: str) -> Key:
+        path = f"/organizations/{self.organization.id}/{call}"
+        what = "rotate the billing sync token" if call == "rotate-api-key" else "get the billing sync token"
+        response = self.account.call("POST", path, what, {"type": _BILLING_SYNC, **self.proof}).json
+        token = response.get("apiKey") if isinstance(response, dict) else None
+        if not isinstance(token, str) or not token:
+            message = f"Could not {what}: the response is not in the form of Bitwarden's API."
+            raise ApiError(NETWORK, message, unknown_outcome=True)
+        self.account.client.secrets.add(token)
+        return Key(token, parse_date(response.get("revisionDate")))
+
+    def _after_lost_answer(self, action: str, error: ApiError) -> Key:
+        """Return the key where the cloud did all the same what its lost answer did not tell. Raises ``CloudError``."""
+        if action == ROTATED and not self._has_changed():
+            raise CloudError.of(
+                error, "unknown_outcome", f"{error.message} The token has not been rotated so far.", _READ_AGAIN
+            )
+        try:
+            key = self.account.until(lambda: self._post("api-key"))
+        except ApiError as second:
+            error.message = f"{error.message} Asked once more: {second.message}"
+            key = None
+        if key is not None:
+            return key
+        if action == NONE:
+            raise error
+        changed = action == ROTATED or self._has_changed()
+        done = {CREATED: " There is a token now.", ROTATED: " The token was rotated all the same."}
+        lost = CloudError.of(error, "unknown_outcome", error.message + (done[action] if changed else ""), _READ_AGAIN)
+        if changed:
+            _add_change(lost, action)
+        raise lost
+
+    def _has_changed(self) -> bool:
+        """Tell whether the key is another than before, or was made. An answer may be lost before the cloud is done."""
+
+        def moved() -> Optional[datetime]:
+            revised = _revision(self.account, self.organization)
+            return revised if revised != self.before else None
+
+        try:
+            return self.account.until(moved) is not None
+        except ApiError:
+            return False
 
 
-def _explained(error: ApiError, organization: Organization, by_otp: bool, action: str) -> ApiError:
+_READ_AGAIN = (
+    "Run it again with state=present (where a one-time password proves the account, with a new one): it returns the "
+    "token that holds now. Servers that have another one cannot sync until they get it."
+)
+
+
+def _add_change(error: ApiError, action: str) -> None:
+    error.details.update(changed=True, action=action)
+
+
+def _explained(error: ApiError, organization: Organization, by_otp: bool) -> ApiError:
     if isinstance(error, CloudError):
         return error
-    if error.status == 404:
+    if error.status == 404 and error.text:
         return _no_billing_sync(organization)
     if error.status == 400 and "MasterPasswordHash" in error.text:
         secret = "one-time password (otp)" if by_otp else "master password"
@@ -167,14 +231,6 @@ def _explained(error: ApiError, organization: Organization, by_otp: bool, action
         )
         refused.layer = LOGIN
         return refused
-    if error.unknown_outcome and action == ROTATED:
-        return CloudError.of(
-            error,
-            "unknown_outcome",
-            f"{error.message} The token may have been rotated all the same.",
-            "Run it again with state=present: it returns the token that holds now. Servers that have another one "
-            "cannot sync until they get it.",
-        )
     return error
 
 

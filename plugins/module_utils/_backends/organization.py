@@ -12,6 +12,7 @@ from .._api.argspec import API_OPTIONS, duration_option
 from .._api.auth import Account
 from .._api.connections import read_connection
 from .._api.errors import ApiError
+from .._api.known_servers import KnownServers
 from .._api.organizations import find_organization
 from .._api.session import ASSUME_READY, connected, server_is_down, wait_for_answer
 from .._api.sponsorships import read_sponsorships_briefly
@@ -63,7 +64,8 @@ def perform(params: Mapping[str, Any], check_mode: bool, tools: Tools) -> Dict[s
     )
     warnings: List[str] = []
     try:
-        with connected(params, probe=False) as account:
+        known = KnownServers() if params["run_on"] == "controller" else None
+        with connected(params, probe=False, known=known) as account:
             # The first attempt does without a probe; when it comes to waiting, the API must answer before a login.
             state = wait_for_answer(
                 lambda: _read(account, params, limits, warnings),

@@ -14,17 +14,21 @@ from .._api.argspec import duration_option
 from .._api.auth import Account
 from .._api.client import Client
 from .._api.errors import LOGIN, PERMISSION, REQUEST, ApiError, Response
+from .._api.kind import require_cloud
 from .._api.organizations import Organization, find_organization
+from .._api.response_errors import UNUSUAL_TRAFFIC
 from .argspec import read_cloud_options
 from .kdf import Kdf, master_password_hash, read_kdf
 
 NOT_OWNER = "not_owner"
 RATE_LIMIT = "rate_limit"
+UNUSUAL = "unusual_traffic"
 NO_MASTER_PASSWORD = "no_master_password"
 VERSION_HEADER = "version_header"
 LOGIN_REFUSED = "login"
 
 _PAUSE = 5  # seconds, where the cloud does not say how long
+_LOOKS, _LOOK = 6, 3.0  # how often what became of a write is looked for, and the seconds after each time
 
 _Result = TypeVar("_Result")
 
@@ -63,7 +67,7 @@ class CloudAccount(Account):
     """An account that waits when the cloud says that it was asked too often, ``patience`` seconds in all."""
 
     def __init__(self, client: Client, patience: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        super().__init__(client)
+        super().__init__(client, lambda: require_cloud(client))
         self._deadline = time.monotonic() + patience
         self._sleep = sleep
 
@@ -83,6 +87,8 @@ class CloudAccount(Account):
             try:
                 return ask()
             except ApiError as error:
+                if error.text.startswith(UNUSUAL_TRAFFIC):
+                    raise CloudError.of(error, UNUSUAL) from None
                 if error.status != 429:
                     raise
                 pause = max(1, error.retry_after or _PAUSE)
@@ -92,6 +98,20 @@ class CloudAccount(Account):
                         "or give retry_timeout more time."
                     ) from None  # fmt: skip
             self._sleep(pause)
+
+    def until(self, seen: Callable[[], Optional[_Result]]) -> Optional[_Result]:
+        """Return what ``seen`` returns, repeated for a while as long as it is ``None`` or the cloud does not answer."""
+        for _count in range(_LOOKS):
+            try:
+                found = seen()
+            except ApiError as error:
+                if not error.transient or error.status == 429:
+                    raise
+                found = None
+            if found is not None:
+                return found
+            self._sleep(_LOOK)
+        return None
 
     def organization(self, wanted: Optional[str]) -> Organization:
         """Return the organization in the cloud. Raises ``ApiError``, cause ``not_owner`` for another's.

@@ -45,6 +45,9 @@ CLOUD_PROFILE = ServerProfile(
     untrusted="A proxy may inspect TLS: set ca_path to the certificate of its authority. Otherwise check option cloud.",
     wrong_key="Check client_id and client_secret: they must be the personal API key of an account in this cloud, not "
     "that of the self-hosted server or of the other region (option cloud), and not rotated since.",
+    wrong_token="Identity issued this token a moment ago, so another run does not help. Check that both addresses of "
+    "option cloud are of one cloud.",
+    fronted="Find it (a proxy or firewall on the way) and let requests from here to the cloud pass.",
 )
 
 

@@ -73,14 +73,14 @@ def test_each_refused_login_has_its_advice(
 
 @pytest.mark.parametrize(("path", "status", "layer"), [
     ("/organizations", 401, "permission"),
-    ("/organizations", 403, "permission"),
+    ("/organizations", 403, "network"),
     ("/organizations", 404, "request"),
     ("/organizations", 500, "server"),
     ("/organizations", 503, "server"),
     ("/organizations", 302, "network"),
     ("/organizations", 200, "network"),
-    ("/connect/token", 401, "login"),
-    ("/connect/token", 404, "request"),
+    ("/connect/token", 401, "network"),
+    ("/connect/token", 404, "network"),
     ("/connect/token", 500, "server"),
     ("/connect/token", 200, "network"),
     (".*/api-key-information/1", 500, "server"),

@@ -22,6 +22,32 @@ from .recorded_server import CLIENT_ID
     ("changed", "layer", "says"),
     [
         ({"url": None}, REQUEST, "url is missing"),
+        (
+            {"url": None, "api_url": "https://a.example/api"},
+            REQUEST,
+            "identity_url is missing. api_url needs",
+        ),
+        ({"url": None, "identity_url": "https://a.example/identity"}, REQUEST, "api_url is missing."),
+        (
+            {"url": "https://v.example/api"},
+            REQUEST,
+            "single service of the server: https://v.example/api.",
+        ),
+        ({"url": "https://v.example/sub/identity/"}, REQUEST, "Set it to https://v.example/sub."),
+        ({"url": "https://v.example/admin"}, REQUEST, "Set it to https://v.example."),
+        ({"url": "https://v.example/#/login"}, REQUEST, "url is not an address"),
+        ({"api_url": "https://v.example/identity"}, REQUEST, "api_url is the address of a single service"),
+        ({"identity_url": "https://v.example/api"}, REQUEST, "identity_url is the address of a single service"),
+        ({"client_secret": '"Canary1234"'}, REQUEST, "client_secret has quotes around it"),
+        ({"client_secret": "Canary1234'"}, REQUEST, "client_secret has quotes around it"),
+        ({"client_id": f"'{CLIENT_ID}'"}, REQUEST, "client_id has quotes around it"),
+        ({"headers": {"Authorization": "Canary1234"}}, REQUEST, "which the requests need for themselves"),
+        ({"headers": {"X Y": "Canary1234"}}, REQUEST, "cannot be the name of a header"),
+        ({"headers": {"X-Y": "Canary1234\n"}}, REQUEST, "The value of X-Y in headers cannot be sent"),
+        ({"headers": {"X-Y": "Canary1234\u20ac"}}, REQUEST, "The value of X-Y in headers cannot be sent"),
+        ({"headers": {"X-Y": " Canary1234"}}, REQUEST, "The value of X-Y in headers cannot be sent"),
+        ({"headers": {"X-Y": ""}}, REQUEST, "The value of X-Y in headers cannot be sent"),
+        ({"headers": {"X-Y": 12345}}, REQUEST, "is not a text. Quote it."),
         ({"url": "vault.example.com"}, REQUEST, "url is not an address"),
         ({"url": "ftp://vault.example.com"}, REQUEST, "url is not an address"),
         ({"url": "https://vault.example.com/?a=b"}, REQUEST, "url is not an address"),
@@ -56,6 +82,14 @@ def test_bad_options_have_each_its_own_message(
     assert says in str(caught.value)
     assert caught.value.layer == layer
     assert "Canary1234" not in str(caught.value)
+
+
+def test_all_that_is_wrong_is_named_at_once(params: dict[str, Any]) -> None:
+    wrong = {"url": "nonsense", "client_id": None, "client_secret": None, "timeout": "soon", "ca_path": "/nowhere"}
+    with pytest.raises(ApiError) as caught:
+        read_options({**params, **wrong, "headers": {"Host": "x"}})
+    for option in (*wrong, "headers"):
+        assert option in caught.value.message
 
 
 def test_a_key_with_a_password_is_refused_instead_of_asking_on_the_terminal(

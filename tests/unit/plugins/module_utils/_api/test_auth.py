@@ -11,7 +11,13 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import read_options
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.auth import Account
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import CLIENT_VERSION, Client
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import LOGIN, NETWORK, SERVER, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import (
+    LOGIN,
+    NETWORK,
+    PERMISSION,
+    SERVER,
+    ApiError,
+)
 
 from .recorded_server import ACCESS_TOKEN, BAD_GATEWAY, CLIENT_ID, CLIENT_SECRET, RecordedServer, Reply, recorded_at
 
@@ -66,9 +72,10 @@ def test_one_login_for_many_requests_and_a_new_one_when_the_token_ends(
         (Reply(400, {"error": "invalid_grant", "ErrorModel": {"message": "Legacy"}}), LOGIN, "Legacy (invalid_grant)"),
         (recorded_at("rate-limit.json", 4), SERVER, "Slow down! Too many requests"),
         (Reply(400, {"error": "invalid_grant", "ErrorModel": {"message": "Legacy"}}), LOGIN, "Bitwarden's support"),
-        (Reply(401), LOGIN, "answered 401. Bitwarden's Identity does not refuse a login so."),
-        (Reply(403, {"message": "Blocked"}), LOGIN, "Bitwarden's Identity does not refuse a login so."),
-        (Reply(500), SERVER, "run it again"),
+        (Reply(401), NETWORK, "answered 401. Something in front of the server answered"),
+        (Reply(403, {"message": "Blocked"}), NETWORK, "Something in front of the server answered"),
+        (Reply(404), NETWORK, "captive portals"),
+        (Reply(500), SERVER, "It was tried twice. The reason is in the log of the server's identity container"),
         (BAD_GATEWAY, SERVER, "down or still starting"),
         (Reply(200, "<title>Sign in</title>"), NETWORK, "not as Bitwarden's Identity does"),
         (Reply(200, {"token_type": "Bearer"}), NETWORK, "not as Bitwarden's Identity does"),
@@ -83,7 +90,8 @@ def test_a_login_that_fails(
         account(params).get("/organizations", "list")
     assert says in str(caught.value)
     assert (caught.value.layer, caught.value.status) == (layer, reply.status)
-    assert [item.path for item in server.requests] == [LOGIN_PATH]  # once, and nothing after it
+    assert {item.path for item in server.requests} == {LOGIN_PATH}, "nothing after it"
+    assert len(server.requests) == (2 if reply == Reply(500) else 1)
 
 
 def test_every_recorded_login_of_an_api_key_is_understood(server: RecordedServer, params: dict[str, Any]) -> None:
@@ -97,3 +105,44 @@ def test_every_recorded_login_of_an_api_key_is_understood(server: RecordedServer
             with pytest.raises(ApiError) as caught:
                 account(params).login()
             assert caught.value.layer == LOGIN
+
+
+def test_a_first_login_that_fails_without_a_word_is_repeated(server: RecordedServer, params: dict[str, Any]) -> None:
+    """As where no mail can be sent: the device is known from then on."""
+    server.on("POST", LOGIN_PATH, Reply(500), recorded_at("identity.json", 0))
+    assert account(params).login() == ACCESS_TOKEN
+    assert server.count("POST", LOGIN_PATH) == 2
+
+
+@pytest.mark.parametrize("reply", [BAD_GATEWAY, Reply(500), Reply(524), Reply(close=True)])
+def test_a_login_changes_nothing_that_has_to_be_looked_for(
+    server: RecordedServer, params: dict[str, Any], reply: Reply
+) -> None:
+    server.on("POST", LOGIN_PATH, reply)
+    with pytest.raises(ApiError) as caught:
+        account(params).call("POST", "/x", "write x")
+    assert (caught.value.transient, caught.value.unknown_outcome) == (True, False)
+
+
+REFUSED = Reply(401, "", {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="The key is unknown"'})
+
+
+def test_a_token_that_was_just_issued_is_not_asked_for_again(server: RecordedServer, params: dict[str, Any]) -> None:
+    server.on("POST", "/api/x", REFUSED)
+    with pytest.raises(ApiError) as caught:
+        account(params).call("POST", "/x", "write x")
+    assert (caught.value.layer, server.count("POST", LOGIN_PATH), server.count("POST", "/api/x")) == (PERMISSION, 1, 1)
+    assert '"The key is unknown"' in caught.value.message and "another run does not help" in caught.value.advice
+
+
+def test_an_older_token_that_is_refused_is_replaced_once(server: RecordedServer, params: dict[str, Any]) -> None:
+    user = account(params)
+    user.login()
+    user._obtained -= 61
+    server.on("POST", "/api/x", REFUSED, Reply(200, {}))
+    assert user.call("POST", "/x", "write x").status == 200
+    user._obtained -= 61
+    server.on("POST", "/api/x", REFUSED)
+    with pytest.raises(ApiError, match="another run does not help"):
+        user.call("POST", "/x", "write x")
+    assert (server.count("POST", LOGIN_PATH), server.count("POST", "/api/x")) == (3, 4)

@@ -48,8 +48,8 @@ def failure(what: Any) -> ApiError:
 @pytest.mark.parametrize(
     ("reply", "layer", "says"),
     [
-        (recorded_at("reading.json", 41), PERMISSION, "answered 401. The access token was not accepted"),
-        (recorded_at("reading.json", 49), PERMISSION, "answered 403. Use the personal API key of a user"),
+        (recorded_at("reading.json", 41), PERMISSION, "answered 401. Identity issued this token a moment ago"),
+        (recorded_at("reading.json", 49), NETWORK, "answered 403. The access token of a user's key is not refused"),
         (recorded_at("reading.json", 53), REQUEST, "answered 404. The server has no such address"),
         (recorded_at("reading.json", 54), REQUEST, "answered 405. The server has no such address"),
         (recorded_at("reading.json", 26), REQUEST, 'answered 404: "Resource not found."'),
@@ -64,7 +64,10 @@ def failure(what: Any) -> ApiError:
         (Reply(500), SERVER, "answered 500."),
         (PORTAL, NETWORK, "is not JSON"),
         (Reply(200), NETWORK, "is not JSON"),
-        (Reply(400, "<title>400 No required SSL certificate was sent</title>"), NETWORK, "No required SSL certificate"),
+        (Reply(400, "<title>400 No required SSL certificate was sent</title>"), TLS, "set client_cert and client_key"),
+        (Reply(400, "<title>400 The SSL certificate error</title>"), TLS, "does not accept client_cert"),
+        (Reply(400, "<title>400 The plain HTTP request was sent to HTTPS port</title>"), TLS, "Write https"),
+        (Reply(407, "<title>407 Proxy Authentication Required</title>"), NETWORK, "write them into HTTPS_PROXY"),
         (Reply(403, "<h1>Blocked</h1>"), NETWORK, "answered 403 with a page."),
         (Reply(302, "", {"Location": "https://login.example/?t=1"}), NETWORK, "points to https://login.example/."),
         (Reply(400, {"object": "error", "message": "No", "errors": {"Name": ["too long"]}}), REQUEST, "Name: too long"),
@@ -89,6 +92,17 @@ def test_a_redirect_is_not_followed(server: RecordedServer, params: dict[str, An
 def test_secrets_that_a_server_repeats_are_masked(server: RecordedServer, params: dict[str, Any]) -> None:
     server.on("GET", "/api/x", Reply(400, {"message": f"bad token {ACCESS_TOKEN} of {CLIENT_SECRET}"}))
     assert "bad token ******** of ********" in str(failure(lambda: account(params).get("/x", "read x")))
+
+
+def test_headers_go_along_with_each_request_and_are_masked(server: RecordedServer, params: dict[str, Any]) -> None:
+    headers = {"CF-Access-Client-Id": "Canary-id.access", "CF-Access-Client-Secret": "CanaryAccess1"}
+    user = account(params, headers=headers)
+    user.client.probe()
+    server.on("GET", "/api/x", Reply(400, {"message": "You sent CanaryAccess1"}))
+    assert "You sent ********" in str(failure(lambda: user.get("/x", "read x")))
+    assert [request.path for request in server.requests] == ["/api/alive", "/identity/connect/token", "/api/x"]
+    for request in server.requests:
+        assert headers.items() <= request.headers.items()
 
 
 @pytest.mark.parametrize("reply", [BAD_GATEWAY, Reply(close=True)])
