@@ -41,7 +41,7 @@ options:
   headers:
     description:
       - Additional headers of each request to the server, where something in front of it requires them, for example an
-        access portal. They are sent to the server alone, and their values are treated as secrets.
+        access portal. They are sent only to the server, and their values are treated as secrets.
     type: dict
   organization:
     description:

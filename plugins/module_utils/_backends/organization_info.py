@@ -138,7 +138,8 @@ def tolerate(read: Callable[[], Sponsorships], warnings: List[str]) -> Optional[
     try:
         return read()
     except ApiError as error:
-        if error.transient or error.status is None:
+        # A gateway's 500 for just this list is not that of a server which is down.
+        if error.status is None or (error.transient and error.status != 500):
             raise
         warnings.append(str(error))
         return None
