@@ -14,6 +14,7 @@ from .auth import Account
 from .connection_license import connection_refused
 from .errors import NETWORK, REQUEST, SERVER, ApiError
 from .organizations import Organization
+from .session import PATIENCE, wait_for_answer
 
 CLOUD_BILLING_SYNC = 1
 _MOST = 20  # connections that a race could leave; a stop, not a limit anybody meets
@@ -103,9 +104,14 @@ def delete_connection(account: Account, connection: Connection) -> None:
 
 def delete_connections(account: Account, organization: Organization) -> int:
     """Delete until the organization has no connection left; return how many there were. Raises ``ApiError``."""
+
+    def read() -> Optional[Connection]:
+        return read_connection(account, organization)
+
     for count in range(_MOST):
         try:
-            current = read_connection(account, organization)
+            # After a deletion whose response was lost the server may be down.
+            current = wait_for_answer(read, PATIENCE if count else 0, f"{PATIENCE:g}s")
             if current is None:
                 return count
             delete_connection(account, current)

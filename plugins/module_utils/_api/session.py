@@ -30,6 +30,7 @@ Perform = Callable[[Mapping[str, Any], bool], Dict[str, Any]]
 Result = TypeVar("Result")
 
 _PAUSE = 2.0  # seconds between two attempts at a server that is starting
+PATIENCE = 20.0  # seconds for a server to answer again after a write whose response was lost
 
 
 @contextmanager
@@ -82,6 +83,18 @@ def wait_for_answer(
                     error.message = f"The server did not answer within {shown}. {error.message}"
                 raise
         time.sleep(min(_PAUSE, rest))
+
+
+def read_after_loss(read: Callable[[], Result], lost: ApiError, unsure: str) -> Result:
+    """Return what ``read`` returns after a write whose response was lost, waiting for a server that is down.
+
+    Raises ``lost``, with what is ``unsure`` then, where it cannot be read.
+    """
+    try:
+        return wait_for_answer(read, PATIENCE, f"{PATIENCE:g}s")
+    except ApiError as error:
+        lost.message = f"{lost.message} {unsure} {error.message}"
+        raise lost from None
 
 
 def server_is_down(error: ApiError) -> bool:

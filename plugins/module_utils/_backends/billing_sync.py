@@ -20,7 +20,7 @@ from .._api.connections import (
 )
 from .._api.errors import REQUEST, SERVER, ApiError
 from .._api.organizations import Organization, find_organization, require_version
-from .._api.session import ASSUME_READY, connected, server_is_down
+from .._api.session import ASSUME_READY, connected, read_after_loss, server_is_down
 from .._api.subscription import BROKEN, UNKNOWN, License, read_license
 from .._common.dates import format_date, parse_date
 from .._common.diff import Difference
@@ -156,6 +156,9 @@ def write_connection(
         raise
 
 
+_UNSURE = "The server may have written the connection all the same."
+
+
 class _Writer:
     """Writes the connection and sees that the server has it, and only that one.
 
@@ -178,10 +181,11 @@ class _Writer:
             except ApiError as error:
                 if not _another_client(error):
                     raise
-                current = read_connection(self.account, self.organization)
-                if current is not None and self.desired.is_met_by(current):
-                    return current
-                continue
+                current = read_after_loss(self._read, error, _UNSURE)
+                if current is None or not self.desired.is_met_by(current):
+                    continue
+                written = current
+                self.wrote = self.wrote or error.unknown_outcome
             if token_changed:
                 # Of several connections the server shows but one, the others would keep the old token; only deleting
                 # brings them up. The update came first, as it tells whether the server will save this one at all.
@@ -201,6 +205,9 @@ class _Writer:
             "The connection does not stay as it was written.",
             advice="Something else changes it at the same time; run the task again when that is done.",
         )
+
+    def _read(self) -> Optional[Connection]:
+        return read_connection(self.account, self.organization)
 
     def _save(self, current: Optional[Connection]) -> Connection:
         if current is None:

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .._api.auth import Account
 from .._api.connections import Connection
 from .._api.errors import LICENSE, PERMISSION, SERVER, ApiError
 from .._api.organizations import Organization
+from .._api.session import read_after_loss
 from .._api.subscription import (
     BROKEN,
     NOT_READ,
@@ -43,6 +45,7 @@ from .._licenses.document import LicenseDocument, parse_license_text
 from .._licenses.problems import LicenseError, Problem
 from .host_reading import Inspect, NotOnHost, OnHost
 
+_LOOKS = (0.0, 2.0)  # seconds before each look: a gateway may give up before the server is done
 _FILE_BROKEN = (license_file.MISSING, license_file.CORRUPT, license_file.CAMEL_CASE)
 
 
@@ -56,7 +59,8 @@ def parse_content(content: bytes) -> LicenseDocument:
 
 def as_rejection(error: ApiError) -> ApiError:
     """Return the error with the cause ``not_owner`` where the account lacks permission, otherwise as it is."""
-    if error.layer == PERMISSION and not isinstance(error, RejectedLicense):
+    lacks_permission = error.layer == PERMISSION and (error.status is None or error.text)
+    if lacks_permission and not isinstance(error, RejectedLicense):
         return RejectedLicense(Problem("not_owner", error.message, error.advice), layer=PERMISSION)
     return error
 
@@ -160,10 +164,9 @@ class LicenseUpload:
         except ApiError as error:
             if not error.unknown_outcome:
                 raise self._explained(error) from None
-            if self._arrived(plan.compared, inspect):
-                return read_license(self.account, self.organization)
-            error.message += " The server may have accepted the license all the same, but does not show it."
-            raise
+            if not any(self._arrived(plan.compared, inspect, error, pause) for pause in _LOOKS):
+                error.message += " The server may have accepted the license all the same, but does not show it."
+                raise
         try:
             return self._seen(inspect)
         except ApiError as error:
@@ -255,19 +258,24 @@ class LicenseUpload:
             return found, "older", False
         return found, "differs", True
 
-    def _arrived(self, compared: str, inspect: Inspect) -> bool:
-        """Tell whether a license whose upload was not answered is there. What cannot be inspected has not arrived."""
-        try:
-            if compared == API:
-                return is_shown(self.license, read_license(self.account, self.organization))
-            inspected = inspect(self.organization.id)
-        except ApiError:
-            return False
+    def _arrived(self, compared: str, inspect: Inspect, lost: ApiError, pause: float) -> bool:
+        """Tell whether a license whose upload was not answered is there. What cannot be inspected has not arrived.
+
+        Raises ``lost`` where the server cannot be asked.
+        """
+        time.sleep(pause)
+        if compared == API:
+            current = read_after_loss(lambda: read_license(self.account, self.organization), lost, _UNSURE)
+            return is_shown(self.license, current)
+        inspected = inspect(self.organization.id)
         return isinstance(inspected, OnHost) and is_stored(self.license, inspected.file)
 
     def _explained(self, error: ApiError) -> ApiError:
         problem = rejection(error)
         return error if problem is None else RejectedLicense(problem, error.status, error.text)
+
+
+_UNSURE = "The server may have accepted the license all the same."
 
 
 def _is_zero(identifier: str) -> bool:

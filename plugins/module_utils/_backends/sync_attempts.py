@@ -95,7 +95,7 @@ class LicenseSync:
                 if moved is not None:
                     return moved
             raise explain(error, self._diagnosis(started)) from None
-        moved = self._moved()
+        moved = self._moved_after_success(started)
         if moved is not None:
             return moved
         raise SyncFailure(
@@ -126,6 +126,15 @@ class LicenseSync:
         if connection is None or connection.synced_at is None or connection.synced_at == self.before:
             return None
         return connection
+
+    def _moved_after_success(self, started: float) -> Optional[Connection]:
+        """Return the same after a sync that worked; a server that does not answer at the moment is waited for."""
+        try:
+            return self._moved()
+        except ApiError as error:
+            if not server_is_down(error):
+                raise
+            return self._await_move(started)
 
     def _moved_if_up(self) -> Optional[Connection]:
         """Return the same; a server that does not answer at the moment has not moved it."""

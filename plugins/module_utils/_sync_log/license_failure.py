@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
-from .._api.errors import CLOUD, LICENSE, NETWORK, REQUEST, SERVER, ApiError
+from .._api.errors import CLOUD, LICENSE, NETWORK, REQUEST, SERVER, TLS, ApiError
 from .._common.quotes import quoted
 from .._common.setting_names import CLOUD_COMMUNICATION, IDENTITY_URL
 from .._licenses.problems import rejection_row, sync_advice
@@ -81,7 +81,7 @@ class SyncFailure(ApiError):
 def explain(error: ApiError, diagnose: Optional[Callable[[], Found]]) -> SyncFailure:
     """Return the failure that a failed sync means. ``diagnose`` reads the log, only where that knows more."""
     status, text = error.status, error.text
-    if error.layer == NETWORK and not error.unknown_outcome:  # something else answered, with any status
+    if error.layer in (NETWORK, TLS) and not error.unknown_outcome:  # something else answered, with any status
         return _as_it_is(error)
     if status == 400 and not text.startswith(_GENERIC):
         return _refused(error)
@@ -154,9 +154,10 @@ def _cloud_side(error: ApiError, found: Found) -> SyncFailure:
 
 def _as_it_is(error: ApiError) -> SyncFailure:
     """Return the failure of a request that did not reach the server: it says itself what it is."""
+    lost = " Whether the license was synced is not known." if error.unknown_outcome else ""
     return SyncFailure(
         error.layer,
-        error.message,
+        f"{error.message}{lost}",
         advice=error.advice,
         status=error.status,
         text=error.text,

@@ -72,4 +72,4 @@ def _after(response: Response) -> Response:
                 "at": server().clock.text(),
             }
         )
-    return response
+    return faults.lose(response)

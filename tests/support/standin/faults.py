@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults that a test has asked for: for the next calls of a path, another answer, a delay, a closed connection."""
+"""Faults that a test has asked for: for the next calls of a path, another answer, a delay, a closed connection.
+
+With ``after`` the request is carried out first, and only its answer is lost, as where a gateway does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ import time
 import uuid
 from typing import Any, Optional
 
-from flask import Response, request
+from flask import Response, g, request
 
 from .context import Server
 from .state import Document
 
 _DEFAULTS = {
     "service": "any", "method": "ANY", "path": ".*", "times": 1, "status": None, "headers": {}, "body": "", "delay": 0,
-    "close": False,
+    "close": False, "after": False,
 }  # fmt: skip
 
 
@@ -40,8 +43,19 @@ def add(instance: Server, fault: Document) -> Document:
 def strike(instance: Server) -> Optional[Response]:
     """Apply the first fault that fits the present request; None where the true answer shall follow."""
     fault = _take(instance) if instance.state.all("fault") else None
-    if fault is None:
+    if fault is not None and fault["after"]:
+        g.fault = fault
         return None
+    return _apply(fault) if fault is not None else None
+
+
+def lose(response: Response) -> Response:
+    """Apply the fault that waited for the request to be carried out."""
+    fault = g.pop("fault", None)
+    return (_apply(fault) if fault is not None else None) or response
+
+
+def _apply(fault: Document) -> Optional[Response]:
     time.sleep(fault["delay"])
     if fault["close"]:
         _close_connection(request.environ)
