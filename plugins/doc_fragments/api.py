@@ -31,12 +31,12 @@ options:
       - Client id of a user's personal API key, C(user.) followed by an id. The user must be an owner of the
         organization.
       - Two-step login and single sign-on do not concern this key.
-      - If not given, the environment variable E(BW_CLIENTID) of the controller is used.
+      - If not given, E(BW_CLIENTID) is used, as the task's C(environment) sets it or the environment of the controller.
     type: str
   client_secret:
     description:
       - Client secret of the personal API key.
-      - If not given, the environment variable E(BW_CLIENTSECRET) of the controller is used.
+      - If not given, E(BW_CLIENTSECRET) is used, as the task's C(environment) sets it or the environment of the controller.
     type: str
   headers:
     description:
@@ -86,8 +86,10 @@ requirements:
   - Python library C(requests), on the controller or, with O(run_on=host), on the host
 notes:
   - Bitwarden 2023.2.0 or later is needed.
-  - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) of the environment are
-    honoured.
+  - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, as the task's
+    C(environment) sets them or the environment of the controller.
+  - An empty text and null mean that an option is not set. Secrets in the form of YAML's numbers, booleans and dates must be
+    quoted.
   - Each task logs in once. The access token is kept in memory only.
   - Redirects are not followed.
   - The key is sent only after the server has proved that it is not Bitwarden's cloud.

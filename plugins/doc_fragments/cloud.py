@@ -24,18 +24,18 @@ options:
       - Client id of the personal API key of an owner of the organization in the cloud, C(user.) followed by an id. It is
         another account than the one on the self-hosted server.
       - Two-step login and single sign-on do not concern this key.
-      - If not given, the environment variable E(BW_CLOUD_CLIENTID) of the controller is used.
+      - If not given, E(BW_CLOUD_CLIENTID) is used, as the task's C(environment) sets it or the environment of the controller.
     type: str
   client_secret:
     description:
       - Client secret of the personal API key.
-      - If not given, the environment variable E(BW_CLOUD_CLIENTSECRET) of the controller is used.
+      - If not given, E(BW_CLOUD_CLIENTSECRET) is used, as the task's C(environment) sets it or the environment of the controller.
     type: str
   master_password:
     description:
       - Master password of that account. It never leaves the controller; where the cloud requires proof, it is sent the hash
         that a web vault would send.
-      - If not given, the environment variable E(BW_CLOUD_PASSWORD) of the controller is used.
+      - If not given, E(BW_CLOUD_PASSWORD) is used, as the task's C(environment) sets it or the environment of the controller.
     type: str
   organization:
     description:
@@ -76,8 +76,10 @@ requirements:
   - Python library C(requests) on the controller
 notes:
   - It runs on the controller; no host is needed.
-  - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) of the environment are
-    honoured.
+  - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, as the task's
+    C(environment) sets them or the environment of the controller.
+  - An empty text and null mean that an option is not set. Secrets in the form of YAML's numbers, booleans and dates must be
+    quoted.
   - Each task logs in once. The access token is kept in memory only.
   - Redirects are not followed.
 """

@@ -24,6 +24,7 @@ options:
     description:
       - Settings by name, for instance C(globalSettings__mail__smtp__host).
       - A value is a string, a number, a boolean (written as V(true) or V(false)), or null to remove the setting.
+      - Secrets, ids and time spans must be quoted where YAML takes them for a number, boolean or date.
       - Names match in any case, as the server reads them, and C(:) counts as C(__). Several lines of one setting become one.
       - A value with which the server would not start or sync is an error, and so is one that Bitwarden's update would
         lose, such as one with a line break. The settings that Bitwarden fills in by itself cannot be removed.

@@ -85,7 +85,7 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
             "failed": True,
             "changed": False,
             "msg": f"{self._task.action} failed with a defect of its own: {type(error).__name__} in {place}: {error}. "
-            "Report it with the traceback (-vvv).",
+            "Report it with its traceback (-vvv, with ANSIBLE_DISPLAY_TRACEBACK=error in the environment).",
             "exception": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
         }
 

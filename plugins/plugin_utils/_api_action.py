@@ -110,8 +110,9 @@ class ApiActionModule(BitwardenAction):
 
     def _shown(self, found: Dict[str, Any]) -> Dict[str, Any]:
         """Return the result with secrets masked, or, where it is a secret itself, marked as not to be shown."""
-        if not found.get("warnings"):
-            found.pop("warnings", None)
+        warnings = self.masked({"warnings": found.pop("warnings", None) or []})
+        if warnings["warnings"]:
+            found.update(warnings)
         if not self._task.diff:
             found.pop("diff", None)
         if found.get("_ansible_no_log"):

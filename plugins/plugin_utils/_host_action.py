@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Container, Dict, Mapping
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_arguments
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.text_values import not_text
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, option_faults
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.regions import CLOUDS
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret, is_secret_setting
@@ -37,6 +39,11 @@ def check_arguments(module: str, arguments: Mapping[str, Any]) -> None:
     checked, faults = check_options(module, options, others)
     faults += [f"{name} takes a single value, not a list or mapping." for name in structures]
     faults += option_faults(checked)
+    for option in ("settings", "secret_settings"):
+        # On its way to the host it becomes a text, but not the one that was written.
+        settings = checked.get(option)
+        if isinstance(settings, dict):
+            faults += [not_text(str(key), value) for key, value in settings.items() if isinstance(value, date)]
     if faults:
         raise ArgumentError(" ".join(faults))
 

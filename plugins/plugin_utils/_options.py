@@ -10,19 +10,23 @@ import copy
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.basic import env_fallback
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
+from ansible.module_utils.errors import NoLogError, UnsupportedError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import is_document
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.text_values import options_not_text
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import given
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain
 
-# What Ansible says of a value ends in it.
+# Python's name of a type, and what Ansible says of a value, which ends in it.
+_TYPE = re.compile(
+    r"(?:argument|Elements value for option) '(\w+)' is of type .* and we were unable to convert to (\w+)"
+)
 _VALUE = re.compile(r"(?:, got: |\. Got no match for: |(?<=unable to convert to )(\w+): ).*", re.DOTALL)
 
 
@@ -44,6 +48,8 @@ def read_options(
     """
     values = _given({name: _decrypted(name, value) for name, value in arguments.items()}, options)
     faults = [*options_not_text(options, values), *_documents(options, values)]
+    # What is wrong with a date is said already, and Ansible's check stumbles over it.
+    values = {name: str(value) if isinstance(value, date) else value for name, value in values.items()}
     checked, more = check_options(module, _with_environment(options, environment), values, required_if)
     if faults or more:
         raise OptionError(REQUEST, " ".join(faults + more))
@@ -64,9 +70,9 @@ def check_options(
         named = ", ".join(name + _nearest(name, options) for name in unknown)
         faults.append(f"Unknown options: {named}. The options of {module} are {', '.join(sorted(options))}.")
     for error in result.errors.errors:
-        text = _VALUE.sub(r"\1", str(error.msg)).rstrip(".")
-        # Those of suboptions are named nowhere else.
-        if not isinstance(error, UnsupportedError) or not unknown:
+        text = _TYPE.sub(r"\1 is not of type \2", _VALUE.sub(r"\1", str(error.msg))).rstrip(".")
+        # Unknown suboptions are named nowhere else; what keeps Ansible from finding secrets is named by other errors.
+        if not isinstance(error, NoLogError) and not (unknown and isinstance(error, UnsupportedError)):
             faults.append(f"{text}.")
     return result.validated_parameters, list(dict.fromkeys(faults))
 
@@ -101,10 +107,11 @@ def _documents(options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterato
     """Yield which options hold the text of a file (a license, a key) instead of its path."""
     for name, spec in options.items():
         value = values.get(name)
-        if isinstance(value, Mapping):
-            yield from _documents(spec.get("options") or {}, value)
-        elif spec.get("type") == "path" and isinstance(value, str) and is_document(value):
-            instead = ", or give the text in content" if "content" in options else ""
+        if isinstance(value, Mapping) and spec.get("options"):
+            yield from _documents(spec["options"], value)
+        # Before ansible-core 2.19 a template makes a mapping of a license's text.
+        elif spec.get("type") == "path" and (isinstance(value, (Mapping, list)) or is_document(str(value or ""))):
+            instead = ", or give the text in content" if name == "src" else ""
             yield f"{name} holds the text of a file, not a path. Write the path of the file{instead}."
 
 

@@ -26,11 +26,17 @@ class Unsafe(str):
     """A text that Ansible must not take for a template."""
 
 
+class Vaulted(str):
+    """A text as ``ansible-vault`` encrypts it, to stand in place (``!vault``)."""
+
+
 class _Dumper(yaml.SafeDumper):
     pass
 
 
 _Dumper.add_representer(Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text), style='"'))
+
+_Dumper.add_representer(Vaulted, lambda dumper, text: dumper.represent_scalar("!vault", str(text), style="|"))
 
 
 class Task(NamedTuple):

@@ -28,16 +28,18 @@ def not_text(name: str, value: object) -> str:
 
 
 def options_not_text(options: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the secret options of an argument specification, suboptions included."""
+    """Yield which options of an argument specification are not a text and have to be, suboptions included.
+
+    A secret has to be one as it is written. Of other options only mappings and lists cannot be used as a text.
+    """
     for name, spec in options.items():
         value = arguments.get(name)
-        if spec.get("options") and isinstance(value, Mapping):
+        if isinstance(value, Mapping) and spec.get("options"):
             yield from options_not_text(spec["options"], value)
-        elif not spec.get("no_log"):
-            continue
-        elif spec.get("type") == "dict" and isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and spec.get("no_log") and spec.get("type") == "dict":
             yield from filter(None, (not_text(f"{key} in {name}", one) for key, one in value.items()))
-        elif spec.get("type") in (None, "str") or not isinstance(value, (Mapping, list)):
-            problem = not_text(name, value)
-            if problem:
-                yield problem
+        elif isinstance(value, (Mapping, list, tuple)):
+            if spec.get("type", "str") == "str":
+                yield not_text(name, value)
+        elif spec.get("no_log"):
+            yield from filter(None, (not_text(name, value),))

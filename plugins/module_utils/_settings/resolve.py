@@ -113,7 +113,7 @@ def _given(request: SettingsRequest, faults: _Faults) -> Dict[str, Optional[str]
         for key, value in settings.items():
             with faults.collected():
                 name = proper_name(key)
-                text = value_text(name, value)
+                text = value_text(name, value, secret=option == "secret_settings")
                 if name in given and not (option == "cloud_communication" and _agree(name, given[name], text)):
                     where = f"in {option}" if origin[name] == option else f"in {origin[name]} and in {option}"
                     raise SettingsError(

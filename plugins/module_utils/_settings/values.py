@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from datetime import date
+from typing import List, Optional, Tuple
 
 from .._common.setting_names import CLOUD_REGION, CLOUD_URLS, INSTALLATION_KEY, PUSH_URL, VAULT_URL
+from .._common.text_values import not_text
 from .._env_files.document import EnvFile, canonical
 from .._env_files.quoting import NotationError, misread_by_tool, write_line
 from .._env_files.setup_tool import BUILT_IN, PUSH_OFF
 from .errors import SettingsError
 from .regions import push_is_off
+from .secrecy import is_secret
 from .spelling import type_of
 from .types import meaning, url_error, url_meaning, validation_error
 
@@ -28,10 +31,16 @@ def same_meaning(key: str, one: str, other: str) -> bool:
     return meaning(kind, one) == meaning(kind, other)
 
 
-def value_text(name: str, value: object) -> Optional[str]:
-    """Return a value as the file has it (``None``: absent). Raises ``SettingsError`` for a mapping or list."""
+def value_text(name: str, value: object, secret: bool = False) -> Optional[str]:
+    """Return a value as the file has it (``None``: absent).
+
+    ``secret``: given as such. Raises ``SettingsError`` for a mapping or list, and for what YAML no longer has as it
+    was written where every character counts.
+    """
     if value is None:
         return None
+    if isinstance(value, _not_as_written(name, secret or is_secret(name))):
+        raise SettingsError(not_text(name, value))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -43,6 +52,17 @@ def value_text(name: str, value: object) -> Optional[str]:
     if type_of(name) == "boolean" and value.strip().lower() in ("true", "false"):
         return value.strip().lower()
     return str(value)
+
+
+def _not_as_written(name: str, secret: bool) -> Tuple[type, ...]:
+    """Return the types of values that are not to be turned into text for a setting.
+
+    YAML reads 1:30:00 as 5400, which to the server is a time of 5400 days, and 1.10 as 1.1.
+    """
+    kind = (type_of(name) or "").rstrip("?")
+    if kind in ("guid", "timespan") or (kind in ("", "string") and secret):
+        return (bool, int, float, date)
+    return (bool, float, date) if kind == "string" else (date,)
 
 
 def check_removable(name: str, file: str, current: EnvFile) -> None:

@@ -13,11 +13,13 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import (
     MASK,
     holds_credentials,
+    is_document,
     looks_secret,
     mask_text,
     mask_url_credentials,
     mask_values,
     no_log_values,
+    secret_texts,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import secret_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
@@ -100,3 +102,41 @@ def test_users_and_passwords_in_urls_are_masked() -> None:
         mask_url_credentials(text)
         == f"see https://{MASK}@proxy.example.com:3128/ and http://{MASK}@b.example.com, not a@b"
     )
+
+
+OPTIONS = {
+    "name": {"type": "str"},
+    "token": {"type": "str", "no_log": True},
+    "file": {"type": "path"},
+    "license": {"type": "dict", "options": {"content": {"no_log": True}, "src": {"type": "path"}}},
+}
+LICENSE = '{\n  "LicenseKey": "LicenseKey00000000001"\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "shown"),
+    [
+        ({"token": "short secret"}, "It is short secret.", f"It is {MASK}."),
+        ({"tokn": ["short secret"], "name": "Example Ltd"}, "short secret of Example Ltd", f"{MASK} of Example Ltd"),
+        ({"name": "CanarySecretToken0001"}, "No CanarySecretToken0001.", f"No {MASK}."),
+        ({"name": "ExampleEnterpriseOrganization"}, "No ExampleEnterpriseOrganization.", None),
+        ({"name": "7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003", "file": "/srv/licenses_2026/bw1.example.json"},
+         "/srv/licenses_2026/bw1.example.json of 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003", None),
+        ({"file": LICENSE}, f"No file {LICENSE!r}", f"No file '{MASK}'"),
+        ({"license": {"src": LICENSE}}, f"/files/{LICENSE}", f"/files/{MASK}"),
+        ({"license": {"content": {"LicenseKey": "short key"}}}, "short key", MASK),
+        ({"name": "https://user:word@proxy"}, "at https://user:word@proxy", f"at {MASK}"),
+    ],
+)  # fmt: skip
+def test_what_no_message_may_show(arguments: dict[str, object], text: str, shown: str | None) -> None:
+    assert mask_text(text, secret_texts(arguments, OPTIONS)) == (text if shown is None else shown)
+
+
+@pytest.mark.parametrize("text", [LICENSE, "[1]", '{"a": 1}', "-----BEGIN X-----", "a\nb", "x" * 256])
+def test_the_text_of_a_file_is_no_path(text: str) -> None:
+    assert is_document(text)
+
+
+@pytest.mark.parametrize("text", ["", "license.json", " /srv/a b/license.json\n", "C:\\x", "x" * 255])
+def test_a_path_is_one(text: str) -> None:
+    assert not is_document(text)

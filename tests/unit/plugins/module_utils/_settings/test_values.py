@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -143,3 +144,42 @@ def test_messages_never_show_values() -> None:
         with pytest.raises(SettingsError) as caught:
             settings({name.replace("<n>", "0"): value for name, value in values.items()})
         assert "canary" not in str(caught.value)
+
+
+PASSWORD = "globalSettings__mail__smtp__password"
+DURATION = "globalSettings__distributedCache__defaultExtendedCache__duration"
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "value"),
+    [
+        *((option, PASSWORD, value) for option in ("settings", "secret_settings") for value in (83, True, 1.5)),
+        ("settings", "SA_PASSWORD", 83),
+        ("secret_settings", "globalSettings__siteName", 83),
+        ("settings", "globalSettings__siteName", True),
+        ("settings", "globalSettings__siteName", 1.1),
+        ("settings", DURATION, 5400),
+        ("settings", ID, 1),
+        ("settings", PORT, date(2026, 1, 2)),
+    ],
+)
+def test_what_yaml_does_not_keep_as_written_is_refused(option: str, name: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} is a \w+ to YAML, which does not keep how it was written.*Quote"):
+        desired(**{option: {name: value}})
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "value", "text"),
+    [
+        ("settings", PORT, 587, "587"),
+        ("secret_settings", PORT, 587, "587"),
+        ("settings", CLOUD, True, "true"),
+        ("settings", "globalSettings__siteName", 2026, "2026"),
+        ("settings", "globalSettings__sendAccessTokenLifetimeInMinutes", 5, "5"),
+        ("settings", "OTHER_FLAG", True, "true"),
+        ("secret_settings", PASSWORD, "0123", "0123"),
+        ("settings", DURATION, "1:30:00", "1:30:00"),
+    ],
+)
+def test_numbers_and_booleans_where_they_are_meant(option: str, name: str, value: Any, text: str) -> None:
+    assert desired(**{option: {name: value}}).values[name] == text
