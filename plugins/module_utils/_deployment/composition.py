@@ -36,11 +36,15 @@ class Port(NamedTuple):
 
 
 class Resource(NamedTuple):
-    """A network or volume that a service uses: ``key`` in the Compose file, ``name`` in the engine."""
+    """A network or volume that a service uses: ``key`` in the Compose file, ``name`` in the engine.
+
+    ``subnets`` are those that the file gives a network.
+    """
 
     key: str
     name: str
     external: bool
+    subnets: Tuple[str, ...] = ()
 
 
 class Service(NamedTuple):
@@ -62,7 +66,8 @@ class Composition(NamedTuple):
     """The project as Compose would create it now: its ``name``, and its ``services`` by name.
 
     ``idle`` are the services that are in the file but are to have no container. ``networks`` and ``volumes`` are those
-    that the services use, ``files`` their secrets and configs on the host.
+    that the services use, ``files`` what they use of the host and Compose does not make, ``containers`` those that are
+    not in the project and whose network or volumes they use.
     """
 
     name: str
@@ -71,6 +76,7 @@ class Composition(NamedTuple):
     networks: Tuple[Resource, ...]
     volumes: Tuple[Resource, ...]
     files: Tuple[str, ...] = ()
+    containers: Tuple[str, ...] = ()
 
 
 class EnvSource(NamedTuple):
@@ -117,7 +123,8 @@ def parse_config(text: str) -> Composition:
         frozenset(described) - frozenset(active),
         _resources(data.get("networks"), networks),
         _resources(data.get("volumes"), volumes),
-        tuple(sorted({*_files(data, active, "secrets"), *_files(data, active, "configs")})),
+        tuple(sorted({*_files(data, active, "secrets"), *_files(data, active, "configs"), *_mounted(active)})),
+        tuple(sorted({name for service in active.values() for name in _containers(service)})),
     )
 
 
@@ -173,7 +180,9 @@ def _resources(listed: Optional[Mapping[str, Any]], used: Set[str]) -> Tuple[Res
             data = described or {}
             external = data.get("external")
             name = (external.get("name") if isinstance(external, dict) else None) or data.get("name") or key
-            found.append(Resource(key, str(name), bool(external)))
+            pools = (data.get("ipam") or {}).get("config") or ()
+            subnets = tuple(str(pool["subnet"]) for pool in pools if pool.get("subnet"))
+            found.append(Resource(key, str(name), bool(external), subnets))
     return tuple(found)
 
 
@@ -182,6 +191,25 @@ def _files(data: Dict[str, Any], services: Dict[str, Dict[str, Any]], kind: str)
     used = [str(one.get("source")) for service in services.values() for one in service.get(kind) or ()]
     described = data.get(kind) or {}
     return [str(described[key]["file"]) for key in used if (described.get(key) or {}).get("file")]
+
+
+def _mounted(services: Dict[str, Dict[str, Any]]) -> List[str]:
+    """Return the devices of the services, and the files and folders that Compose does not create for them."""
+    mounts = [
+        mount for service in services.values() for mount in service.get("volumes") or () if isinstance(mount, dict)
+    ]
+    bound = [(str(one.get("source")), one.get("bind") or {}) for one in mounts if one.get("type") == "bind"]
+    # Releases before 2.40 print only true, later ones only false.
+    prints_true = any(options.get("create_host_path") for _path, options in bound)
+    missing = [path for path, options in bound if options.get("create_host_path", not prints_true) is False]
+    devices = [one for service in services.values() for one in service.get("devices") or () if isinstance(one, dict)]
+    return missing + [str(one["source"]) for one in devices if str(one.get("source")).startswith("/dev/")]
+
+
+def _containers(service: Dict[str, Any]) -> List[str]:
+    shared = [service.get(key) for key in ("network_mode", "ipc", "pid")] + list(service.get("volumes_from") or ())
+    named = [str(one).split(":")[1] for one in shared if str(one).startswith("container:")]
+    return named + [str(one).partition(":")[0] for one in service.get("external_links") or ()]
 
 
 def _given(environment: Optional[Dict[str, Optional[str]]]) -> Dict[str, str]:

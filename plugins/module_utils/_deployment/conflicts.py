@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence
 
 from .composition import Composition, Port, Service
 from .docker import Container, is_folder
 from .engine_inventory import EngineInventory, ListedContainer
 from .problem import Problem
-
-_NETWORK = "com.docker.compose.network"
 
 # bitwarden.sh renews certificates in a container of this name, after it has taken the server down.
 _CERTBOT = "certbot"
@@ -88,9 +87,15 @@ def obstacles(scope: Scope, host: Host, pull: bool, renews: bool) -> List[Proble
             if volume.external and not host.engine.has_volume(volume.name)
         ],
         *[
-            Problem(f"{path}, a secret or config in the Compose files, does not exist. Create it, or remove it there.")
+            Problem(f"{path}, which a service uses, does not exist. Create it, or remove it from the Compose files.")
             for path in scope.composition.files
             if host.is_here and not os.path.exists(path)
+        ],
+        *[
+            Problem(f"The container {name}, which a service uses, does not exist. Create it first.")
+            for name in scope.composition.containers
+            if name not in {one.name for one in scope.listed}
+            and not any(one.id.startswith(name) for one in scope.listed)
         ],
         *([] if pull else _images(services, host.engine)),
     ]
@@ -160,16 +165,30 @@ def _networks(composition: Composition, engine: EngineInventory) -> List[Problem
     existing = engine.networks() if composition.networks else {}
     problems = []
     for network in composition.networks:
-        labels = existing.get(network.name)
-        if network.external and labels is None:
+        found = existing.get(network.name)
+        if network.external and found is None:
             missing = f"The external network {network.name} does not exist."
             problems.append(Problem(f"{missing} Create it (docker network create {network.name})."))
-        elif not network.external and labels is not None and labels.get(_NETWORK) != network.key:
+        elif not network.external and found is not None and found.key != network.key:
             strange = (
                 f"The network {network.name} exists, but Compose did not create it for this project and refuses it."
             )
             problems.append(Problem(f"{strange} Remove it (docker network rm {network.name})."))
+        problems += [
+            Problem(f"The subnet {subnet} of the network {network.name} overlaps with that of {other}. Choose another.")
+            for subnet in network.subnets
+            for other, its in existing.items()
+            if other != network.name and _same_addresses(subnet, its.subnets)
+        ]
     return problems
+
+
+def _same_addresses(subnet: str, others: Sequence[str]) -> bool:
+    try:
+        network = ip_network(subnet, strict=False)
+        return any(network.overlaps(ip_network(other, strict=False)) for other in others)
+    except (TypeError, ValueError):
+        return False
 
 
 def without_image(services: Mapping[str, Service], engine: EngineInventory) -> Dict[str, List[str]]:

@@ -13,6 +13,8 @@ from .composition import Port
 from .docker import PROJECT, SERVICE, WORKING_DIR, checked
 from .docker_client import EngineClient
 
+_NETWORK = "com.docker.compose.network"
+
 _QUICK = 30.0
 
 
@@ -52,6 +54,20 @@ class ListedContainer(NamedTuple):
         )
 
 
+class Network(NamedTuple):
+    """A network that exists; ``key`` is its name in the Compose file that it was made from, empty without one."""
+
+    key: str
+    subnets: Tuple[str, ...]
+
+    @classmethod
+    def from_list(cls, data: Dict[str, Any]) -> Network:
+        """Read one entry of the engine's list."""
+        pools = (data.get("IPAM") or {}).get("Config") or ()
+        subnets = tuple(pool["Subnet"] for pool in pools if pool.get("Subnet"))
+        return cls((data.get("Labels") or {}).get(_NETWORK, ""), subnets)
+
+
 class EngineInventory:
     """Everything that the engine behind ``client`` has. All of its methods raise ``EngineError``."""
 
@@ -63,10 +79,10 @@ class EngineInventory:
         listed = checked(self.client.request("GET", "/containers/json?all=true", _QUICK)).body or []
         return [ListedContainer.from_list(one) for one in listed]
 
-    def networks(self) -> Dict[str, Dict[str, str]]:
-        """Return the labels of every network, by name."""
+    def networks(self) -> Dict[str, Network]:
+        """Return every network by name."""
         listed = checked(self.client.request("GET", "/networks", _QUICK)).body or []
-        return {one["Name"]: one.get("Labels") or {} for one in listed}
+        return {one["Name"]: Network.from_list(one) for one in listed}
 
     def has_volume(self, name: str) -> bool:
         """Tell whether a volume exists."""

@@ -154,7 +154,7 @@ class FakeHost:
         if kind == "containers":
             return Response(200, self._listed(only_own))
         if kind == "networks":
-            return Response(200, [{"Name": name, "Labels": labels} for name, labels in self.networks.items()])
+            return Response(200, [{"Name": name, **described} for name, described in self.networks.items()])
         missing = rest[0] not in self.volumes if kind == "volumes" else "/".join(rest[:-1]) in self.missing_images
         return Response(404 if missing else 200, {"Id": rest[0], "Config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"]}})
 

@@ -79,6 +79,37 @@ def test_what_the_services_share_with_the_host_is_read():
     assert found.volumes == (Resource("data", "kept", True),)
 
 
+@pytest.mark.parametrize(
+    ("mounts", "files"),
+    [
+        # As releases before 2.40 print them, and as later ones do.
+        ([("/short", {"create_host_path": True}), ("/long", {}), ("/none", None)], ["/long", "/none"]),
+        ([("/short", {}), ("/long", {"create_host_path": False})], ["/long"]),
+        ([("/long", {})], []),
+    ],
+)
+def test_what_compose_does_not_create_on_the_host_is_known(mounts, files):
+    volumes = [{"type": "bind", "source": path, **({} if bind is None else {"bind": bind})} for path, bind in mounts]
+    devices = [{"source": "/dev/fuse"}, {"source": "vendor.com/class=name"}]
+    service = {
+        "volumes": volumes,
+        "devices": devices,
+        "secrets": [{"source": "s"}, {"source": "t"}],
+        "configs": [{"source": "c"}],
+        "network_mode": "container:vpn",
+        "ipc": "host",
+        "volumes_from": ["container:data:ro", "web"],
+        "external_links": ["old:alias"],
+    }
+    top = {
+        "secrets": {"s": {"file": "/s"}, "t": {"environment": "T"}, "u": {"file": "/u"}},
+        "configs": {"c": {"file": "/c"}},
+    }
+    found = parse_config(json.dumps({"name": "docker", "services": {"nginx": service}, **top}))
+    assert found.files == tuple(sorted([*files, "/dev/fuse", "/s", "/c"]))
+    assert found.containers == ("data", "old", "vpn")
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}"])
 def test_what_is_no_description_is_an_error(text):
     with pytest.raises(ComposeError):

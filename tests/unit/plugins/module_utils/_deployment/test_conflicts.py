@@ -203,7 +203,24 @@ def test_containers_of_another_project_in_the_folder_are_none_of_ours(host, plan
         ),
         (
             lambda host: host.compose_top.update(secrets={"key": {"file": "/nowhere/key"}}),
-            ["/nowhere/key, a secret or config in the Compose files, does not exist"],
+            ["/nowhere/key, which a service uses, does not exist"],
+        ),
+        (
+            lambda host: host.compose_services["nginx"].update(devices=[{"source": "/dev/nowhere"}]),
+            ["/dev/nowhere, which a service uses, does not exist"],
+        ),
+        (
+            lambda host: host.compose_services["nginx"].update(network_mode="container:vpn"),
+            ["The container vpn, which a service uses, does not exist"],
+        ),
+        (
+            lambda host: (
+                host.compose_top.update(
+                    networks={"out": {"name": "docker_out", "ipam": {"config": [{"subnet": "10.1.2.0/24"}]}}}
+                )
+                or host.networks.update(vpn={"IPAM": {"Config": [{"Subnet": "10.1.0.0/16"}]}})
+            ),
+            ["The subnet 10.1.2.0/24 of the network docker_out overlaps with that of vpn"],
         ),
     ],
 )
@@ -220,9 +237,12 @@ def test_what_would_stop_a_start_is_refused_before_anything_is_taken_down(host, 
 
 def test_what_the_server_holds_itself_is_no_conflict(host, planned):
     host.compose_services["nginx"] = {**HTTPS, "networks": {"out": None, "default": None}}
-    networks = {"out": {"name": "proxy", "external": True}, "default": {"name": "docker_default"}}
+    subnet = {"ipam": {"config": [{"subnet": "10.1.2.0/24"}]}}
+    networks = {"out": {"name": "proxy", "external": True}, "default": {"name": "docker_default", **subnet}}
     host.compose_top["networks"] = networks
-    host.networks.update(proxy={}, docker_default={"com.docker.compose.network": "default"})
+    labels = {"com.docker.compose.network": "default"}
+    held = {"Labels": labels, "IPAM": {"Config": [{"Subnet": "10.1.2.0/24"}]}}
+    host.networks.update(proxy={}, docker_default=held)
     host.start().listening["443/tcp"] = "docker-proxy (process 8)"
     assert planned(ON).changed
 
