@@ -154,7 +154,7 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
             journal.clean_up()
         plan = file.plan(request)
         if plan.difference:
-            file.require_writable()
+            file.require_writable(plan)
         backup_file = None if module.check_mode else file.write(plan, params["backup"], params["backup_count"])
     result: Dict[str, Any] = {
         "changed": bool(plan.difference),

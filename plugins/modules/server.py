@@ -369,7 +369,7 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
             journal.clean_up()
         planned = plan(deployment, request)
         if planned.file is not None and planned.writes:
-            planned.file.file.require_writable()
+            planned.file.file.require_writable(planned.file.plan)
         diff = {"diff": planned.diff()} if module._diff and planned.changed else {}
         preflight: Optional[Dict[str, Any]] = None
         warnings: List[str] = []

@@ -80,7 +80,7 @@ class _Run:
         """Write the file; its old content is kept in the journal first."""
         file, plan = change.file, change.plan
         continued = file.name in self.journal.unproven
-        file.require_writable()
+        file.require_writable(plan)
         try:
             if self.reversible or continued:
                 self.journal.begin(file, plan.before, plan.after)

@@ -98,7 +98,7 @@ class OverrideFile:
         """
         if plan.before == plan.after:
             return None
-        self.require_writable()
+        self.require_writable(plan)
         self._require(plan.before)
         path = self.back_up(plan.before) if backup else None
         try:
@@ -166,8 +166,8 @@ class OverrideFile:
             for path in self.backups()[:-keep]:
                 os.unlink(path)
 
-    def require_writable(self) -> None:
-        """Check everything that would keep the file from being written, without a trace.
+    def require_writable(self, plan: FilePlan) -> None:
+        """Check everything that would keep ``plan`` from being written, without a trace.
 
         Raises ``OverrideFileError``.
         """
@@ -177,13 +177,17 @@ class OverrideFile:
                 raise OverrideFileError(f"{self.path} belongs to another user. Run as its owner or as root.")
             if os.geteuid() != 0 and status.st_gid not in (os.getegid(), *os.getgroups()):
                 raise OverrideFileError(f"{self.path} belongs to a group that this user cannot keep. Run as root.")
-            if os.statvfs(self.folder).f_flag & os.ST_RDONLY:
+            system = os.statvfs(self.folder)
+            if system.f_flag & os.ST_RDONLY:
                 raise OverrideFileError(f"{self.path} is on a read-only file system. Mount it writable (rw).")
             if not os.access(self.folder, os.W_OK | os.X_OK, effective_ids=True):
                 raise OverrideFileError(
                     f"{self.folder} is not writable for this user, who has to replace a file in it. "
                     "Run as its owner or as root."
                 )
+            free = system.f_frsize * (system.f_bfree if os.geteuid() == 0 else system.f_bavail)
+            if system.f_blocks and free < len(plan.before) + len(plan.after):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise self._not_written(self.path, error) from None
         if self.path in _mount_points():

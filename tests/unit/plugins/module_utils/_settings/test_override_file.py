@@ -196,12 +196,18 @@ def be_read_only(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(override_file.os, "statvfs", lambda path: type("S", (), {"f_flag": os.ST_RDONLY}))
 
 
+def be_full(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    system = {"f_flag": 0, "f_frsize": 1, "f_blocks": 9, "f_bfree": 8, "f_bavail": 8}
+    monkeypatch.setattr(override_file.os, "statvfs", lambda path: type("S", (), system))
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
         (be_mounted, "is a mount point, so that it cannot be replaced"),
         (be_immutable, r"is immutable or append-only. Remove the attribute \(chattr -i -a "),
         (be_read_only, "is on a read-only file system"),
+        (be_full, r"cannot be written: No space left on device\. Free space and run again"),
     ],
 )
 def test_what_can_be_known_is_refused_before_anything_is_written(
@@ -209,10 +215,10 @@ def test_what_can_be_known_is_refused_before_anything_is_written(
 ) -> None:
     file = override(bwdata)
     plan = file.plan(REQUEST)
-    file.require_writable()
+    file.require_writable(plan)
     fault(monkeypatch, file.path)
     with pytest.raises(OverrideFileError, match=message):
-        file.require_writable()
+        file.require_writable(plan)
     monkeypatch.setattr(override_file.Path, "read_bytes", lambda path: BEFORE)
     with pytest.raises(OverrideFileError, match=message):
         file.write(plan, backup=True)
