@@ -6,61 +6,91 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.selfhosted.bitwarden.plugins.action.organization import ActionModule as OrganizationAction
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.request import (
     Results,
     TokenError,
     fetched_token,
     make_request,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.results import (
+    failure_text,
+    merge_calls,
+    organization_calls,
+    status_of,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import organization_options, renamed
 
 #: The role's own defaults, where neither a variable nor the user's ``module_defaults`` say anything.
 DEFAULTS = {"license_max_age": "7d", "wait_timeout": "600s"}
 
+# What is added here to a result of module organization.
+_OWN = ("status", "ansible_facts", "first_pass", "diff", "invocation")
+
 
 class ActionModule(OrganizationAction):
-    """Run module organization with the options that follow from the earlier steps of the role."""
+    """Run module organization with the options that follow from the variables and the earlier steps of the role."""
 
-    def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+    def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return the result of module organization with the status of the host, which is also set as a fact."""
+        second_pass = bool(boolean(self._task.args.pop("second_pass", False)))
+        plan = plan_of(self, task_vars)
+        calls = organization_calls(task_vars) if second_pass else []
+        try:
+            result = self._configure(task_vars, plan, calls, second_pass)
+        except BitwardenError as error:
+            result = {"failed": True, "changed": False, **error.result()}
+        renamed(result, variables.CLOUD if result.get("step") == "fetch" else variables.ORGANIZATION)
+        if second_pass:
+            result["first_pass"] = {key: value for key, value in merge_calls(calls).items() if key not in _OWN}
+        known = {**task_vars, "families_sync_organization": result}
+        problem = failure_text(self._task.get_name(), result, known) if result.get("failed") else ""
+        result["status"] = status_of(known, problem, bool(self._task.check_mode))
+        return {**result, **set_facts(self, {"bitwarden_status": result["status"]})}
+
+    def _configure(
+        self, task_vars: dict[str, Any], plan: Mapping[str, Any], calls: list[Mapping[str, Any]], second_pass: bool
+    ) -> dict[str, Any]:
         """Return the result of module organization; it fails where the token could not be fetched."""
-        arguments = {**DEFAULTS, **self._task.args}
-        second_pass = bool(boolean(arguments.pop("second_pass", False)))
+        if not plan["configure"] or (second_pass and not set(plan["steps"]) - {"license"}):
+            return {"changed": False}
         check_mode = bool(self._task.check_mode)
-        plan = task_vars["families_sync_plan"]
-        results = _results(task_vars, plan, second_pass)
+        arguments = {**DEFAULTS, **self._task.args, **organization_options(self, this_host(self, task_vars))}
+        results = _results(task_vars, plan, calls)
         request = make_request(plan, results, check_mode, second_pass)
-        missing: Optional[TokenError] = None
+        missing: TokenError | None = None
         if plan["token_source"] and (second_pass or not plan["rotate"]):
             try:
                 arguments["billing_sync_token"] = fetched_token(plan, results, check_mode)
             except TokenError as error:
                 missing = error
+        if plan["license_file"] and not second_pass:
+            arguments["license"] = {"src": plan["license_file"]}
         if "token" not in request.steps:
             arguments.pop("billing_sync_token", None)
         if second_pass or not plan["wait"]:
             arguments.pop("wait_timeout", None)
         self._task.args = {**arguments, **request.options()}
-        result: Dict[str, Any] = super().execute(task_vars)
+        result: dict[str, Any] = super().execute(task_vars)
         if missing is not None and not (result.get("failed") or result.get("license_required")):
             # What needs no token was done, and the facts were read.
             result.update(failed=True, **missing.result())
         return result
 
 
-def _results(task_vars: Mapping[str, Any], plan: Mapping[str, Any], second_pass: bool) -> Results:
+def _results(task_vars: Mapping[str, Any], plan: Mapping[str, Any], calls: list[Mapping[str, Any]]) -> Results:
     """Return what earlier steps registered. Registered results hold no templates, so they are taken as they are."""
-    fetcher = ""
-    token: Mapping[str, Any] = {}
-    if plan["token_source"]:
-        chosen = (task_vars.get("families_sync_choice") or {}).get("ansible_facts") or {}
-        fetcher = str(chosen.get("families_sync_fetches", {}).get("hosts", {}).get(plan["token_source"], ""))
-    if fetcher:
-        token = task_vars["hostvars"].raw_get(fetcher).get("families_sync_token") or {}
-    calls: List[Mapping[str, Any]] = []
-    if second_pass:
-        first = task_vars.get("families_sync_organization") or {}
-        calls = [first, task_vars.get("families_sync_upload") or {} if first.get("license_required") else {}]
+    source = plan["token_source"]
+    fetched = task_vars.get("families_sync_tokens") or {}
+    fetcher = str((fetched.get("hosts") or {}).get(source, "")) if source else ""
+    token = (fetched.get("tokens") or {}).get(source) or {} if source else {}
     return Results(task_vars.get("families_sync_server") or {}, token, fetcher, calls)

@@ -6,31 +6,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.results import status_of
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.results import problem_of, status_of
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 
-try:
-    from ansible.plugins.action import VariableLayer
-except ImportError:  # ansible-core before 2.21
-    VariableLayer = None
+_OPTIONS = {"failed": {"type": "bool", "default": False}}
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(BitwardenAction):
     """Sets the fact bitwarden_status of a host on the controller."""
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def options(self) -> Mapping[str, Any]:
+        """Return the argument specification."""
+        return _OPTIONS
+
+    def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the fact. It is made of what the steps registered, which holds nothing secret but the token."""
-        task_vars = task_vars or {}
-        result: Dict[str, Any] = super().run(tmp, task_vars)
-        _rest, options = self.validate_argument_spec(argument_spec={"failed": {"type": "bool", "default": False}})
-        status = status_of(task_vars, options["failed"], bool(self._task.check_mode))
-        facts = {"bitwarden_status": status}
-        if VariableLayer is not None:
-            # As set_fact does: what is returned as ansible_facts becomes a variable only until ansible-core 2.24.
-            self.register_host_variables({}, VariableLayer.CACHEABLE_FACT)
-            self.register_host_variables(facts, VariableLayer.EPHEMERAL_FACT)
-        return {**result, "changed": False, "status": status, "ansible_facts": facts}
+        options, faults = check_options("families_sync_status", _OPTIONS, self._task.args)
+        if faults:
+            return {"failed": True, "changed": False, "msg": " ".join(faults)}
+        problem = problem_of(task_vars) if boolean(options["failed"]) else ""
+        status = status_of(task_vars, problem, bool(self._task.check_mode))
+        return {"changed": False, "status": status, **set_facts(self, {"bitwarden_status": status})}

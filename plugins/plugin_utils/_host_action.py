@@ -110,7 +110,10 @@ class HostActionModule(BitwardenAction):
         arguments = self._checked_arguments(task_vars)
         in_background = self._task.async_val and not getattr(self._connection, "has_native_async", False)
         result: Dict[str, Any] = self._execute_module(
-            module_args=arguments, task_vars=task_vars, wrap_async=in_background
+            module_name=f"selfhosted.bitwarden.{self.MODULE}",
+            module_args=arguments,
+            task_vars=task_vars,
+            wrap_async=in_background,
         )
         invocation = result.get("invocation")
         if isinstance(invocation, dict) and isinstance(invocation.get("module_args"), dict):

@@ -18,6 +18,7 @@ from typing import Any, Dict
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
 STEPS = ("cloud_connectivity_info", "server", "server_info", "billing_sync_token", "cloud_license", "organization")
+ACCOUNT = "3d0c4f5e-0000-4000-8000-000000000001"
 PLAYBOOK = "selfhosted.bitwarden.families_sync"
 
 FAKE = """
@@ -29,7 +30,12 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action impor
 
 class ActionModule(BitwardenAction):
     def execute(self, task_vars):
-        step = self._task.action.rpartition(".")[2].replace("families_sync_configure", "organization")
+        step = self._task.action.rpartition(".")[2]
+        step = {
+            "families_sync_apply": "server",
+            "families_sync_fetch": "billing_sync_token",
+            "families_sync_configure": "organization",
+        }.get(step, step)
         arguments = {key: value for key, value in self._task.args.items()}
         with open(os.environ["FAKE_LOG"], "a") as log:
             log.write(json.dumps([task_vars["inventory_hostname"], step, arguments], default=str) + "\\n")
@@ -97,4 +103,9 @@ def environment(collections: Path, home: Path) -> Dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
+        "BW_CLIENTID": f"user.{ACCOUNT}",
+        "BW_CLIENTSECRET": "api-key",
+        "BW_CLOUD_CLIENTID": f"user.{ACCOUNT}",
+        "BW_CLOUD_CLIENTSECRET": "api-key-of-the-cloud",
+        "BW_CLOUD_PASSWORD": "master-password",
     }

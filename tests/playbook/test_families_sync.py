@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from .pretend import ORGANIZATION, ROOT, STEADY
+from .pretend import ACCOUNT, ORGANIZATION, ROOT, STEADY
 
 TOKEN = "token-from-the-cloud"
 FETCHED = {"changed": False, "billing_sync_token": TOKEN}
@@ -31,7 +31,7 @@ def member(company="one", /, **steps):
     """A host of an organization in the cloud, whose token is fetched there."""
     return {
         "fake": {**STEADY, "billing_sync_token": FETCHED, **steps},
-        "bitwarden_cloud_client_id": "user.1",
+        "bitwarden_cloud_client_id": f"user.{ACCOUNT}",
         "bitwarden_cloud_organization": company,
     }
 
@@ -162,7 +162,7 @@ def test_one_fetch_for_each_organization_in_a_run(play):
     hosts = {
         "bw1": member(), "bw2": member("two", billing_sync_token=other), "bw3": member(), "bw4": member("two"),
         "bw5": by_hand, "bw6": {**member(), "bitwarden_region": "EU"},
-        "bw7": {**member(), "bitwarden_cloud_client_id": "user.2"},
+        "bw7": {**member(), "bitwarden_cloud_client_id": f"user.{ACCOUNT[:-1]}2"},
         "bw8": {**host(), "bitwarden_license_file": __file__, "bitwarden_organization": "Home"},
         "bw9": member(), "bw10": member(),
     }  # fmt: skip

@@ -2,19 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which host fetches the billing sync token of each cloud organization (filter token_fetchers)."""
+"""Which host fetches the billing sync token of each cloud organization (action families_sync_fetch)."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Mapping, NamedTuple
+from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple
 
 
 class Candidate(NamedTuple):
-    """A host of the batch, with what its steps so far registered."""
+    """A host of the batch, and how to read what its steps so far registered, which is done only where it counts."""
 
     name: str
     plan: Mapping[str, Any]
-    results: Iterable[Mapping[str, Any]]
+    results: Callable[[], Iterable[Mapping[str, Any]]]
 
     @property
     def source(self) -> str:
@@ -24,7 +24,7 @@ class Candidate(NamedTuple):
     @property
     def healthy(self) -> bool:
         """Return whether no step has failed on it."""
-        return not any(result.get("failed") or result.get("unreachable") for result in (self.plan, *self.results))
+        return not any(result.get("failed") or result.get("unreachable") for result in self.results())
 
 
 def choose_fetchers(
@@ -38,9 +38,7 @@ def choose_fetchers(
     fetchers = dict(chosen)
     for candidate in candidates:
         source = candidate.source
-        if not source or source in fetchers or not candidate.healthy or bool(candidate.plan.get("rotate")) != rotate:
+        if not source or source in fetchers or bool(candidate.plan.get("rotate")) != rotate or not candidate.healthy:
             continue
-        # A host holds one token: that of another organization, which it fetched before, is gone with this fetch.
-        fetchers = {known: host for known, host in fetchers.items() if host != candidate.name}
         fetchers[source] = candidate.name
     return fetchers

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from .._cloud.argspec import cloud_urls
 from .._common.durations import DurationError, parse_duration
 from .._common.errors import BitwardenError
+from .check import Claim
 from .steps import LICENSE, LICENSE_SYNC, ORGANIZATION_STEPS, PREFLIGHT, TOKEN, WAIT
 
 Cloud = Union[str, Mapping[str, Any]]
@@ -43,10 +44,6 @@ class Variables(NamedTuple):
         return not self.offline and not self.license_only
 
 
-class PlanError(BitwardenError):
-    """The variables cannot be used; the message names all that is wrong with them."""
-
-
 class Plan(NamedTuple):
     """What the tasks of the role are to do on one host."""
 
@@ -68,23 +65,30 @@ class Plan(NamedTuple):
     #: Whether that token is fetched as it is, or replaced by a new one.
     fetch: bool
     rotate: bool
+    #: The license file, as it was found on the controller.
+    license_file: str = ""
+
+    @property
+    def second_pass(self) -> bool:
+        """Return whether the host may need the second pass: for a license from the cloud, or a rotation."""
+        return self.rotate or self.license == "cloud"
+
+    @property
+    def with_account(self) -> bool:
+        """Return whether the account in the cloud is used, or may be."""
+        return bool(self.token_source) or self.license == "cloud"
 
     def facts(self) -> Dict[str, Any]:
         """Return the plan as a task's result holds it."""
         return dict(self._asdict())
 
 
-def make_plan(variables: Variables, selected: Collection[str], find_file: Callable[[str], bool]) -> Plan:
-    """Decide what is to be done with the ``selected`` steps.
-
-    ``find_file`` tells whether a file exists on the controller. Raises ``PlanError``.
-    """
+def make_plan(variables: Variables, selected: Collection[str]) -> Plan:
+    """Decide what is to be done with the ``selected`` steps; the variables are without fault."""
     cloud = _cloud(variables)
     license_source = _license_source(variables) if LICENSE in selected else "none"
-    problems = _problems(variables, cloud, license_source, find_file)
-    if problems:
-        raise PlanError(" ".join(problems))
-    source = _token_source(variables, cloud) if TOKEN in selected else ""
+    fetches = TOKEN in selected and variables.with_cloud and not variables.billing_sync_token_given
+    source = _token_source(variables, cloud) if fetches else ""
     return Plan(
         cloud_communication=None if variables.license_only else variables.with_cloud,
         pull=False if variables.offline else variables.pull,
@@ -102,7 +106,16 @@ def make_plan(variables: Variables, selected: Collection[str], find_file: Callab
         token_source=source,
         fetch=bool(source) and not variables.rotate,
         rotate=bool(source) and variables.rotate,
+        license_file=variables.license_file if license_source == "file" else "",
     )
+
+
+def claim(variables: Variables, selected: Collection[str]) -> Optional[Claim]:
+    """Return what the host does with its organization's token; ``None`` where it has nothing to do with one."""
+    if not variables.with_cloud or TOKEN not in selected:
+        return None
+    source = _token_source(variables, _cloud(variables))
+    return Claim(source, variables.rotate, variables.billing_sync_token_given)
 
 
 def _cloud(variables: Variables) -> Cloud:
@@ -120,13 +133,11 @@ def _license_source(variables: Variables) -> str:
 
 
 def _token_source(variables: Variables, cloud: Cloud) -> str:
-    """Return a text that is the same for hosts that share a token; empty where the token is given, or not needed.
+    """Return a text that is the same for hosts that share a token.
 
     An id is one organization for every account; a name can be that of several, so the account counts, too. The text
     must not look like a list: ansible-core before 2.19 would make one of it.
     """
-    if variables.billing_sync_token_given or not variables.with_cloud:
-        return ""
     organization = variables.cloud_organization
     parts = [cloud, organization.lower()]
     if not _ID.fullmatch(organization):
@@ -134,27 +145,50 @@ def _token_source(variables: Variables, cloud: Cloud) -> str:
     return f"of {json.dumps(parts, sort_keys=True)}"
 
 
-def _problems(
-    variables: Variables, cloud: Cloud, license_source: str, find_file: Callable[[str], bool]
-) -> List[str]:
-    problems: List[str] = []
+def plan_faults(variables: Variables, selected: Collection[str]) -> List[str]:
+    """Return what is wrong with the variables of a host, each as a sentence or two."""
+    faults: List[str] = []
     for name, text in variables.durations.items():
         try:
             parse_duration("0s" if text is None else text)
         except DurationError as error:
-            problems.append(f"bitwarden_{name}: {error}")
+            faults.append(f"bitwarden_{name}: {error}")
     if variables.with_cloud:
         try:
-            cloud_urls(cloud)
+            cloud_urls(_cloud(variables))
         except BitwardenError as error:
-            problems.append(f"bitwarden_cloud: {error}")
-    if license_source == "file" and not variables.license_file:
-        problems.append(
+            faults.append(f"bitwarden_cloud: {error}")
+    if LICENSE in selected and _license_source(variables) == "file" and not variables.license_file:
+        faults.append(
             "bitwarden_license_file is not set, but bitwarden_license is file. Set it to a file on the controller."
         )
-    elif license_source == "file" and not find_file(variables.license_file):
-        problems.append(
-            f"bitwarden_license_file: no file {variables.license_file} on the controller. Correct the path, or "
-            "download the license to it."
+    return faults + _contradictions(variables)
+
+
+def _contradictions(variables: Variables) -> List[str]:
+    """Return which variables exclude each other. What one of them asks for would not be done, and nothing said of it."""
+    faults: List[str] = []
+    if variables.license_only:
+        return faults
+    if variables.rotate and variables.offline:
+        faults.append(
+            "bitwarden_rotate and bitwarden_offline are both true, but an offline server has no token of the cloud. "
+            "Leave one of them out."
         )
-    return problems
+    elif variables.rotate and variables.billing_sync_token_given:
+        faults.append(
+            "bitwarden_rotate is true, but bitwarden_billing_sync_token is set: a rotation replaces the token, and "
+            "this host would keep one that no longer works. Leave one of them out."
+        )
+    if not variables.rotate and variables.durations.get("token_max_age") is not None:
+        faults.append(
+            "bitwarden_token_max_age is set, but bitwarden_rotate is not true, so no token is rotated. Set both, or "
+            "leave it out."
+        )
+    cloud = variables.cloud
+    if isinstance(cloud, str) and cloud and variables.region and cloud.lower() != variables.region.lower():
+        faults.append(
+            f"bitwarden_cloud is {cloud}, but bitwarden_region is {variables.region}: the server would sync with "
+            "another cloud than the one that the token comes from. Make them the same, or leave bitwarden_cloud out."
+        )
+    return faults

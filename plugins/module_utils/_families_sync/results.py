@@ -20,22 +20,23 @@ _ORGANIZATION_STEPS = {
     "token": "Save the billing sync token",
     _SYNC: "Sync the license",
 }
+_CHECK = "Check the variables"
 _VALIDATION = re.compile(r"Validating arguments .*")
 # The module reads these only where it needs them; null says nothing then.
 _SPARSE = ("version", "cloud_communication")
 _FALLBACK = "failed without a message"
 
 
-def status_of(variables: Mapping[str, Any], failed: bool, check_mode: bool) -> Dict[str, Any]:
-    """Return ``bitwarden_status``; ``variables`` are those of the host, ``failed`` whether a task has failed on it."""
+def status_of(variables: Mapping[str, Any], problem: str, check_mode: bool) -> Dict[str, Any]:
+    """Return ``bitwarden_status``; ``variables`` are those of the host, ``problem`` what went wrong on it."""
     return summarize(
         {
             "preflight": _registered(variables, "connectivity"),
             "server": _registered(variables, "server"),
-            "fetch": _registered(variables, "token"),
-            "organization": merge_calls(_calls(variables)),
+            "fetch": _fetched(variables),
+            "organization": merge_calls(organization_calls(variables)),
         },
-        problem=problem_of(variables) if failed else "",
+        problem=problem,
         predicted=check_mode,
     )
 
@@ -43,14 +44,31 @@ def status_of(variables: Mapping[str, Any], failed: bool, check_mode: bool) -> D
 def problem_of(variables: Mapping[str, Any]) -> str:
     """Return which task failed on the host and why.
 
-    A host can be without a failure of its own: another's failure ended it (``any_errors_fatal``).
+    A host can be without a failure of its own: another's failure ended it (``any_errors_fatal``, a check that failed).
     """
+    plan = variables.get("families_sync_plan") or {}
+    if plan.get("failed"):
+        return check_problem(plan, str(variables.get("inventory_hostname")))
     task = str((variables.get("ansible_failed_task") or {}).get("name") or "Ended")
-    result = variables.get("ansible_failed_result") or {"msg": "another host failed"}
+    return failure_text(task, variables.get("ansible_failed_result") or {"msg": "another host failed"}, variables)
+
+
+def check_problem(result: Result, host: str) -> str:
+    """Return what the check of all hosts found on one."""
+    faults = result.get("faults") or {}
+    own = " ".join(faults.get(host) or [])
+    others = f"nothing was done, as the variables of other hosts cannot be used ({', '.join(faults)})."
+    return f"{_CHECK}: {own or (others if faults else result.get('msg'))}"
+
+
+def failure_text(task: str, result: Result, variables: Mapping[str, Any]) -> str:
+    """Return what a failed task says, and on which step, in the words of the role."""
+    if result.get("faults"):
+        return check_problem(result, str(variables.get("inventory_hostname")))
     name = _ORGANIZATION_STEPS.get(str(result.get("step")), task.rpartition(" : ")[2])
     errors = result.get("argument_errors") or []
     text = "; ".join(str(error) for error in errors) or str(result.get("msg") or _FALLBACK)
-    text = f"{_VALIDATION.sub('Check the variables', name)}: {text}"
+    text = f"{_VALIDATION.sub(_CHECK, name)}: {text}"
     return " ".join([*(_connectivity_problems(variables) if result.get("step") == _SYNC else []), text])
 
 
@@ -74,12 +92,23 @@ def merge_calls(calls: Sequence[Result]) -> Result:
     return merged
 
 
-def _calls(variables: Mapping[str, Any]) -> List[Result]:
-    first = _registered(variables, "organization")
-    # Without a second pass its results are those of an earlier use of the role on this host.
-    later = first.get("license_required") or _registered(variables, "plan").get("rotate")
-    second = [_registered(variables, name) for name in ("upload", "completion")] if later else []
-    return [call for call in (first, *second) if call]
+def organization_calls(variables: Mapping[str, Any]) -> List[Result]:
+    """Return the calls of the module organization on a host so far; the last can have been in the second pass."""
+    last = _registered(variables, "organization")
+    upload = _registered(variables, "upload") if last.get("license_required") else {}
+    return [call for call in (last.get("first_pass") or {}, last, upload) if call]
+
+
+def _fetched(variables: Mapping[str, Any]) -> Result:
+    """Return the fetch of the organization's token, if it was this host that fetched."""
+    plans = _registered(variables, "plan").get("hosts") or {}
+    host = variables.get("inventory_hostname")
+    source = (plans.get(host) or {}).get("token_source")
+    tokens = _registered(variables, "tokens")
+    if not source or (tokens.get("hosts") or {}).get(source) != host:
+        return {}
+    result: Result = (tokens.get("tokens") or {}).get(source) or {}
+    return result
 
 
 def _registered(variables: Mapping[str, Any], name: str) -> Result:

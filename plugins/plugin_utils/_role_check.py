@@ -1,0 +1,157 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The first step of the role: checks the variables of all hosts of the run and plans what is done on each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import check, variables
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import (
+    Plan,
+    Variables,
+    claim,
+    make_plan,
+    plan_faults,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.steps import selected_steps
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost, hosts_of_role
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import Files, option_faults
+
+_DURATIONS = (
+    "wait_timeout", "retry_timeout", "license_max_age", "license_expiry_warning", "sponsorships_max_age",
+    "token_max_age", "timeout", "cloud_timeout",
+)  # fmt: skip
+REGISTERED = "families_sync_plan"
+
+
+def plan_of(action: ActionBase, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the plan of the task's host.
+
+    Where the first step did not run here (``--start-at-task``; a condition that does not hold on the first host), all
+    hosts are checked now: nothing is touched before. Raises ``CheckError``.
+    """
+    name = str(task_vars["inventory_hostname"])
+    plans = (task_vars.get(REGISTERED) or {}).get("hosts") or {}
+    if name not in plans:
+        plans = check_run(action, task_vars, list(task_vars["ansible_play_hosts_all"]))["hosts"]
+    plan: Mapping[str, Any] = plans[name]
+    return plan
+
+
+def check_run(action: ActionBase, task_vars: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the plans of the hosts, by name, and warnings. Raises ``CheckError`` with every fault of every host."""
+    run = _RunCheck(action, task_vars)
+    for host in hosts_of_role(action, task_vars, names):
+        run.add(host)
+    return run.result()
+
+
+class _RunCheck:
+    """What is found on the hosts so far."""
+
+    def __init__(self, action: ActionBase, task_vars: Mapping[str, Any]) -> None:
+        self._action = action
+        self._selected = selected_steps(
+            action._task._parent.tags, task_vars.get("ansible_run_tags") or (), task_vars.get("ansible_skip_tags") or ()
+        )
+        role = action._task._role._role_path
+        specs = action._loader.load_from_file(os.path.join(role, "meta", "argument_specs.yml"))["argument_specs"]
+        entry = "families_license" if task_vars.get("families_sync_license_only") else "main"
+        secret = {name: {"no_log": True} for name in variables.SECRETS}
+        self._spec = {name: {**spec, **secret.get(name, {})} for name, spec in specs[entry]["options"].items()}
+        self._known = {*specs["main"]["options"], *variables.PLAYBOOK, variables.STATUS}
+        self._files = Files(action)
+        self._claims: dict[str, check.Claim] = {}
+        self._plans: dict[str, Plan] = {}
+        self._faults: dict[str, list[str]] = {}
+        self._warnings: dict[str, None] = {}
+        self._strategy = check.strategy_fault(str(action._task.get_play().strategy))
+
+    def add(self, host: RoleHost) -> None:
+        """Check a host and plan for it."""
+        for name, near in variables.mistyped(host.raw, self._known).items():
+            self._warnings[f"The role reads no variable {name}. Did you mean {near}?"] = None
+        faults = [self._strategy] if self._strategy else []
+        values, unusable = self._values(host)
+        faults += unusable
+        typed, wrong = check_options("", self._spec, values)
+        faults += wrong
+        if "bitwarden_max_fail_percentage" in host.raw:
+            faults += filter(None, [self._percentage(host)])
+        if not faults:
+            found = _variables(host, values, typed)
+            faults += plan_faults(found, self._selected)
+            plan = make_plan(found, self._selected) if not faults else None
+            if plan:
+                plan, wrong = option_faults(self._action, host, plan, values, self._files)
+                faults += wrong
+                self._plans[host.name] = plan
+            what = claim(found, self._selected)
+            if what:
+                self._claims[host.name] = what
+        if faults:
+            self._faults[host.name] = faults
+
+    def result(self) -> dict[str, Any]:
+        """Return what was planned. Raises ``CheckError``."""
+        for name, texts in check.claim_faults(self._claims).items():
+            self._faults.setdefault(name, []).extend(texts)
+        if self._faults:
+            raise check.CheckError(self._faults, len({*self._plans, *self._faults}))
+        return {
+            "hosts": {name: plan.facts() for name, plan in self._plans.items()},
+            "second_pass": any(plan.second_pass for plan in self._plans.values()),
+            "warnings": list(self._warnings),
+        }
+
+    def _values(self, host: RoleHost) -> tuple[dict[str, Any], list[str]]:
+        """Return the variables that are set, and those that cannot be read."""
+        values, faults = {}, []
+        for name in self._spec:
+            try:
+                value = host.value(name)
+            except AnsibleError as error:
+                faults.append(f"{name} cannot be read: {str(error).rstrip('.')}.")
+                continue
+            if value is not None:
+                values[name] = value
+        return values, faults
+
+    def _percentage(self, host: RoleHost) -> str:
+        value = host.value("bitwarden_max_fail_percentage")
+        return "" if value is None else check.percentage_fault(value)
+
+
+def _variables(host: RoleHost, values: Mapping[str, Any], typed: Mapping[str, Any]) -> Variables:
+    """Return the variables that decide what is done; ``typed`` are the values with their types, and defaults."""
+
+    def text(name: str) -> str:
+        return str(values.get(f"bitwarden_{name}", ""))
+
+    def flag(name: str) -> bool:
+        return bool(typed.get(f"bitwarden_{name}"))
+
+    cloud = values.get("bitwarden_cloud", "")
+    return Variables(
+        license_only=bool(host.raw.get("families_sync_license_only")),
+        offline=flag("offline"),
+        region=text("region"),
+        pull=flag("pull") if "bitwarden_pull" in values else None,
+        preflight=text("preflight"),
+        cloud=dict(cloud) if isinstance(cloud, Mapping) else str(cloud),
+        cloud_client_id=text("cloud_client_id"),
+        cloud_organization=text("cloud_organization"),
+        billing_sync_token_given="bitwarden_billing_sync_token" in values,
+        rotate=flag("rotate"),
+        license=text("license"),
+        license_file=text("license_file"),
+        durations={name: values.get(f"bitwarden_{name}") for name in _DURATIONS},
+    )

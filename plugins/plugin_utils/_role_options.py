@@ -1,0 +1,160 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that the steps of the role get on a host, checked as the steps check them, before any of them runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import (
+    API_OPTIONS,
+    ENVIRONMENT,
+    read_options,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import (
+    CLOUD_ENVIRONMENT,
+    CLOUD_OPTIONS,
+    read_cloud_options,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import Plan
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings import argspec as settings_argspec
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
+
+COLLECTION = "selfhosted.bitwarden"
+
+
+class Files:
+    """Files on the controller; hosts share many of them, and each is looked up once."""
+
+    def __init__(self, action: ActionBase) -> None:
+        self._action = action
+        self._found: dict[tuple[str, str], str] = {}
+
+    def find(self, path: str, host: RoleHost) -> str:
+        """Return where a file is; empty where there is none."""
+        key = (path, str(host.raw.get("inventory_dir")))
+        if key not in self._found:
+            self._found[key] = find_file(self._action, path, host.raw)
+        return self._found[key]
+
+    def unreadable(self, path: str) -> str:
+        """Return why a license file that was found cannot be read; empty where it can."""
+        key = (path, "read")
+        if key not in self._found:
+            self._found[key] = self._read(path)
+        return self._found[key]
+
+    def _read(self, path: str) -> str:
+        try:
+            real = self._action._loader.get_real_file(path)
+            try:
+                with open(real, "rb") as stream:
+                    return "" if stream.read().strip() else "it is empty"
+            finally:
+                self._action._loader.cleanup_tmp_file(real)
+        except (AnsibleError, OSError) as error:
+            return str(error)
+
+
+def server_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
+    """Return the options of module server on a host. Raises ``AnsibleError``."""
+    defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.server")
+    return {**defaults, **host.options(variables.SERVER)}
+
+
+def organization_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
+    """Return the options of module organization for a host. Raises ``AnsibleError``."""
+    defaults = host.module_defaults(action, f"group/{COLLECTION}.api", f"{COLLECTION}.organization")
+    return {**defaults, **host.options(variables.ORGANIZATION)}
+
+
+def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, Any]:
+    """Return the options of the account in the cloud of a host. Raises ``AnsibleError``."""
+    defaults = host.module_defaults(action, f"group/{COLLECTION}.cloud", f"{COLLECTION}.billing_sync_token")
+    found = {**defaults, **host.options(variables.CLOUD)}
+    if "cloud" not in defaults or host.value("bitwarden_cloud") or host.value("bitwarden_region"):
+        found["cloud"] = cloud
+    return found
+
+
+def option_faults(
+    action: ActionBase, host: RoleHost, plan: Plan, values: Mapping[str, Any], files: Files
+) -> tuple[Plan, list[str]]:
+    """Return the plan, with the license file where it was found, and what is wrong with the options of a host."""
+    faults: list[str] = []
+    environment = {**os.environ, **host.environment(action)}
+    faults += settings_argspec.option_faults(host.options(variables.SERVER))
+    if plan.configure:
+        options = organization_options(action, host)
+        if options.get("run_on") == "host":
+            options = {name: value for name, value in options.items() if name not in _PATHS}
+        faults += _faults(read_options, options, API_OPTIONS, ENVIRONMENT, environment, host, files)
+    faults = [variables.with_variables(text, variables.ORGANIZATION) for text in faults]
+    if plan.with_account:
+        options = cloud_options(action, host, plan.cloud)
+        found = _faults(read_cloud_options, options, CLOUD_OPTIONS, CLOUD_ENVIRONMENT, environment, host, files)
+        if plan.token_source and not (options.get("master_password") or environment.get("BW_CLOUD_PASSWORD")):
+            found.append(
+                "master_password is missing. Set it, or BW_CLOUD_PASSWORD in the environment of the controller, to "
+                "the master password of the account in the cloud, or set bitwarden_billing_sync_token by hand."
+            )
+        faults += [variables.with_variables(text, variables.CLOUD) for text in found]
+    if plan.license_file:
+        plan, wrong = _license(plan, host, files)
+        faults += wrong
+    return plan, [text for text in faults if text]
+
+
+_PATHS = ("ca_path", "client_cert", "client_key")
+
+
+def _faults(
+    read: Callable[[Mapping[str, Any]], object],
+    options: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    stand_ins: Mapping[str, str],
+    environment: Mapping[str, str],
+    host: RoleHost,
+    files: Files,
+) -> list[str]:
+    """Return what is wrong with options, as ``read`` says it; ``stand_ins`` are variables of the environment."""
+    params = {name: one.get("default") for name, one in spec.items()}
+    params.update({name: environment[variable] for name, variable in stand_ins.items() if environment.get(variable)})
+    params.update(options)
+    for name in _PATHS:
+        if params.get(name):
+            params[name] = files.find(str(params[name]), host) or params[name]
+    try:
+        read(params)
+    except BitwardenError as error:
+        return [str(error)]
+    return []
+
+
+def _license(plan: Plan, host: RoleHost, files: Files) -> tuple[Plan, list[str]]:
+    found = files.find(plan.license_file, host)
+    if not found:
+        return plan, [
+            f"bitwarden_license_file: no file {plan.license_file} on the controller. Correct the path, or download the "
+            "license to it. A relative one is searched in the folders of the playbook and of the inventory."
+        ]
+    wrong = files.unreadable(found)
+    if wrong:
+        return plan, [f"bitwarden_license_file: {found} cannot be read: {wrong.rstrip('.')}."]
+    return plan._replace(license_file=found), []
+
+
+def renamed(result: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a result whose message names the role's variables, if it is a failure."""
+    if result.get("failed") and isinstance(result.get("msg"), str):
+        result["msg"] = variables.with_variables(result["msg"], names)
+    return result
