@@ -93,4 +93,5 @@ def _results(task_vars: Mapping[str, Any], plan: Mapping[str, Any], calls: list[
     fetched = task_vars.get("families_sync_tokens") or {}
     fetcher = str((fetched.get("hosts") or {}).get(source, "")) if source else ""
     token = (fetched.get("tokens") or {}).get(source) or {} if source else {}
-    return Results(task_vars.get("families_sync_server") or {}, token, fetcher, calls)
+    another = fetcher if fetcher != task_vars["inventory_hostname"] else ""
+    return Results(task_vars.get("families_sync_server") or {}, token, another, calls)

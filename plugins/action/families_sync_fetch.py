@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
 from ansible_collections.selfhosted.bitwarden.plugins.action.billing_sync_token import ActionModule as TokenAction
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.fetchers import (
@@ -102,6 +103,8 @@ class ActionModule(BitwardenAction):
 
     def _token(self, host: RoleHost, plan: Mapping[str, Any], began: str) -> dict[str, Any]:
         """Return the result of module billing_sync_token with the options of a host."""
+        verb = "Rotating" if began else "Fetching"
+        Display().v(f"{verb} the billing sync token with the variables of {host.name}.")
         options = cloud_options(self, host, plan["cloud"])
         max_age = options.pop("max_age", None)
         if began:

@@ -11,14 +11,14 @@ module: families_sync_configure
 short_description: Configure an organization as the role families_sync has planned
 version_added: 0.1.0
 description:
-  - Runs M(selfhosted.bitwarden.organization) on the controller, and returns what that returns. All its options can be
-    given except O(selfhosted.bitwarden.organization#module:steps), O(selfhosted.bitwarden.organization#module:force),
-    O(selfhosted.bitwarden.organization#module:keep_last_sync),
-    O(selfhosted.bitwarden.organization#module:assume_ready) and
-    O(selfhosted.bitwarden.organization#module:defer_without_license), which follow from the plan and from what earlier
-    tasks of the role P(selfhosted.bitwarden.families_sync#role) registered.
-  - Takes the billing sync token from the host that fetched it. Where that failed, does what needs no token, and then
-    fails.
+  - Runs M(selfhosted.bitwarden.organization) on the controller with the options that follow from the variables of the
+    role P(selfhosted.bitwarden.families_sync#role), from its plan, and from what its earlier tasks registered. Returns
+    what that returns.
+  - What no variable sets is left to the C(module_defaults) of the play.
+  - Takes the billing sync token from M(selfhosted.bitwarden.families_sync_fetch). Where that failed, does what needs no
+    token, and then fails.
+  - Sets the fact C(bitwarden_status) as M(selfhosted.bitwarden.families_sync_status) does, also where nothing is to be
+    done through the API.
   - It is not meant for use outside of the role.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
@@ -47,30 +47,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Check the variables
-  selfhosted.bitwarden.families_sync_plan:
-  vars:
-    bitwarden_offline: true
-  register: families_sync_plan
-
 - name: Configure through the API
   selfhosted.bitwarden.families_sync_configure:
-    url: "{{ bitwarden_url }}"
-    client_id: "{{ bitwarden_client_id }}"
-    client_secret: "{{ bitwarden_client_secret }}"
-    ca_path: "{{ bitwarden_ca_path }}"
-    license_max_age: 7d
   register: families_sync_organization
 
 - name: Do what the first pass could not do
   selfhosted.bitwarden.families_sync_configure:
-    url: "{{ bitwarden_url }}"
-    client_id: "{{ bitwarden_client_id }}"
-    client_secret: "{{ bitwarden_client_secret }}"
-    ca_path: "{{ bitwarden_ca_path }}"
-    license_max_age: 7d
     second_pass: true
-  register: families_sync_completion
+  register: families_sync_organization
 """
 
 RETURN = r"""
@@ -79,4 +63,16 @@ step:
   returned: failure
   type: str
   sample: sync
+status:
+  description: The same as the fact C(bitwarden_status).
+  returned: always
+  type: dict
+  sample:
+    problem: ""
+first_pass:
+  description: What the calls of the first pass returned, as one.
+  returned: O(second_pass=true)
+  type: dict
+  sample:
+    changed: true
 """

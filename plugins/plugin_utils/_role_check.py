@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.text_values import options_not_text
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import check, variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import (
     Plan,
@@ -66,7 +67,10 @@ class _RunCheck:
         specs = action._loader.load_from_file(os.path.join(role, "meta", "argument_specs.yml"))["argument_specs"]
         entry = "families_license" if task_vars.get("families_sync_license_only") else "main"
         secret = {name: {"no_log": True} for name in variables.SECRETS}
-        self._spec = {name: {**spec, **secret.get(name, {})} for name, spec in specs[entry]["options"].items()}
+        # What is required is known with the options, which can also come from module_defaults.
+        self._spec = {
+            name: {**spec, **secret.get(name, {}), "required": False} for name, spec in specs[entry]["options"].items()
+        }
         self._known = {*specs["main"]["options"], *variables.PLAYBOOK, variables.STATUS}
         self._files = Files(action)
         self._claims: dict[str, check.Claim] = {}
@@ -81,45 +85,45 @@ class _RunCheck:
             self._warnings[f"The role reads no variable {name}. Did you mean {near}?"] = None
         faults = [self._strategy] if self._strategy else []
         values, unusable = self._values(host)
-        faults += unusable
-        typed, wrong = check_options("", self._spec, values)
-        faults += wrong
+        for name, value in values.items():
+            unusable.update(_unusable(name, value, self._spec[name]))
+        faults += unusable.values()
         if "bitwarden_max_fail_percentage" in host.raw:
             faults += filter(None, [self._percentage(host)])
-        if not faults:
-            found = _variables(host, values, typed)
-            faults += plan_faults(found, self._selected)
-            plan = make_plan(found, self._selected) if not faults else None
-            if plan:
-                plan, wrong = option_faults(self._action, host, plan, values, self._files)
-                faults += wrong
-                self._plans[host.name] = plan
-            what = claim(found, self._selected)
-            if what:
-                self._claims[host.name] = what
+        usable = host.without(unusable)
+        typed, _none = check_options("", self._spec, {name: values[name] for name in values if name not in unusable})
+        found = _variables(usable, typed)
+        more = plan_faults(found, self._selected)
+        plan, wrong = option_faults(self._action, usable, make_plan(found, self._selected), self._files)
+        # What cannot be used is not missing, too.
+        faults += [text for text in more + wrong if not text.startswith(tuple(unusable) or ("\n",))]
+        self._plans[host.name] = plan
+        what = claim(found, self._selected)
+        if what:
+            self._claims[host.name] = what
         if faults:
-            self._faults[host.name] = faults
+            self._faults[host.name] = list(dict.fromkeys(faults))
 
     def result(self) -> dict[str, Any]:
         """Return what was planned. Raises ``CheckError``."""
         for name, texts in check.claim_faults(self._claims).items():
             self._faults.setdefault(name, []).extend(texts)
         if self._faults:
-            raise check.CheckError(self._faults, len({*self._plans, *self._faults}))
+            raise check.CheckError(self._faults, len(self._plans))
         return {
             "hosts": {name: plan.facts() for name, plan in self._plans.items()},
             "second_pass": any(plan.second_pass for plan in self._plans.values()),
             "warnings": list(self._warnings),
         }
 
-    def _values(self, host: RoleHost) -> tuple[dict[str, Any], list[str]]:
-        """Return the variables that are set, and those that cannot be read."""
-        values, faults = {}, []
+    def _values(self, host: RoleHost) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the variables that are set, and what is wrong with those that cannot be read."""
+        values, faults = {}, {}
         for name in self._spec:
             try:
                 value = host.value(name)
             except AnsibleError as error:
-                faults.append(f"{name} cannot be read: {str(error).rstrip('.')}.")
+                faults[name] = f"{name} cannot be read: {str(error).rstrip('.')}."
                 continue
             if value is not None:
                 values[name] = value
@@ -130,28 +134,35 @@ class _RunCheck:
         return "" if value is None else check.percentage_fault(value)
 
 
-def _variables(host: RoleHost, values: Mapping[str, Any], typed: Mapping[str, Any]) -> Variables:
+def _unusable(name: str, value: Any, spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with the kind of a value, by the variable's name; it does not show the value."""
+    wrong = list(options_not_text({name: spec}, {name: value})) or check_options("", {name: spec}, {name: value})[1]
+    return {name: " ".join(wrong)} if wrong else {}
+
+
+def _variables(host: RoleHost, typed: Mapping[str, Any]) -> Variables:
     """Return the variables that decide what is done; ``typed`` are the values with their types, and defaults."""
 
     def text(name: str) -> str:
-        return str(values.get(f"bitwarden_{name}", ""))
+        value = host.value(f"bitwarden_{name}")
+        return "" if value is None else str(value)
 
     def flag(name: str) -> bool:
         return bool(typed.get(f"bitwarden_{name}"))
 
-    cloud = values.get("bitwarden_cloud", "")
+    cloud = host.value("bitwarden_cloud") or ""
     return Variables(
         license_only=bool(host.raw.get("families_sync_license_only")),
         offline=flag("offline"),
         region=text("region"),
-        pull=flag("pull") if "bitwarden_pull" in values else None,
+        pull=flag("pull") if host.value("bitwarden_pull") is not None else None,
         preflight=text("preflight"),
         cloud=dict(cloud) if isinstance(cloud, Mapping) else str(cloud),
         cloud_client_id=text("cloud_client_id"),
         cloud_organization=text("cloud_organization"),
-        billing_sync_token_given="bitwarden_billing_sync_token" in values,
+        billing_sync_token_given=host.value("bitwarden_billing_sync_token") is not None,
         rotate=flag("rotate"),
         license=text("license"),
         license_file=text("license_file"),
-        durations={name: values.get(f"bitwarden_{name}") for name in _DURATIONS},
+        durations={name: host.value(f"bitwarden_{name}") for name in _DURATIONS},
     )

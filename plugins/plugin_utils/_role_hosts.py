@@ -9,7 +9,7 @@ A process for each host, skipped ones included, is most of what a task costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -47,6 +47,12 @@ class RoleHost:
         except AnsibleValueOmittedError:
             return None
         return None if found is None or found == "" or found == self.raw.get("omit") else found
+
+    def without(self, names: Collection[str]) -> RoleHost:
+        """Return the host as if variables were not set."""
+        if not names:
+            return self
+        return RoleHost(self.name, {key: value for key, value in self.raw.items() if key not in names}, self.templar)
 
     def options(self, names: Mapping[str, str]) -> dict[str, Any]:
         """Return the options that are set, for ``names`` of option to variable. Raises ``AnsibleError``."""

@@ -20,6 +20,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import (
     CLOUD_ENVIRONMENT,
     CLOUD_OPTIONS,
+    cloud_urls,
     read_cloud_options,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
@@ -87,7 +88,7 @@ def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, A
 
 
 def option_faults(
-    action: ActionBase, host: RoleHost, plan: Plan, values: Mapping[str, Any], files: Files
+    action: ActionBase, host: RoleHost, plan: Plan, files: Files
 ) -> tuple[Plan, list[str]]:
     """Return the plan, with the license file where it was found, and what is wrong with the options of a host."""
     faults: list[str] = []
@@ -101,6 +102,10 @@ def option_faults(
     faults = [variables.with_variables(text, variables.ORGANIZATION) for text in faults]
     if plan.with_account:
         options = cloud_options(action, host, plan.cloud)
+        if _is_no_cloud(options["cloud"]):
+            # The rest is checked all the same.
+            faults.append(_is_no_cloud(options["cloud"]))
+            options["cloud"] = "us"
         found = _faults(read_cloud_options, options, CLOUD_OPTIONS, CLOUD_ENVIRONMENT, environment, host, files)
         if plan.token_source and not (options.get("master_password") or environment.get("BW_CLOUD_PASSWORD")):
             found.append(
@@ -138,6 +143,15 @@ def _faults(
     except BitwardenError as error:
         return [str(error)]
     return []
+
+
+def _is_no_cloud(cloud: Any) -> str:
+    """Return what is wrong with a cloud; empty for one that is known."""
+    try:
+        cloud_urls(cloud)
+    except BitwardenError as error:
+        return variables.with_variables(str(error), variables.CLOUD)
+    return ""
 
 
 def _license(plan: Plan, host: RoleHost, files: Files) -> tuple[Plan, list[str]]:

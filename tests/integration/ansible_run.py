@@ -49,6 +49,10 @@ class Task(NamedTuple):
     result: Dict[str, Any]
 
 
+#: The step of the role that runs another module.
+BEHIND = {"selfhosted.bitwarden.families_sync_apply": "server"}
+
+
 class Run(NamedTuple):
     """One finished run. ``output`` is all that it printed."""
 
@@ -57,8 +61,12 @@ class Run(NamedTuple):
     tasks: List[Task]
 
     def of(self, host: str, action: str) -> List[Task]:
-        """The results of a plugin (short or full name) on a host."""
-        return [task for task in self.tasks if task.host == host and task.action.rpartition(".")[2] == action]
+        """The results of a plugin (short or full name) on a host; a step of the role counts as its module."""
+        return [
+            task
+            for task in self.tasks
+            if task.host == host and action in (task.action.rpartition(".")[2], BEHIND.get(task.action))
+        ]
 
     def result(self, host: str, action: str) -> Dict[str, Any]:
         """The one result of a plugin on a host."""

@@ -15,6 +15,7 @@ from .._common.durations import DurationError, parse_duration
 from .._common.errors import BitwardenError
 from .check import Claim
 from .steps import LICENSE, LICENSE_SYNC, ORGANIZATION_STEPS, PREFLIGHT, TOKEN, WAIT
+from .variables import CLOUD, with_variables
 
 Cloud = Union[str, Mapping[str, Any]]
 
@@ -157,7 +158,7 @@ def plan_faults(variables: Variables, selected: Collection[str]) -> List[str]:
         try:
             cloud_urls(_cloud(variables))
         except BitwardenError as error:
-            faults.append(f"bitwarden_cloud: {error}")
+            faults.append(with_variables(str(error), CLOUD))
     if LICENSE in selected and _license_source(variables) == "file" and not variables.license_file:
         faults.append(
             "bitwarden_license_file is not set, but bitwarden_license is file. Set it to a file on the controller."
@@ -166,7 +167,7 @@ def plan_faults(variables: Variables, selected: Collection[str]) -> List[str]:
 
 
 def _contradictions(variables: Variables) -> List[str]:
-    """Return which variables exclude each other. What one of them asks for would not be done, and nothing said of it."""
+    """Return which variables contradict each other, so that what one of them asks for would silently not be done."""
     faults: List[str] = []
     if variables.license_only:
         return faults

@@ -26,7 +26,10 @@ class TokenError(BitwardenError):
 
 
 class Results(NamedTuple):
-    """What earlier steps registered: ``token`` is that of the host ``fetcher``, which fetches it for several hosts."""
+    """What earlier steps registered.
+
+    ``token`` is the result of the fetch; ``fetcher`` is the host that fetched it, where it is another one.
+    """
 
     server: Result = MappingProxyType({})
     token: Result = MappingProxyType({})
@@ -83,8 +86,11 @@ def fetched_token(plan: Result, results: Results, check_mode: bool) -> str:
     Check mode makes no token, but predicts what one that is not known yet would change.
     """
     if token_is_missing(plan, results):
-        reason = results.token.get("msg") or "It did not try."
-        raise TokenError(f"The billing sync token could not be fetched by {results.fetcher or 'any host'}: {reason}")
+        reason = results.token.get("msg")
+        if not reason:
+            raise TokenError("The billing sync token was not fetched: no host of its organization got as far.")
+        by_another = f"The billing sync token could not be fetched by {results.fetcher}: " if results.fetcher else ""
+        raise TokenError(f"{by_another}{reason}")
     return str(results.token.get("billing_sync_token") or ("predicted" if check_mode else ""))
 
 

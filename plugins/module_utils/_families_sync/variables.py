@@ -29,8 +29,8 @@ API: Mapping[str, str] = _plain("url", "api_url", "identity_url", *_SHARED, "hea
 ORGANIZATION: Mapping[str, str] = {
     **API,
     **_plain(
-        "billing_sync_token", "license_max_age", "license_expiry_warning", "sponsorships_max_age", "wait_timeout", "retry_timeout", "egress",
-        "syncs_per_minute", "bwdata",
+        "billing_sync_token", "license_max_age", "license_expiry_warning", "sponsorships_max_age", "wait_timeout",
+        "retry_timeout", "egress", "syncs_per_minute", "bwdata",
     ),
 }  # fmt: skip
 CLOUD: Mapping[str, str] = {
@@ -64,7 +64,7 @@ def with_variables(text: str, names: Mapping[str, str]) -> str:
         if "_" in option:
             text = re.sub(rf"(?<![\w.]){name}\b(?![=.]\w)", variable, text)
         else:
-            text = re.sub(rf"(?:(?<=\A)|(?<=[.:] )){name}(?=:| (?:is|must|has|needs)\b)", variable, text)
+            text = re.sub(rf"(?:(?<=\A)|(?<=\. )){name}(?=:| (?:is|must|has|needs)\b)", variable, text)
             text = re.sub(rf"\b(Check|Set) {name}\b(?=[,.:]| to\b)", rf"\g<1> {variable}", text)
     return text
 

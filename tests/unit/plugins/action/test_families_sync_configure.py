@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.action.families_sync_configure import ActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.action.organization import ActionModule as OrganizationAction
 
-PLAN = {"steps": ["license", "token", "sync"], "token_source": "one", "rotate": False, "license": "none", "wait": True}
+PLAN = {"steps": ["license", "token", "sync"], "token_source": "one", "rotate": False, "license": "none", "wait": True,
+        "configure": True, "license_file": ""}  # fmt: skip
 FETCHED = {"changed": False, "billing_sync_token": "token"}
 FAILED = {"failed": True, "changed": False, "msg": "no owner"}
-CHOICE = {"ansible_facts": {"families_sync_fetches": {"hosts": {"one": "bw1"}}}}
 
 
 @pytest.fixture
@@ -31,12 +31,17 @@ def run(monkeypatch):
 
         monkeypatch.setattr(OrganizationAction, "execute", organization)
         action = ActionModule.__new__(ActionModule)
-        action._task = SimpleNamespace(args={"url": "u", "wait_timeout": "9s", **(arguments or {})},
-                                       check_mode=check_mode)  # fmt: skip
-        fetched = {"families_sync_token": FETCHED if token is None else token}
-        hostvars = SimpleNamespace(raw_get=lambda name: fetched if name == "bw1" else {})
-        task_vars = {"hostvars": hostvars, "families_sync_plan": {**PLAN, **(plan or {})},
-                     "families_sync_choice": CHOICE, **variables}  # fmt: skip
+        action._task = SimpleNamespace(args=dict(arguments or {}), check_mode=check_mode, module_defaults=[],
+                                       get_name=lambda: "Configure through the API",
+                                       _parent=SimpleNamespace(module_defaults=[]))  # fmt: skip
+        action._templar = SimpleNamespace(template=lambda value: value)
+        monkeypatch.setattr(ActionModule, "register_host_variables", lambda *_arguments: None, raising=False)
+        task_vars = {
+            "inventory_hostname": "bw2", "bitwarden_url": "u", "bitwarden_wait_timeout": "9s",
+            "families_sync_plan": {"hosts": {"bw2": {**PLAN, **(plan or {})}}},
+            "families_sync_tokens": {"hosts": {"one": "bw1"}, "tokens": {"one": FETCHED if token is None else token}},
+            **variables,
+        }  # fmt: skip
         return seen, action.execute(task_vars)
 
     return run
@@ -50,12 +55,12 @@ def test_the_token_comes_from_the_host_that_fetched_it(run):
 
 
 def test_a_token_given_by_hand_is_passed_on(run):
-    seen, _result = run({"token_source": ""}, {"billing_sync_token": "by-hand"}, families_sync_choice={})
+    seen, _result = run({"token_source": ""}, bitwarden_billing_sync_token="by-hand", families_sync_tokens={})
     assert seen["billing_sync_token"] == "by-hand"
 
 
 def test_a_step_that_is_not_selected_needs_no_token(run):
-    seen, _result = run({"token_source": "", "steps": ["sync"]}, {"billing_sync_token": "by-hand"})
+    seen, _result = run({"token_source": "", "steps": ["sync"]}, bitwarden_billing_sync_token="by-hand")
     assert "billing_sync_token" not in seen and seen["steps"] == ["sync"]
 
 
@@ -63,17 +68,18 @@ def test_without_the_step_wait_there_is_no_waiting(run):
     assert "wait_timeout" not in run({"wait": False})[0]
 
 
-@pytest.mark.parametrize("token", [FAILED, {"skipped": True}, {}])
+@pytest.mark.parametrize("token", [FAILED, {}])
 def test_a_fetch_that_failed_fails_the_host_after_what_needs_no_token(run, token):
     seen, result = run(token=token)
     assert seen["steps"] == ["license"] and "billing_sync_token" not in seen
-    assert result["failed"] and result["step"] == "fetch" and "could not be fetched by bw1" in result["msg"]
+    assert result["failed"] and result["step"] == "fetch" and "fetched" in result["msg"]
     assert result["reachable"], "the facts are kept"
 
 
 @pytest.mark.parametrize("other", [{"failed": True, "msg": "down", "step": "read"}, {"license_required": True}])
 def test_what_comes_first_is_told_first(run, other):
-    assert run(token=FAILED, result=other)[1] == {"changed": False, "reachable": True, **other}
+    found = run(token=FAILED, result=other)[1]
+    assert {"changed": False, "reachable": True, **other}.items() <= found.items() and found.get("step") != "fetch"
 
 
 def test_a_rotation_is_left_to_the_second_pass(run):
@@ -93,3 +99,24 @@ def test_the_second_pass_takes_predicted_changes_as_made(run):
             families_sync_upload=upload,
         )  # fmt: skip
         assert seen["assume_ready"] == assumed
+
+
+def test_the_status_is_set_after_the_second_pass_too(run):
+    first = {"changed": True, "changes": [{"key": "license", "action": "changed"}], "reachable": True}
+    _seen, result = run({"rotate": True}, {"second_pass": True}, families_sync_organization=first)
+    assert not result["changed"] and result["status"]["changed"] and result["status"]["actions"] == ["license"]
+    assert result["ansible_facts"] == {"bitwarden_status": result["status"]}
+
+
+def test_a_failure_names_variables_and_the_step(run):
+    failed = {"failed": True, "msg": "client_id is missing. Set client_id.", "step": "read"}
+    _seen, result = run({"token_source": ""}, result=failed)
+    assert result["msg"] == "bitwarden_client_id is missing. Set bitwarden_client_id."
+    assert result["status"]["problem"] == f"Wait for the API: {result['msg']}"
+    _seen, result = run(token={"failed": True, "msg": "master_password is missing."})
+    assert result["msg"].endswith("bitwarden_cloud_password is missing.")
+
+
+def test_without_a_step_through_the_api_only_the_status_is_set(run):
+    seen, result = run({"configure": False}, families_sync_server={"changed": True, "restarted": True, "changes": []})
+    assert not seen and not result["changed"] and result["status"]["restarted"]

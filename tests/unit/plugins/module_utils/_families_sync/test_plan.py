@@ -10,9 +10,10 @@ import json
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import (
-    PlanError,
     Variables,
+    claim,
     make_plan,
+    plan_faults,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.steps import (
     LICENSE,
@@ -27,8 +28,8 @@ ALL = (PREFLIGHT, SERVER, WAIT, LICENSE, TOKEN, LICENSE_SYNC)
 EXAMPLE = "ac5d6e7f-9081-4c23-9e4f-b2e500f1d003"
 
 
-def plan(selected=ALL, files=("any.json",), **variables):
-    return make_plan(Variables(**variables), selected, lambda path: path in files)
+def plan(selected=ALL, **variables):
+    return make_plan(Variables(**variables), selected)
 
 
 def test_by_default_all_steps_but_the_license():
@@ -45,12 +46,13 @@ def test_by_default_all_steps_but_the_license():
         "token_source": 'of ["us", "", ""]',
         "fetch": True,
         "rotate": False,
+        "license_file": "",
     }
 
 
 @pytest.mark.parametrize("more", [{}, {"license": "cloud"}, {"license": "none"}])
 def test_offline_nothing_of_the_cloud_is_asked(more):
-    found = plan(offline=True, license_file="any.json", rotate=True, **more)
+    found = plan(offline=True, license_file="any.json", **more)
     assert (found.cloud_communication, found.pull, found.preflight) == (False, False, "skip")
     assert (found.steps, found.license) == (["license"], "file")
     assert (found.token_source, found.rotate) == ("", False)
@@ -163,41 +165,78 @@ def test_a_source_is_no_list_for_old_templates():
 
 
 def test_a_token_given_by_hand_is_not_fetched():
-    assert plan(billing_sync_token_given=True, rotate=True)[-3:] == ("", False, False)
+    assert plan(billing_sync_token_given=True)[-4:-1] == ("", False, False)
 
 
 @pytest.mark.parametrize("more", [{}, {"durations": {"token_max_age": "90d"}}])
 def test_rotation_only_on_request(more):
-    assert plan(**more)[-2:] == (True, False)
-    assert plan(rotate=True, **more)[-2:] == (False, True)
+    assert plan(**more)[-3:-1] == (True, False)
+    assert plan(rotate=True, **more)[-3:-1] == (False, True)
 
 
-def problem(selected=ALL, **variables):
-    with pytest.raises(PlanError) as caught:
-        plan(selected, **variables)
-    return caught.value.result()["msg"]
+def faults(selected=ALL, **variables):
+    return plan_faults(Variables(**variables), selected)
 
 
 @pytest.mark.parametrize("variables", [{"license": "file"}, {"license_only": True}])
 def test_a_license_file_that_is_not_named(variables):
-    assert "bitwarden_license_file is not set" in problem(**variables)
-
-
-def test_a_license_file_that_does_not_exist():
-    assert "no file missing.json on the controller" in problem(license_file="missing.json")
-    assert plan([TOKEN], license_file="missing.json").steps == ["token"], "not needed"
+    (text,) = faults(**variables)
+    assert "bitwarden_license_file is not set" in text
+    assert not faults([TOKEN], **variables), "not needed"
 
 
 @pytest.mark.parametrize("cloud", ["mars", {"api_url": "https://a"}, {"api_url": "a", "identity_url": "b", "x": "c"}])
 def test_a_cloud_that_is_not_one(cloud):
-    assert "bitwarden_cloud: cloud is " in problem(cloud=cloud)
-    assert plan(cloud=cloud, offline=True).steps == []
+    assert "bitwarden_cloud is " in faults(cloud=cloud)[0]
+    assert not faults(cloud=cloud, offline=True)
 
 
-def test_all_problems_are_named_together():
-    text = problem(
-        cloud="mars", license="file", durations={"wait_timeout": "soon", "retry_timeout": "5m", "token_max_age": None}
-    )
+def test_all_faults_are_named_together():
+    text = " ".join(
+        faults(
+            cloud="mars", license="file",
+            durations={"wait_timeout": "soon", "retry_timeout": "5m", "token_max_age": None},
+        )
+    )  # fmt: skip
     assert "bitwarden_wait_timeout: 'soon' is not a duration" in text
-    assert "bitwarden_cloud: " in text and "bitwarden_license_file " in text
+    assert "bitwarden_cloud is " in text and "bitwarden_license_file " in text
     assert "retry_timeout" not in text and "token_max_age" not in text
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"rotate": True, "offline": True}, "bitwarden_rotate and bitwarden_offline"),
+        ({"rotate": True, "billing_sync_token_given": True}, "bitwarden_rotate is true, but bitwarden_billing_"),
+        ({"durations": {"token_max_age": "90d"}}, "bitwarden_token_max_age is set, but bitwarden_rotate"),
+        ({"cloud": "us", "region": "EU"}, "bitwarden_cloud is us, but bitwarden_region is EU"),
+    ],
+)
+def test_variables_that_contradict_each_other(variables, named):
+    (text,) = faults(**variables)
+    assert text.startswith(named)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"rotate": True, "durations": {"token_max_age": "90d"}},
+        {"cloud": "eu", "region": "EU"},
+        {"offline": True, "billing_sync_token_given": True},
+        {"license_only": True, "license_file": "any.json", "rotate": True},
+    ],
+)
+def test_variables_that_go_together(variables):
+    assert not faults(**variables)
+
+
+def test_what_a_host_does_with_its_token():
+    rotating, by_hand = claim(Variables(rotate=True), ALL), claim(Variables(billing_sync_token_given=True), ALL)
+    assert rotating.source == by_hand.source
+    assert (rotating.rotates, rotating.by_hand, by_hand.rotates, by_hand.by_hand) == (True, False, False, True)
+    assert claim(Variables(offline=True), ALL) is claim(Variables(), [SERVER]) is None
+
+
+@pytest.mark.parametrize(("variables", "second"), [({}, False), ({"rotate": True}, True), ({"license": "cloud"}, True)])
+def test_who_may_need_a_second_pass(variables, second):
+    assert plan(**variables).second_pass == second

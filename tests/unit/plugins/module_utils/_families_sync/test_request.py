@@ -65,13 +65,17 @@ def test_without_a_token_neither_token_nor_sync(token, second_pass, steps):
 
 
 @pytest.mark.parametrize(
-    ("token", "problem"),
-    [(FAILED, "fetched by bw1: The account is not an owner."), ({"skipped": True}, "fetched by bw1: It did not try.")],
+    ("token", "fetcher", "problem"),
+    [
+        (FAILED, "bw1", "The billing sync token could not be fetched by bw1: The account is not an owner."),
+        (FAILED, "", "The account is not an owner."),
+        ({}, "", "The billing sync token was not fetched: no host of its organization got as far."),
+    ],
 )
-def test_a_token_that_was_not_fetched_is_a_problem(token, problem):
+def test_a_token_that_was_not_fetched_is_a_problem(token, fetcher, problem):
     with pytest.raises(TokenError) as caught:
-        fetched_token(PLAN, Results(token=token, fetcher="bw1"), False)
-    assert caught.value.result()["msg"].endswith(problem) and caught.value.result()["step"] == "fetch"
+        fetched_token(PLAN, Results(token=token, fetcher=fetcher), False)
+    assert caught.value.result() == {"msg": problem, "step": "fetch"}
 
 
 def test_a_token_given_by_hand_is_not_missing():

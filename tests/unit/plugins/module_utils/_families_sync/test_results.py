@@ -29,9 +29,10 @@ SERVER = {"changed": False, "changes": [], "version": "2026.8.0", "cloud_communi
 TOKEN_SAVED = {"key": "billing_sync_token", "action": "changed"}
 
 
-def status(failed=False, check_mode=False, plan=None, **registered):
+def status(check_mode=False, plan=None, **registered):
     variables = {f"families_sync_{name}": result for name, result in registered.items()}
-    return status_of({**variables, "families_sync_plan": plan or {}}, failed, check_mode)
+    plans = {"hosts": {"bw1": plan or {}}}
+    return status_of({**variables, "families_sync_plan": plans, "inventory_hostname": "bw1"}, "", check_mode)
 
 
 def test_an_unchanged_host():
@@ -53,17 +54,15 @@ def test_an_unchanged_host():
 
 @pytest.mark.parametrize(("step", "first"), [("sync", "Cloud connectivity: api: known in EU. "), ("license", "")])
 def test_what_the_connectivity_checks_found_stands_before_a_failed_sync(step, first):
-    found = status_of(
+    found = problem_of(
         {
             "families_sync_server": {**SERVER, "preflight": {"problems": ["api: known in EU."]}},
             "ansible_failed_task": {"name": "families_sync : Configure through the API"},
             "ansible_failed_result": {"msg": "refused", "step": step},
-        },
-        True,
-        False,
+        }
     )
     names = {"sync": "Sync the license", "license": "Update the license"}
-    assert found["problem"] == f"{first}{names[step]}: refused"
+    assert found == f"{first}{names[step]}: refused"
 
 
 def test_a_host_without_results():
@@ -94,14 +93,16 @@ def test_preflight_problems_are_warnings():
 
 def test_any_changed_task_is_a_change():
     changed = {"changed": True}
-    assert status(server=SERVER, token=changed)["changed"]
     assert status(organization={**FACTS, **changed})["changed"]
-    assert status(organization=FACTS, completion={**FACTS, **changed}, plan={"rotate": True})["changed"]
+    assert status(organization={**FACTS, "first_pass": {**FACTS, **changed}})["changed"]
     assert status(organization={**FACTS, "license_required": True}, upload={**FACTS, **changed})["changed"]
 
 
-def test_a_second_pass_of_an_earlier_use_does_not_count():
-    assert not status(organization=FACTS, completion={**FACTS, "changed": True})["changed"]
+@pytest.mark.parametrize(("fetcher", "changed"), [("bw1", True), ("bw2", False)])
+def test_a_token_changes_the_host_that_fetched_it(fetcher, changed):
+    tokens = {"hosts": {"one": fetcher}, "tokens": {"one": {"changed": True, "action": "rotated"}}}
+    found = status(tokens=tokens, plan={"token_source": "one"})
+    assert (found["changed"], found["actions"]) == (changed, ["token rotated"] if changed else [])
 
 
 def test_the_facts_are_those_of_the_last_call():
@@ -173,7 +174,17 @@ def test_a_host_that_ended_for_another():
     assert problem_of({}) == "Ended: another host failed"
 
 
-def test_a_problem_only_where_a_task_has_failed():
-    variables = {"ansible_failed_task": {"name": "Sync"}, "ansible_failed_result": {"failed": True, "msg": "down"}}
-    assert status_of(variables, True, False)["problem"] == "Sync: down"
-    assert status_of(variables, False, False)["problem"] == ""
+CHECK = {"failed": True, "msg": "All.", "faults": {"bw1": ["One.", "Two."], "bw3": ["Three."]}}
+
+
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("bw1", "Check the variables: One. Two."),
+        ("bw2", "Check the variables: nothing was done, as the variables of other hosts cannot be used (bw1, bw3)."),
+    ],
+)
+def test_a_check_that_failed_is_a_problem_of_each_host(host, problem):
+    assert problem_of({"inventory_hostname": host, "families_sync_plan": CHECK}) == problem
+    variables = {"inventory_hostname": host, "ansible_failed_task": {"name": "Apply"}, "ansible_failed_result": CHECK}
+    assert problem_of(variables) == problem

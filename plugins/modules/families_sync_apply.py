@@ -1,0 +1,51 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module families_sync_apply: documentation; its action plugin does it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: families_sync_apply
+short_description: Apply the settings of a server as the role families_sync has planned
+version_added: 0.1.0
+description:
+  - Runs M(selfhosted.bitwarden.server) on the host with the options that follow from the variables of the role
+    P(selfhosted.bitwarden.families_sync#role) and from its plan, and returns what that returns.
+  - What no variable sets is left to the C(module_defaults) of the play. A host that cannot be reached is a failure.
+  - It is not meant for use outside of the role.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options: {}
+seealso:
+  - module: selfhosted.bitwarden.families_sync_plan
+  - module: selfhosted.bitwarden.server
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+"""
+
+EXAMPLES = r"""
+- name: Apply the settings
+  selfhosted.bitwarden.families_sync_apply:
+  register: families_sync_server
+
+- name: Show what changed
+  ansible.builtin.debug:
+    var: families_sync_server.changes
+"""
+
+RETURN = r"""
+restarted:
+  description: Whether services were restarted. All other keys are those of M(selfhosted.bitwarden.server), too.
+  returned: always
+  type: bool
+  sample: false
+"""

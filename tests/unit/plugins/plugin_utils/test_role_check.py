@@ -1,0 +1,181 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The first step of the role: what it finds wrong with the variables of hosts, before any is touched."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleFileNotFound
+from ansible.parsing.dataloader import DataLoader
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.check import CheckError
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils import _role_check
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
+
+from tests.support.tools.commands import ROOT
+
+KEY = {
+    "bitwarden_client_id": "user.3d0c4f5e-0000-4000-8000-000000000001",
+    "bitwarden_client_secret": "canary-secret",
+    "bitwarden_url": "https://vault.example.com",
+}
+BY_HAND = {**KEY, "bitwarden_billing_sync_token": "canary-token"}
+ACCOUNT = {
+    "bitwarden_cloud_client_id": "user.3d0c4f5e-0000-4000-8000-000000000002",
+    "bitwarden_cloud_client_secret": "canary-cloud",
+    "bitwarden_cloud_password": "canary-password",
+}
+
+
+@pytest.fixture
+def check(monkeypatch, tmp_path):
+    """Check hosts of ``{name: variables}``; a value ``{{ … }}`` cannot be resolved."""
+    for name in ("BW_CLIENTID", "BW_CLIENTSECRET", "BW_CLOUD_CLIENTID", "BW_CLOUD_CLIENTSECRET", "BW_CLOUD_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def template(value):
+        if str(value).startswith("{{"):
+            raise AnsibleError("'vault_secret' is undefined")
+        return value
+
+    def find(folder, path):
+        if folder == "files" and path == "there.json":
+            return str(tmp_path / path)
+        raise AnsibleFileNotFound(path)
+
+    (tmp_path / "there.json").write_text("{}")
+
+    def check(hosts, tags=("all",), strategy="linear", defaults=(), environment=(), license_only=False):
+        parent = SimpleNamespace(tags=[], module_defaults=list(defaults), environment=list(environment))
+        task = SimpleNamespace(
+            _parent=parent,
+            _role=SimpleNamespace(_role_path=str(ROOT / "roles/families_sync")),
+            get_play=lambda: SimpleNamespace(strategy=strategy),
+        )
+        action = SimpleNamespace(_task=task, _loader=DataLoader(), _find_needle=find)
+        shared = {"inventory_dir": str(tmp_path / "inventory"), "families_sync_license_only": license_only}
+        templar = SimpleNamespace(template=template)
+        found = [RoleHost(name, {**shared, **variables}, templar) for name, variables in hosts.items()]
+        monkeypatch.setattr(_role_check, "hosts_of_role", lambda *_arguments: found)
+        task_vars = {"ansible_run_tags": tags, "families_sync_license_only": license_only}
+        return _role_check.check_run(action, task_vars, list(hosts))
+
+    return check
+
+
+def faults(check, variables, **options):
+    with pytest.raises(CheckError) as caught:
+        check({"bw1": variables, "bw2": BY_HAND}, **options)
+    assert list(caught.value.faults) == ["bw1"]
+    assert "canary" not in str(caught.value)
+    return "\n".join(caught.value.faults["bw1"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        ({"bitwarden_url": "vault.example.com"}, "bitwarden_url is not an address"),
+        ({"bitwarden_url": None}, "bitwarden_url is missing. Set it to"),
+        ({"bitwarden_url": ""}, "bitwarden_url is missing."),
+        ({"bitwarden_client_secret": None}, "bitwarden_client_secret is missing. Set bitwarden_client_secret,"),
+        ({"bitwarden_client_secret": "{{ vault_secret }}"}, "bitwarden_client_secret cannot be read: 'vault_secret'"),
+        ({"bitwarden_client_secret": 12345}, "bitwarden_client_secret is a number to YAML"),
+        ({"bitwarden_client_id": "organization.1"}, "bitwarden_client_id belongs to an organization's key"),
+        ({"bitwarden_retry_timeout": "5min"}, "bitwarden_retry_timeout: '5min' is not a duration"),
+        ({"bitwarden_license_max_age": "7days"}, "bitwarden_license_max_age: '7days' is not a duration"),
+        ({"bitwarden_timeout": "0s"}, "bitwarden_timeout must be more than 0s"),
+        ({"bitwarden_wait_timeout": "0s"}, "bitwarden_wait_timeout must be longer than zero"),
+        ({"bitwarden_license_file": "gone.json"}, "bitwarden_license_file: no file gone.json on the controller."),
+        ({"bitwarden_ca_path": "gone.pem"}, "bitwarden_ca_path does not exist on the controller: gone.pem."),
+        ({"bitwarden_client_key": "there.json"}, "bitwarden_client_key needs bitwarden_client_cert."),
+        ({"bitwarden_region": "MARS"}, "value of bitwarden_region must be one of: EU, US"),
+        ({"bitwarden_rollback": "perhaps"}, "bitwarden_rollback"),
+        ({"bitwarden_syncs_per_minute": "many"}, "bitwarden_syncs_per_minute"),
+        ({"bitwarden_secret_settings": "canary"}, "bitwarden_secret_settings"),
+        ({"bitwarden_bwdata": "bwdata"}, "bitwarden_bwdata: bwdata is not an absolute path"),
+        ({"bitwarden_max_fail_percentage": "abc"}, "bitwarden_max_fail_percentage: 'abc' is not a percentage"),
+        ({"bitwarden_rotate": True}, "bitwarden_rotate is true, but bitwarden_billing_sync_token is set"),
+        ({"bitwarden_billing_sync_token": None}, "bitwarden_cloud_client_id is missing. Set bitwarden_cloud_client_id"),
+        ({**ACCOUNT, "bitwarden_billing_sync_token": "", "bitwarden_cloud_password": ""},
+         "bitwarden_cloud_password is missing. Set it, or BW_CLOUD_PASSWORD"),
+        ({**ACCOUNT, "bitwarden_license": "cloud", "bitwarden_cloud_ca_path": "gone.pem"},
+         "bitwarden_cloud_ca_path does not exist on the controller: gone.pem."),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_faults_of_a_host(check, variables, text):
+    assert text in faults(check, {**BY_HAND, **variables})
+
+
+def test_every_fault_of_every_host_is_named_once(check):
+    wrong, no_url = {**BY_HAND, "bitwarden_retry_timeout": "soon"}, {"bitwarden_url": "y"}
+    with pytest.raises(CheckError) as caught:
+        check({"bw1": {**wrong, "bitwarden_url": "x"}, "bw2": BY_HAND, "bw3": wrong, "bw4": {**BY_HAND, **no_url}})
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "The variables of 3 of 4 hosts cannot be used. Nothing was done on any host."
+    assert [line.split(": ")[0] for line in lines[1:]] == ["bw1, bw3", "bw1", "bw4"]
+
+
+def test_a_rotation_is_refused_for_the_whole_organization(check):
+    rotating = {**KEY, **ACCOUNT, "bitwarden_rotate": True}
+    with pytest.raises(CheckError, match="bw1 of the same organization rotates") as caught:
+        check({"bw1": rotating, "bw2": {**BY_HAND, **ACCOUNT}})
+    assert list(caught.value.faults) == ["bw2"]
+    other = {**BY_HAND, **ACCOUNT, "bitwarden_cloud_organization": "Another"}
+    assert check({"bw1": rotating, "bw2": other})["second_pass"]
+
+
+@pytest.mark.parametrize(("strategy", "refused"), [
+    ("free", True), ("ansible.builtin.host_pinned", True), ("linear", False), ("ansible.builtin.debug", False),
+    ("mitogen_linear", False),
+])  # fmt: skip
+def test_strategies(check, strategy, refused):
+    if refused:
+        with pytest.raises(CheckError, match="Set strategy: linear"):
+            check({"bw1": BY_HAND}, strategy=strategy)
+    else:
+        check({"bw1": BY_HAND}, strategy=strategy)
+
+
+def test_credentials_may_come_from_elsewhere(check):
+    """From the play's module_defaults, and from the environment of the task."""
+    group = {"group/selfhosted.bitwarden.api": {"client_id": KEY["bitwarden_client_id"], "client_secret": "canary"}}
+    hosts = {"bw1": {"bitwarden_url": KEY["bitwarden_url"], "bitwarden_billing_sync_token": "canary"}}
+    assert check(hosts, defaults=[group])["hosts"]
+    assert check(hosts, environment=[{"BW_CLIENTID": KEY["bitwarden_client_id"], "BW_CLIENTSECRET": "canary"}])["hosts"]
+
+
+def test_what_is_not_selected_is_not_required(check):
+    assert check({"bw1": {"bitwarden_url": KEY["bitwarden_url"]}}, tags=("server",))["hosts"]["bw1"]["steps"] == []
+
+
+def test_only_the_license(check):
+    plans = check({"bw1": {**KEY, "bitwarden_license_file": "there.json"}}, license_only=True)["hosts"]
+    assert plans["bw1"]["steps"] == ["license"] and plans["bw1"]["license_file"].endswith("/there.json")
+
+
+@pytest.mark.parametrize("folder", [".", "inventory", "inventory/files"])
+def test_a_relative_file_is_found_with_the_caller(check, tmp_path, folder):
+    (tmp_path / folder / "licenses").mkdir(parents=True, exist_ok=True)
+    (tmp_path / folder / "licenses/bw1.json").write_text("{}")
+    plans = check({"bw1": {**BY_HAND, "bitwarden_license_file": "licenses/bw1.json"}})["hosts"]
+    assert plans["bw1"]["license_file"] == str((tmp_path / folder / "licenses/bw1.json").resolve())
+
+
+@pytest.mark.parametrize(("name", "near"), [
+    ("bitwarden_licence_file", "bitwarden_license_file"), ("bitwarden_rotat", "bitwarden_rotate"),
+    ("bitwardn_region", "bitwarden_region"), ("bitwarden_max_fail_percent", "bitwarden_max_fail_percentage"),
+    ("bitwarden_docker_packages", ""), ("bitwarden_status", ""), ("bridge_url", ""),
+])  # fmt: skip
+def test_a_mistyped_variable_is_warned_of(check, name, near):
+    expected = [f"The role reads no variable {name}. Did you mean {near}?"] if near else []
+    assert check({"bw1": {**BY_HAND, name: "x"}, "bw2": {**BY_HAND, name: "y"}})["warnings"] == expected
+
+
+def test_the_plan_holds_no_secret(check):
+    found = check({"bw1": BY_HAND, "bw2": {**KEY, **ACCOUNT}})
+    assert "canary" not in str(found) and found["hosts"]["bw2"]["fetch"]
