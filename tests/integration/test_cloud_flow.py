@@ -64,9 +64,10 @@ def configured(run: Run, host: str) -> List[Dict[str, Any]]:
 
 def changed(run: Run, host: str) -> Dict[str, bool]:
     keys = {change["key"] for result in configured(run, host) for change in result.get("changes") or []}
+    actions = configured(run, host)[-1]["status"]["actions"]
     return {
         "server": any(task.result.get("changed") for task in run.of(host, "server")),
-        "billing_sync_token": bool({"token created", "token rotated"} & set(configured(run, host)[-1]["status"]["actions"])),
+        "billing_sync_token": bool({"token created", "token rotated"} & set(actions)),
         **{change: change in {KEYS.get(key, key) for key in keys} for change in CHANGES},
     }
 
