@@ -136,7 +136,9 @@ class HostActionModule(BitwardenAction):
 
     def _checked_arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
         try:
-            apart = with_secrets_apart(self._task.args, VaultedValues(task_vars))
+            # Before ansible-core 2.19 what comes from module_defaults has lost it on its way, too.
+            variables = {**task_vars, "module_defaults": self._task.module_defaults}
+            apart = with_secrets_apart(self._task.args, VaultedValues(variables))
         except AnsibleError as error:
             raise ArgumentError(f"A value of the task cannot be decrypted: {error}") from None
         arguments = with_upper_case_region(apart)

@@ -138,6 +138,14 @@ PLAYBOOK = """
       name: Set a mapping with an encrypted value
       selfhosted.bitwarden.override_env: {settings: "{{ several }}"}
       register: encrypted_mapping
+    - <<: *encrypted
+      name: Have an encrypted value in module_defaults
+      selfhosted.bitwarden.override_env:
+      module_defaults:
+        group/selfhosted.bitwarden.host:
+          bwdata: "{{ bwdata }}"
+          settings: {globalSettings__siteName: VAULTED}
+      register: encrypted_default
     - {<<: *wrong, name: Give an option of no module, register: unknown,
        selfhosted.bitwarden.override_env: {stuff: [{password: "{{ plain_text }}"}], lock_timeout: soon}}
     - name: Have defaults that the module does not know
@@ -155,6 +163,7 @@ PLAYBOOK = """
           'no_path': no_path, 'structures': structures, 'garbled': garbled,
           'encrypted_inline': encrypted_inline, 'encrypted_variable': encrypted_variable,
           'encrypted_part': encrypted_part, 'encrypted_mapping': encrypted_mapping,
+          'encrypted_default': encrypted_default,
           'unknown': unknown, 'unknown_default': unknown_default} | to_json }}"
         dest: "{{ results }}"
         mode: "0600"
@@ -274,7 +283,7 @@ def test_a_short_secret_does_not_garble_the_result(run: Run) -> None:
     assert result["changes"] == [{"key": "globalSettings__hibpApiKey", "action": "added"}]
 
 
-@pytest.mark.parametrize("name", ["inline", "variable", "part", "mapping"])
+@pytest.mark.parametrize("name", ["inline", "variable", "part", "mapping", "default"])
 def test_encrypted_values_are_secret_whatever_their_name(run: Run, name: str) -> None:
     result = run.results[f"encrypted_{name}"]
     (change,) = result["changes"]
