@@ -166,6 +166,10 @@ class _Run:
         left = f"{len(missing)} of {len(after.services)} services down" if missing else "services as they were"
         last = self.plan.mask(command.last_line)
         seen = f"bitwarden.sh restart {command.ending} and left {left}; its last line: {last}"
+        if command.interrupted:
+            # What a killed docker command has asked of the engine goes on there. This waits for it.
+            self.deployment.require_own_scope()
+            self.deployment.project.down()
         after = self._up_with_local_images(bool(untouched), f"{seen} Then: ")
         self.outcome.warnings.append(f"{seen} The server was started from local images instead.")
         return after

@@ -32,6 +32,9 @@ COMMAND_TIMEOUT = 60.0
 # A pull's progress can be long. The end tells how it ended.
 _OUTPUT_LIMIT = 256 * 1024
 
+# A shell adds the number of the signal that killed a command.
+_KILLED = 128
+
 
 class CommandError(BitwardenError):
     """A command cannot be run at all; the message says which and why."""
@@ -106,6 +109,11 @@ class Result(NamedTuple):
         if self.timed_out:
             return f"did not end within {format_duration(self.limit)} and was killed"
         return f"was killed by signal {-self.rc}" if self.rc < 0 else f"ended with status {self.rc}"
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it, or a command that it had started, was killed."""
+        return self.timed_out or self.rc < 0 or self.rc > _KILLED
 
     @property
     def last_line(self) -> str:

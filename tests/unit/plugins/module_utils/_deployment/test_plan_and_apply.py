@@ -215,6 +215,25 @@ def test_after_a_failed_pull_the_server_starts_from_local_images(host, run):
     assert "Canary" not in warning + json.dumps(outcome)
 
 
+@pytest.mark.parametrize(
+    ("result", "waits"),
+    [
+        (Result(-9, "", ""), True),
+        (Result(137, "", ""), True),
+        (Result(-9, "", "", True, 600.0), True),
+        (Result(18, "", ""), False),
+        (Result(1, "", ""), False),
+    ],
+)
+def test_what_a_killed_restart_has_asked_of_the_engine_is_waited_for(host, run, monkeypatch, result, waits):
+    host.start()
+    monkeypatch.setattr(host, "_script", lambda command: host.containers.pop("api") and result)
+    outcome, error = run(ON)
+    assert (error, outcome["rolled_back"]) == ("", False)
+    assert host.done[:2] == (["down", "up"] if waits else ["up", "restart nginx"])
+    assert host.containers["api"]["environment"][CLOUD] == "true"
+
+
 @pytest.mark.parametrize("pull", [True, False])
 def test_where_one_service_cannot_start_the_others_do_and_no_success_is_told(host, run, pull):
     host.start().pull_fails = True
