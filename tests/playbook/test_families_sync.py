@@ -43,6 +43,7 @@ def failing(step, message):
 GOOD = host()
 BAD = host(**failing("sync", "The cloud refused the token."))
 GONE = host(server={"unreachable": True})
+DISABLED = host(organization={**ORGANIZATION, "problems": ["The organization is disabled on the server."]})
 LOST = member(server={"unreachable": True})
 
 
@@ -83,14 +84,15 @@ def test_an_unchanged_run(play):
 
 def test_bad_hosts_do_not_stop_the_others(play):
     """One that fails, and one that is down; no secret is printed."""
-    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GONE, "bw9": GOOD}, "-vvv")
+    run = play({"bw1": GOOD, "bw2": BAD, "bw3": GONE, "bw9": GOOD, "bw10": DISABLED}, "-vvv")
     assert run.status != 0
     assert run.row("bw1")[-1] == run.row("bw9")[-1] == ""
     assert run.row("bw2")[-1] == "Sync the license: The cloud refused the token."
     assert run.row("bw2")[1:3] == ["2026.8.0", "on"], "what is known of it"
+    assert run.row("bw10")[-1] == "The organization is disabled on the server.", "although no step failed"
     assert run.row("bw3")[-1] == "Apply the settings: unreachable: no route to host"
     assert run.steps("bw3") == ["server"]
-    assert [run.recap(name)["failed"] for name in ("bw1", "bw2", "bw3", "bw9")] == [0, 1, 1, 0]
+    assert [run.recap(name)["failed"] for name in ("bw1", "bw2", "bw3", "bw9", "bw10")] == [0, 1, 1, 0, 1]
     assert "token-of-the-tests" not in run.output
 
 

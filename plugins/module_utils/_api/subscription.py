@@ -163,11 +163,12 @@ def judge(
         finding = EXPIRES_AT
     if finding is None:
         return License(OK, expires, without_grace, days)
-    message = finding.message.format(date=format_date(expires), ended=format_date(without_grace), left=_left(days))
+    message = finding.message.format(date=format_date(expires), ended=format_date(without_grace), left=days_text(days))
     return License(finding.cause, expires, without_grace, days, message, finding.advice)
 
 
-def _left(days: int) -> str:
+def days_text(days: int) -> str:
+    """Return how many days are left, in words."""
     return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
 
 

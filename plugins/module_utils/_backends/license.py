@@ -13,9 +13,10 @@ from .._api.connections import read_connection
 from .._api.errors import ApiError
 from .._api.organizations import Organization, find_organization
 from .._api.session import ASSUME_READY, connected, server_is_down
-from .._api.subscription import read_license
+from .._api.subscription import judge, read_license
 from .host_reading import Inspect
 from .license_upload import LicenseUpload, UploadPlan, as_rejection, parse_content
+from .sync_due import expiry_warnings
 
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
@@ -45,8 +46,12 @@ def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect
                 params["force"],
             )
             plan = upload.plan(inspected)
-            if plan.needed and not check_mode:
-                upload.apply(content, plan, inspect)
+            if plan.needed:
+                if not check_mode:
+                    upload.apply(content, plan, inspect)
+                expires, without_grace = license_.date("Expires"), license_.date("ExpirationWithoutGracePeriod")
+                current = judge(expires, without_grace, account.client.server_time())
+            upload.warnings.extend(expiry_warnings(current))
             return _result(organization, plan, upload.warnings, check_mode)
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):

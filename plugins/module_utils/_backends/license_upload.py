@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .._api.auth import Account
@@ -16,15 +17,17 @@ from .._api.organizations import Organization
 from .._api.session import read_after_loss
 from .._api.subscription import (
     BROKEN,
+    EXPIRY_WARNING,
     NOT_READ,
     UNKNOWN,
     UNREADABLE,
     License,
+    days_text,
     judge_file,
     license_path,
     read_license,
 )
-from .._common.dates import parse_date
+from .._common.dates import format_date, parse_date
 from .._common.diff import Difference
 from .._licenses import file as license_file
 from .._licenses import problems
@@ -112,6 +115,18 @@ class UploadPlan(NamedTuple):
         }
 
 
+def token_warnings(expires: Optional[datetime], now: datetime, warning: float) -> List[str]:
+    """Return the warning of a license whose token ends within ``warning`` seconds, whatever its subscription."""
+    seconds = (expires - now).total_seconds() if expires else warning
+    if not 0 < seconds < warning:
+        return []
+    left = days_text(int(seconds // 86_400))
+    return [
+        f"The server will reject its license file after {format_date(expires)}, in {left}: a license is valid for a "
+        "year from its issue. Download the license again from the cloud and upload it, or sync it."
+    ]
+
+
 class LicenseUpload:
     """The upload of one license for one organization. ``current``: the organization's license as the server reads it.
 
@@ -133,6 +148,7 @@ class LicenseUpload:
         self.current = current
         self.connection = connection
         self.force = force
+        self.expiry_warning = EXPIRY_WARNING
         self.warnings: List[str] = []
         account.client.secrets.update(_secrets(document))
 
@@ -147,6 +163,8 @@ class LicenseUpload:
                 raise RejectedLicense(problem, more=" It was not sent.")
             self.warnings.append(f"{problem.message} It was sent because of force.")
         found, reason, needed = self._decide(present)
+        after = self.license.token_expires if needed else present.token_expires
+        self.warnings.extend(token_warnings(after, now, self.expiry_warning))
         return UploadPlan(
             needed=needed,
             reason=reason,

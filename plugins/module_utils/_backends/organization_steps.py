@@ -157,6 +157,7 @@ class OrganizationRun:
         upload = license_upload.LicenseUpload(
             self.account, organization, document, self.state.license, lambda: connection
         )
+        upload.expiry_warning = self.limits.expiry_warning
         upload.warnings = self.warnings
         try:
             plan = upload.plan(self.inspection(organization.id))

@@ -159,6 +159,21 @@ def test_a_broken_file_is_healed(
     assert task(license_, see_host=see_host)["changed"] is False
 
 
+@pytest.mark.parametrize(("days", "members", "says"), [
+    (350, {}, "reject its license file after"),
+    (0, {"Expires": (datetime.now(timezone.utc) + timedelta(days=5.5)).strftime("%Y-%m-%dT%H:%M:%SZ")}, "in 5 days."),
+    (300, {}, ""),
+])  # fmt: skip
+def test_a_license_that_ends_soon_is_warned_of(
+    task: Task, signed: Callable[..., Any], days: int, members: dict[str, Any], says: str
+) -> None:
+    license_ = signed(days=days, **members)
+    runs = [task(license_, check_mode=True, force=True), task(license_, force=True), task(license_)]
+    assert [one["reason"] for one in runs] == ["differs", "differs", "equal"]
+    for result in runs:
+        assert [says in warning for warning in result["warnings"]] == ([True] if says else [])
+
+
 FAILED = {"object": "error", "message": "An unhandled server error has occurred."}
 
 
