@@ -95,7 +95,11 @@ class LicenseSync:
                 if moved is not None:
                     return moved
             raise explain(error, self._diagnosis(started)) from None
-        moved = self._moved_after_success(started)
+        try:
+            moved = self._moved_after_success(started)
+        except ApiError as error:
+            error.details["changed"] = True
+            raise
         if moved is not None:
             return moved
         raise SyncFailure(

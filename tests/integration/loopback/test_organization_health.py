@@ -241,10 +241,11 @@ def test_organization_info_shows_it(
     assert bool(result["warnings"]) is bool(problem)
 
 
-def test_what_was_synced_is_changed_also_where_reading_it_back_fails(pair: Pair, run: Run) -> None:
+@pytest.mark.parametrize("path", [SUBSCRIPTION, f"/organizations/connections/{ORGANIZATION}/1"])
+def test_what_was_synced_is_changed_also_where_reading_it_back_fails(pair: Pair, run: Run, path: str) -> None:
     prepare(pair)
     disable(pair)
-    fault = {"method": "GET", "path": SUBSCRIPTION}
+    fault = {"method": "GET", "path": path}
     pair.server.control("POST", "faults", {**fault, "times": 1})  # answered truly
     pair.server.control("POST", "faults", {**fault, "times": -1, "status": 403})
     with pytest.raises(ApiError) as caught:
