@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Dict, List, Optional, Sequence
 
 from .._common.durations import format_duration
@@ -63,7 +64,7 @@ class Project:
 
         Raises ``ComposeError``, ``EnvFileError``.
         """
-        composition = parse_config(self._config())
+        composition = parse_config(self._config(), self._usual_name())
         if planned is None:
             return composition
         # Only for a file that changes: what Compose has just read is what an unchanged one gives.
@@ -82,10 +83,17 @@ class Project:
             return None
         return sorted({reader.path(one) for service in sources.values() for one in service.files})
 
-    def _reader(self) -> Reader:
+    def _usual_name(self) -> str:
+        """Return the project's name for a Compose that does not print it."""
+        name = self._variables().get("COMPOSE_PROJECT_NAME") or os.path.basename(self.folder)
+        return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
+
+    def _variables(self) -> Dict[str, str]:
         dotenv = _content(self.dotenv)
-        variables = EnvFile.parse(dotenv, self.dotenv).values() if dotenv is not None else {}
-        return Reader(self.folder, {**variables, **self.commands.environment}, _content)
+        return EnvFile.parse(dotenv, self.dotenv).values() if dotenv is not None else {}
+
+    def _reader(self) -> Reader:
+        return Reader(self.folder, {**self._variables(), **self.commands.environment}, _content)
 
     def up(self, recreate_all: bool = False, only: Sequence[str] = ()) -> Result:
         """Start what is missing or was created from other settings, from local images.

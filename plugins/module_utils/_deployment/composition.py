@@ -93,8 +93,11 @@ class Sources(NamedTuple):
     own: FrozenSet[str]
 
 
-def parse_config(text: str) -> Composition:
-    """Parse the output of ``compose config --format json``. Raises ``ComposeError`` for any other text."""
+def parse_config(text: str, usual_name: str = "") -> Composition:
+    """Parse the output of ``compose config --format json``. Raises ``ComposeError`` for any other text.
+
+    ``usual_name`` is the project's name where the text has none, as that of the first releases.
+    """
     try:
         data: Dict[str, Any] = json.loads(text)
         described: Dict[str, Dict[str, Any]] = data["services"]
@@ -108,7 +111,7 @@ def parse_config(text: str) -> Composition:
             service: {name: value.replace("$$", "$") for name, value in variables.items()}
             for service, variables in given.items()
         }
-    project = str(data.get("name") or "")
+    project = str(data.get("name") or usual_name)
     services = {name: _service(project, name, service, given[name]) for name, service in active.items()}
     networks = {key for service in active.values() for key in service.get("networks") or ()}
     volumes = {

@@ -63,7 +63,8 @@ def foreign(scope: Scope) -> List[Problem]:
         Problem(
             f"{scope.folder} and {folder} are one Compose project, {scope.composition.name}, with services of the same "
             f"name: Compose and bitwarden.sh would replace or remove {_list(names)}. "
-            f"Set COMPOSE_PROJECT_NAME to another name in {scope.folder}/.env."
+            f"Set COMPOSE_PROJECT_NAME to another name in {scope.folder}/.env, or remove the containers of a server "
+            "that is not in use any more (docker rm)."
         )
         for folder, names in sorted(found.items())
     ]
@@ -111,11 +112,14 @@ def other_name(containers: Sequence[Container], scope: Scope) -> Problem:
 
 
 def _names(scope: Scope, renews: bool) -> List[Problem]:
-    wanted = {service.container_name for service in scope.composition.services.values()}
+    project, services = scope.composition.name, scope.composition.services.values()
+    wanted = {_CERTBOT} if renews else set()
+    wanted |= {service.container_name for service in services}
+    by_project = {f"{project}-{service.name}-1" for service in services}
     found: Dict[str, List[str]] = {}
     for container in scope.others:
-        # What is under the project's name has been told already.
-        if container.name in wanted | ({_CERTBOT} if renews else set()) and not scope.is_under_name(container):
+        # A name that another project name would change has been told already.
+        if container.name in wanted and not (container.name in by_project and scope.is_under_name(container)):
             found.setdefault(_owner(container), []).append(container.name)
     return [
         Problem(

@@ -118,5 +118,6 @@ def _shown_by_values(service: Service, planned: PlannedFile, reader: Reader) -> 
 
 
 def _env_files(folder: str, planned: str) -> List[str]:
-    found = [*glob.glob(os.path.join(folder, "*.env")), *glob.glob(os.path.join(folder, "..", "env", "*.env"))]
+    folders = (folder, os.path.join(os.path.dirname(folder), "env"))
+    found = [path for one in folders for path in sorted(glob.glob(os.path.join(glob.escape(one), "*.env")))]
     return [path for path in found if not same_file(path, planned)]

@@ -152,6 +152,24 @@ def bwdata(tmp_path):
     return tmp_path / "bwdata"
 
 
+@pytest.mark.parametrize(
+    ("printed", "dotenv", "name"),
+    [("bw2", "", "bw2"), (None, "", "docker"), (None, "COMPOSE_PROJECT_NAME=_My.Server\n", "myserver")],
+)
+def test_a_compose_that_does_not_print_the_projects_name_has_the_usual_one(bwdata, printed, dotenv, name):
+    (bwdata / "docker" / ".env").write_text(dotenv)
+    text = json.dumps({"services": {}, **({"name": printed} if printed else {})})
+    project = Project(Recorder({"config": Result(0, text, "")}), "/usr/bin/docker", str(bwdata), "/")
+    assert project.read().name == name
+
+
+def test_a_confined_docker_is_asked_itself(bwdata):
+    commands = Recorder({})
+    commands.plugin = "/plugin"
+    Project(commands, "/snap/bin/docker", str(bwdata), "/").read()
+    assert [arguments[0] for arguments, _cwd in commands.calls] == ["/snap/bin/docker"]
+
+
 def test_the_override_of_compose_takes_part_where_it_is(bwdata):
     commands = Recorder({})
     project = Project(commands, "/usr/bin/docker", str(bwdata), "/")

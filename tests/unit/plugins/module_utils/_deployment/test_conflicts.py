@@ -88,6 +88,15 @@ def test_a_service_of_another_folder_under_the_same_name_is_refused(host, refuse
     assert "bw2-api" in message and f"COMPOSE_PROJECT_NAME to another name in {host.bwdata}/docker/.env" in message
 
 
+def test_fixed_names_that_a_project_name_does_not_change_are_told_with_it(host, refused):
+    host.other("bitwarden-api", "api", folder="/opt/old/bwdata/docker")
+    host.other("docker-icons-1", "icons", folder="/opt/old/bwdata/docker")
+    host.compose_services["icons"] = {"container_name": None}
+    message = refused(pull=False)
+    assert "/opt/old/bwdata/docker are one Compose project" in message
+    assert "are taken by the Compose project docker in /opt/old/bwdata/docker: bitwarden-api." in message
+
+
 def test_a_service_that_is_off_counts_as_the_file_names_it(host, refused):
     host.start().other("their-icons", "icons")
     host.compose_services["icons"] = {"deploy": {"replicas": 0}}
