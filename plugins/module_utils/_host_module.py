@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional
 
@@ -58,7 +59,9 @@ def _terminable() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)
         raise Terminated(signal.Signals(number).name)
 
-    before = {one: signal.getsignal(one) for one in _SIGNALS if signal.getsignal(one) not in (signal.SIG_IGN, None)}
+    # No other thread may handle signals.
+    handled = _SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {one: signal.getsignal(one) for one in handled if signal.getsignal(one) not in (signal.SIG_IGN, None)}
     for one in before:
         signal.signal(one, terminate)
     try:

@@ -63,3 +63,5 @@ def _acquire(descriptor: int, bwdata: str, timeout: float) -> None:
                     "Nothing was changed; try again when it is done."
                 ) from None
             time.sleep(_PAUSE)
+        except OSError as error:
+            raise LockError(f"{bwdata} cannot be locked: {error.strerror}.") from None

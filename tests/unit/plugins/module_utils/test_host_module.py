@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import (
@@ -124,3 +125,11 @@ def test_an_ignored_signal_stays_ignored():
         assert end(lambda module: os.kill(os.getpid(), signal.SIGHUP) or {}).ended[0] == "exit"
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_than_the_main_one_handles_no_signals():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(end(lambda module: {}).ended[0]))
+    thread.start()
+    thread.join()
+    assert found == ["exit"]

@@ -16,6 +16,7 @@ from typing import Callable, List
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common import atomic_file
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import lock as lock_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import (
     LockError,
     LockTimeout,
@@ -323,4 +324,13 @@ def test_the_lock_is_exclusive_and_ends_with_its_process(bwdata: Path) -> None:
 
 def test_the_lock_needs_the_folder(bwdata: Path) -> None:
     with pytest.raises(LockError, match="does not exist"), server_lock(str(bwdata / "none"), 0):
+        pass
+
+
+def test_a_file_system_without_locks_is_named(bwdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int, operation: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", fail)
+    with pytest.raises(LockError, match="bwdata cannot be locked: No locks available"), server_lock(str(bwdata), 0):
         pass
