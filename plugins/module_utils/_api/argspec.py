@@ -39,7 +39,7 @@ ENVIRONMENT = {"client_id": "BW_CLIENTID", "client_secret": "BW_CLIENTSECRET"}
 
 _USER_KEY = re.compile(r"user\.[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 _LONGEST = 100  # what Identity takes for either half of a key
-_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+_QUOTES = tuple("\"'`\u2018\u2019\u201c\u201d")
 _LONGEST_DURATION = 10_000 * 604_800  # seconds; a date that many weeks back there still is, just
 
 _Value = TypeVar("_Value")
@@ -140,8 +140,7 @@ def _key_part(params: Mapping[str, Any], name: str, environment: Mapping[str, st
         raise ApiError(REQUEST, f"{name} is missing.", advice=advice)
     if value != value.strip() or "\n" in value:
         raise ApiError(REQUEST, f"{name} has blanks or line ends around it.", advice="Check how it was copied.")
-    if value[0] in _QUOTES or value[-1] in _QUOTES:
-        raise ApiError(REQUEST, f"{name} has quotes around it.", advice="Leave them out: they are not part of it.")
+    require_unquoted(name, value)
     if not is_text(value):
         raise ApiError(REQUEST, f"{name} is not UTF-8 text.", advice="Check how it was copied.")
     if len(value) > _LONGEST:
@@ -163,6 +162,12 @@ def _client_id(params: Mapping[str, Any], environment: Mapping[str, str]) -> str
             advice="An owner of the organization finds it in the web vault: Settings, Security, Keys, View API key.",
         )
     return "user." + client_id[5:]  # the prefix counts with its case
+
+
+def require_unquoted(name: str, value: str) -> None:
+    """Raise ``ApiError`` for a key or token with quotes around it; Bitwarden's have none in them."""
+    if value[:1] in _QUOTES or value[-1:] in _QUOTES:
+        raise ApiError(REQUEST, f"{name} has quotes around it.", advice="Leave them out: they are not part of it.")
 
 
 def is_text(value: str) -> bool:

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from .addresses import cloud_instead, is_cloud_address
 from .client import Client
 from .errors import NETWORK, REQUEST, ApiError, is_own, server_text
@@ -19,10 +17,10 @@ _ANY = "00000000-0000-0000-0000-000000000001"
 _WHAT = "read what kind of server it is"
 
 
-def read_kind(client: Client) -> Optional[str]:
-    """Return the kind of the server, ``None`` where something in front of it does not let this request pass.
+def read_kind(client: Client) -> str:
+    """Return the kind of the server. It needs no login.
 
-    It needs no login. Raises ``ApiError`` for a server that is down.
+    Raises ``ApiError``, also where something in front of the server does not let this request pass.
     """
     url = f"{client.options.api_url}/installations/{_ANY}"
     response = client.send("GET", url, _WHAT)
@@ -30,22 +28,25 @@ def read_kind(client: Client) -> Optional[str]:
         return SELF_HOSTED_KIND
     if is_own(response) and response.status == 404:
         return CLOUD_KIND
-    if response.status == 200 and isinstance(response.json, dict) and response.json.get("object") == "installation":
+    if response.status != 200:
+        raise client.error(response, _WHAT, url)
+    if isinstance(response.json, dict) and response.json.get("object") == "installation":
         return CLOUD_KIND
-    if response.status not in (200, 404):
-        error = client.error(response, _WHAT, url)
-        if error.transient:
-            raise error
-    return None
+    message = f"{url} answers, but not as Bitwarden's API does."
+    raise ApiError(NETWORK, message, response.status, client.options.profile.misled)
 
 
 def require_self_hosted(client: Client) -> None:
     """Raise ``ApiError`` where the cloud answers in place of a self-hosted server."""
-    kind = read_kind(client)
+    try:
+        kind = read_kind(client)
+    except ApiError as error:
+        if error.status is None or (error.transient and error.status != 404):
+            raise
+        client.probe()  # of what is in front of a server the question may be filtered
+        return
     if kind == CLOUD_KIND:
         raise cloud_instead(client.options.api_url)
-    if kind is None:
-        client.probe()
 
 
 def require_cloud(client: Client) -> None:
@@ -53,13 +54,9 @@ def require_cloud(client: Client) -> None:
     options = client.options
     if is_cloud_address(options.api_url) and is_cloud_address(options.identity_url):
         return
-    kind = read_kind(client)
-    if kind == SELF_HOSTED_KIND:
+    if read_kind(client) == SELF_HOSTED_KIND:
         raise ApiError(
             REQUEST,
             f"{options.api_url} is a self-hosted server, not Bitwarden's cloud.",
             advice="Set option cloud to US, EU or the addresses that lead to the cloud.",
         )
-    if kind is None:
-        message = f"{options.api_url} answers, but not as Bitwarden's cloud does."
-        raise ApiError(NETWORK, message, advice=options.profile.misled)

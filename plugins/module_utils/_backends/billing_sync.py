@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from .._api.argspec import API_OPTIONS
+from .._api.argspec import API_OPTIONS, require_unquoted
 from .._api.auth import Account
 from .._api.connections import (
     Connection,
@@ -86,6 +86,7 @@ def read_token(value: Optional[str]) -> str:
             "billing_sync_token has blanks or line ends in it; the server would store it so, and no sync would work.",
             advice="Check how it was copied (a file read by a lookup ends in a line end).",
         )
+    require_unquoted("billing_sync_token", token)
     return token
 
 

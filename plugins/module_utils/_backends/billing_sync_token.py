@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
-from .._api.argspec import duration_option
+from .._api.argspec import duration_option, require_unquoted
 from .._api.errors import LOGIN, NETWORK, PERMISSION, REQUEST, ApiError
 from .._api.organizations import Organization
 from .._cloud.account import CloudAccount, CloudError, cloud_account
@@ -89,6 +89,11 @@ def _check(params: Mapping[str, Any], now: datetime) -> None:
             )
     if params["max_age"]:
         duration_option(params, "max_age")
+    require_unquoted("otp", str(params["otp"] or ""))
+    password = str(params["master_password"] or "")
+    if password != password.rstrip("\r\n"):
+        advice = "Check how it was copied (a file read by a lookup ends in a line end)."
+        raise ApiError(REQUEST, "master_password has a line end behind it.", advice=advice)
 
 
 def decide(params: Mapping[str, Any], revised: Optional[datetime], now: datetime) -> str:
@@ -220,8 +225,8 @@ def _explained(error: ApiError, organization: Organization, by_otp: bool) -> Api
         advice = (
             "Each holds for one call and a few minutes: have a new one mailed."
             if by_otp
-            else "It is the password of the account in the cloud, which may differ from that on the server. An account "
-            "without one needs otp."
+            else "It is the password of the account in the cloud, which may differ from that on the server, without "
+            "quotes around it. An account without one needs otp."
         )
         refused = CloudError.of(
             error,

@@ -99,8 +99,10 @@ def mask_values(value: Any, secrets: Iterable[str]) -> Any:
 
 def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List[str]:
     """Return the values of the options that an argument specification marks ``no_log``, suboptions included."""
-    secrets = [str(params[name]) for name, spec in options.items() if spec.get("no_log") and params.get(name)]
+    secrets: List[str] = []
     for name, spec in options.items():
+        if spec.get("no_log") and params.get(name):
+            secrets.extend(_texts(params[name]) if isinstance(params[name], Mapping) else [str(params[name])])
         if spec.get("type") == "dict" and spec.get("options") and params.get(name):
             secrets.extend(no_log_values(spec["options"], params[name]))
     return secrets

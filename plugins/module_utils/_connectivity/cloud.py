@@ -148,7 +148,7 @@ def _probe(network: Network, endpoint: Endpoint, timeout: float) -> Outcome:
         what = f"and points to {host.group(1) if host else 'another address'}"
     elif title:
         what = f'with a page: "{title}"'
-    failure = failures.OUTAGE if status in (502, 503, 504) else failures.NOT_BITWARDEN
+    failure = failures.OUTAGE if status >= 500 or status in (408, 425) else failures.NOT_BITWARDEN
     return failure.outcome(peer=response.peer, status=status, what=what, setting=endpoint.setting)
 
 

@@ -45,14 +45,16 @@ def play(*tasks: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
 
 def run(pair: Pair, folder: Path, plays: Any, *options: str, **more: Any) -> Run:
     extra = {"url": pair.server.url, "id": f"user.{OWNER}", "secret": OWNER_KEY, "token": TOKEN, "wrong": WRONG_TOKEN}
+    extra["portal"] = PORTAL_KEY
     if "inventory" not in more:
         more["inventory"] = inventory(folder)
     done = playbook(plays, *options, **{**extra, **more})
-    leaked = [canary for canary in CANARIES if canary in done.output or canary in json.dumps(done.tasks)]
+    leaked = [canary for canary in (*CANARIES, PORTAL_KEY) if canary in done.output or canary in json.dumps(done.tasks)]
     assert not leaked
     return done
 
 
+PORTAL_KEY = "CanaryPortalKey00001"
 FLOW = play(
     {"selfhosted.bitwarden.billing_sync": {"billing_sync_token": "{{ token }}", "assume_ready": True}},
     {"selfhosted.bitwarden.license_sync": {"assume_ready": True}},
@@ -64,7 +66,10 @@ FLOW = play(
 @pytest.mark.parametrize("place", ["controller", "host"])
 def test_the_flow_predicted_done_and_done_again(pair: Pair, tmp_path: Path, core: str, place: str) -> None:
     plays = [dict(FLOW[0])]
+    portal = {"status": 403, "body": "<title>Who are you?</title>", "times": -1, "unless": {"X-Portal": PORTAL_KEY}}
+    pair.server.control("POST", "faults", {"service": "any", **portal})
     shared = {**FLOW[0]["module_defaults"]["group/selfhosted.bitwarden.api"], "run_on": place}
+    shared["headers"] = {"X-Portal": "{{ portal }}"}
     plays[0]["module_defaults"] = {"group/selfhosted.bitwarden.api": shared}
     predicted = run(pair, tmp_path, plays, "--check", "--diff", "-vvvv", core=core).ok()
     assert pair.writes() == []

@@ -238,9 +238,9 @@ def test_not_the_owner(pair: Pair, task: Task) -> None:
     assert caught.value.layer == PERMISSION
 
 
-@pytest.mark.parametrize("token", ["", "   ", f"{TOKEN}\n", f" {TOKEN}"])
+@pytest.mark.parametrize("token", ["", "   ", f"{TOKEN}\n", f" {TOKEN}", f"'{TOKEN}'"])
 def test_a_token_that_can_never_work(pair: Pair, task: Task, token: str) -> None:
-    with pytest.raises(ApiError, match=r"billing_sync_token (is empty|has blanks)") as caught:
+    with pytest.raises(ApiError, match=r"billing_sync_token (is empty|has (blanks|quotes))") as caught:
         task(billing_sync_token=token)
     assert caught.value.layer == REQUEST
     assert pair.server.control("GET", "requests") == []

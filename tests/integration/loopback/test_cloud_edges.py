@@ -144,6 +144,8 @@ def test_odd_answers_about_keys(pair: Pair, task: Task, body: Any, works: bool) 
     ({"max_age": "200000w"}, "max_age is longer than 10000w"),
     ({"max_age": "9" * 400 + "w"}, "max_age is longer than 10000w"),
     ({"retry_timeout": "200000w"}, "retry_timeout is longer than 10000w"),
+    ({"otp": '"123456"'}, "otp has quotes around it"),
+    ({"master_password": f"{PASSWORD}\n"}, "master_password has a line end behind it"),
 ])  # fmt: skip
 def test_a_rotation_that_is_not_meant_so(pair: Pair, task: Task, options: dict[str, Any], says: str) -> None:
     assert says in failure(task, state="rotated", **options).message
@@ -197,3 +199,13 @@ def test_a_pause_that_makes_no_sense(pair: Pair, task: Task, header: str) -> Non
     fault = {"path": "/organizations", "service": "any", "status": 429, "headers": {"Retry-After": header}}
     pair.cloud.control("POST", "faults", fault)
     assert failure(task).result()["cause"] == "rate_limit"
+
+
+@pytest.mark.parametrize("path", ["/connect/token", "/organizations", ".*/api-key", "/installations/.*"])
+def test_unusual_traffic_has_a_cause(pair: Pair, task: Task, path: str) -> None:
+    """The cloud's edge says so to any request, with a status that is otherwise of the request itself."""
+    said = "Traffic from your network looks unusual. Connect to a different network or try again later. [Error Code 6]"
+    answer(pair, path, 400, {"message": said})
+    error = failure(task)
+    assert (error.result()["cause"], error.layer) == ("unusual_traffic", "network")
+    assert "has flagged requests from this address" in error.advice and said in error.message

@@ -4,7 +4,8 @@
 
 """Faults that a test has asked for: for the next calls of a path, another answer, a delay, a closed connection.
 
-With ``after`` the request is carried out first, and only its answer is lost, as where a gateway does not wait for it.
+``unless`` has headers with which a request is let through, as a portal in front of the server does. With ``after`` the
+request is carried out first, and only its answer is lost, as where a gateway does not wait for it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .state import Document
 
 _DEFAULTS = {
     "service": "any", "method": "ANY", "path": ".*", "times": 1, "status": None, "headers": {}, "body": "", "delay": 0,
-    "close": False, "after": False,
+    "close": False, "after": False, "unless": {},
 }  # fmt: skip
 
 
@@ -74,6 +75,7 @@ def _take(instance: Server) -> Optional[Document]:
                 and fault["method"] in ("ANY", request.method)
                 and re.fullmatch(fault["path"], request.path)
                 and fault["times"] != 0
+                and not (fault["unless"] and fault["unless"].items() <= dict(request.headers).items())
             ):
                 remaining = fault["times"] - 1 if fault["times"] > 0 else fault["times"]
                 if remaining == 0:

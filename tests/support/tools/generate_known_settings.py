@@ -46,7 +46,7 @@ KNOWN_SETTINGS: Dict[str, str] = {{
 def read() -> Tuple[str, Dict[str, str], Dict[str, str]]:
     """The version of the server, its settings with their types, and the last version of those that are gone."""
     recorded = json.loads((RECORDINGS / "settings.json").read_text(encoding="utf-8"))
-    more = json.loads((RECORDINGS / "settings-elsewhere.json").read_text(encoding="utf-8"))
+    more = json.loads(Path(__file__).with_name("settings_elsewhere.json").read_text(encoding="utf-8"))
     version = re.search(r"server (\d+\.\d+\.\d+)", recorded["about"]["what"]).group(1)
     earlier = {name: kind for name, (kind, _last) in more["earlier"].items()}
     settings = {**recorded["settings"], **more["elsewhere"], **more["key_connector"], **earlier}

@@ -46,12 +46,19 @@ def client(params: dict[str, Any], **more: Any) -> Client:
     (SELF_HOSTED, SELF_HOSTED_KIND),
     (CLOUD, CLOUD_KIND),
     (recorded("cloud.json", "installation"), CLOUD_KIND),
-    *((reply, None) for reply in FILTERED),
 ])  # fmt: skip
 def test_both_kinds_as_recorded(server: RecordedServer, params: dict[str, Any], reply: Reply, kind: Any) -> None:
     server.on("GET", KIND, reply)
     assert read_kind(client(params)) == kind
     assert "Authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("reply", FILTERED)
+def test_another_answer_is_of_no_kind(server: RecordedServer, params: dict[str, Any], reply: Reply) -> None:
+    server.on("GET", KIND, reply)
+    with pytest.raises(ApiError, match=KIND) as caught:
+        read_kind(client(params))
+    assert caught.value.status == reply.status
 
 
 def test_a_server_that_is_down_has_no_kind(server: RecordedServer, params: dict[str, Any]) -> None:
@@ -91,7 +98,8 @@ def test_the_clouds_own_addresses_are_known(params: dict[str, Any], url: str, op
 
 @pytest.mark.parametrize(("reply", "says", "layer"), [
     (SELF_HOSTED, "is a self-hosted server, not Bitwarden's cloud", REQUEST),
-    (Reply(404), "not as Bitwarden's cloud does", NETWORK),
+    (Reply(200, "<html></html>"), "not as Bitwarden's API does", NETWORK),
+    (Reply(404), "answered 404", REQUEST),
 ])  # fmt: skip
 def test_no_key_goes_to_what_is_not_the_cloud(
     server: RecordedServer, params: dict[str, Any], reply: Reply, says: str, layer: str

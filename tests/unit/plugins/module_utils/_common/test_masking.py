@@ -87,9 +87,10 @@ def test_the_last_log_lines_of_a_service_lose_the_value(value: str) -> None:
 
 
 def test_secrets_are_masked_at_any_depth() -> None:
-    options = {"token": {"no_log": True}, "name": {}, "unset": {"no_log": True}}
-    secrets = no_log_values(options, {"token": "Canary1", "name": "Bob", "unset": None})
-    assert secrets == ["Canary1"]
+    secret = {"no_log": True}
+    options = {"token": secret, "name": {}, "unset": secret, "map": {"type": "dict", **secret}}
+    secrets = no_log_values(options, {"token": "Canary1", "name": "Bob", "unset": None, "map": {"X": "Canary2"}})
+    assert secrets == ["Canary1", "Canary2"]
     result = {"msg": "is Canary1", "list": [{"deep": "xCanary1x"}], "tuple": ("Canary1",), "n": 1, "name": "Bob"}
     masked = mask_values(result, secrets)
     assert "Canary1" not in repr(masked)
