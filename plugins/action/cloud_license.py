@@ -14,6 +14,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors i
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import CLOUD_ENVIRONMENT
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
 
 class ActionModule(ApiActionModule):
@@ -28,11 +29,7 @@ class ActionModule(ApiActionModule):
 
     def _decrypt(self, dest: str) -> bytes:
         try:
-            path = self._loader.get_real_file(str(Path(dest).absolute()))
-            try:
-                return Path(path).read_bytes()
-            finally:
-                self._loader.cleanup_tmp_file(path)
+            return read_decrypted(self._loader, str(Path(dest).absolute()))
         except (AnsibleError, OSError) as error:
             raise ApiError(
                 REQUEST,

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
@@ -21,6 +20,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.con
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._environment import environment, task_environment
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import read_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
 
 class ApiActionModule(BitwardenAction):
@@ -59,11 +59,7 @@ class ApiActionModule(BitwardenAction):
         Raises ``ApiError``.
         """
         try:
-            path = self._loader.get_real_file(self._find_needle("files", src))
-            try:
-                return Path(path).read_bytes()
-            finally:
-                self._loader.cleanup_tmp_file(path)
+            return read_decrypted(self._loader, self._find_needle("files", src))
         except AnsibleFileNotFound as error:
             raise MissingFile(REQUEST, f"src cannot be read on the controller: {error}") from error
         except (AnsibleError, OSError) as error:

@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values that are encrypted by themselves (``!vault``): recognised, and as plain text."""
+"""What ansible-vault encrypted: values by themselves (``!vault``), recognised and as plain text; files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Iterator, Mapping, Set
 
 from ansible.errors import AnsibleError
+from ansible.parsing.vault import is_encrypted
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
 
 try:
@@ -20,6 +22,16 @@ except ImportError:  # ansible-core before 2.19
 
 # Of a task's variables: other hosts and groups, facts, and all variables once more.
 _NOT_THE_HOSTS_OWN = ("hostvars", "groups", "ansible_facts", "vars")
+
+
+def read_decrypted(loader: Any, path: str) -> bytes:
+    """Return the content of a file of the controller, decrypted where it is a vault's.
+
+    It is decrypted in memory: Ansible's own ``get_real_file`` does it on disk, where a killed run would leave it.
+    Raises ``AnsibleError`` and ``OSError``.
+    """
+    content = Path(loader.get_real_file(path, decrypt=False)).read_bytes()
+    return bytes(loader._vault.decrypt(content)) if is_encrypted(content) else content
 
 
 def plain(value: Any) -> Any:
