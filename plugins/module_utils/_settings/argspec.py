@@ -112,13 +112,24 @@ def read_durations(params: Mapping[str, Any]) -> Dict[str, float]:
 
     Raises ``OptionError``.
     """
-    faults = option_faults(params)
-    bwdata = params["bwdata"]
-    if os.path.exists(bwdata) and not os.path.isdir(bwdata):
-        faults.append(f"bwdata: {bwdata} is not a folder. Set it to the data folder of the server.")
+    faults = [*option_faults(params), *_folder_faults(params["bwdata"])]
     if faults:
         raise OptionError(" ".join(faults))
     return {name: parse_duration(params[name]) for name in _DURATIONS if name in params}
+
+
+def _folder_faults(bwdata: str) -> List[str]:
+    if os.path.exists(bwdata) and not os.path.isdir(bwdata):
+        return [f"bwdata: {bwdata} is not a folder. Set it to the data folder of the server."]
+    if not _is_data_folder(bwdata):
+        near = [os.path.join(bwdata, "bwdata"), os.path.dirname(bwdata.rstrip("/"))]
+        for one in filter(_is_data_folder, near):
+            return [f"bwdata: {bwdata} is not the data folder of the server. Set it to {one}."]
+    return []
+
+
+def _is_data_folder(path: str) -> bool:
+    return os.path.isfile(os.path.join(path, "env", FILES["global"]))
 
 
 def request_from(params: MutableMapping[str, Any]) -> SettingsRequest:

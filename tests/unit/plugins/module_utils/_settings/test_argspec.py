@@ -103,3 +103,15 @@ def test_durations_are_read_after_all_options_are_checked(tmp_path: Path) -> Non
     with pytest.raises(OptionError, match=r"lock_timeout: 'x' is not .* bwdata: .*file is not a folder"):
         read_durations({"bwdata": str(file), "lock_timeout": "x"})
     assert read_durations({"bwdata": str(tmp_path / "none")}) == {}
+
+
+@pytest.mark.parametrize("given", ["", "bwdata/env", "bwdata/docker/"])
+def test_a_folder_beside_the_right_one_leads_to_it(tmp_path: Path, given: str) -> None:
+    bwdata = tmp_path / "bwdata"
+    for name in ("env", "docker"):
+        (bwdata / name).mkdir(parents=True)
+    (bwdata / "env" / "global.override.env").touch()
+    with pytest.raises(OptionError, match=rf"is not the data folder of the server\. Set it to {bwdata}\."):
+        read_durations({"bwdata": f"{tmp_path}/{given}"})
+    for good in (str(bwdata), f"{bwdata}/", str(tmp_path / "elsewhere")):
+        assert read_durations({"bwdata": good}) == {}
