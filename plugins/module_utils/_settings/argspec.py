@@ -48,7 +48,7 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         **SETTINGS_OPTIONS,
         "script": {"type": "path"},
         "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
-        "preflight": {"type": "str", "choices": ["fail", "warn", "skip"], "default": "warn"},
+        "preflight": {"type": "str", "choices": ["auto", "fail", "warn", "skip"], "default": "auto"},
         # Of the action plugin.
         "fail_when_unreachable": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},
