@@ -116,7 +116,7 @@ class _Run:
         if self.plan.action:
             self.troubled = troubled(stack, now, lambda asked: self.deployment.engine.ask(asked, _ASK_TIMEOUT))
         else:
-            self.troubled = troubled(stack, now, lambda _asked: {}) | foreign(stack)
+            self.troubled = troubled(stack, now) | foreign(stack)
         self.tolerated = tolerated(stack, self.troubled, self.plan.writes)
         if self.continued:
             # What was in trouble before this run may be so by what the earlier run wrote.
@@ -148,7 +148,9 @@ class _Run:
 
     def _bring_up(self) -> Stack:
         recreate_all = self.request.state == RESTARTED
-        if not self.request.pull:
+        if not self.plan.by_script:
+            if self.request.pull:
+                self.deployment.pull_missing(self.plan.stack.services)
             self.outcome.command, after = self._start(recreate_all)
             return after
         self.deployment.require_own_scope()
@@ -186,11 +188,15 @@ class _Run:
     def _start(self, recreate_all: bool) -> Tuple[Result, Stack]:
         """Start with Compose, and where it gives up because of one service, the others nevertheless."""
         self.deployment.require_own_scope()
-        result = self.deployment.project.up(recreate_all)
+        services = self.plan.stack.services
+        # One image that is missing makes Compose give up half-way; where that does not decide, it is not tried.
+        hopeless = self.deployment.without_image({name: services[name] for name in self.tolerated})
+        result = self.deployment.project.up(recreate_all, sorted(set(services) - hopeless) if hopeless else ())
         after = self._inspect()
-        if after.missing() and result.rc != 0 and not result.timed_out:
-            for service in after.missing():
-                self.deployment.project.up(only=[service])
+        left = sorted((set(services) if recreate_all else {*after.missing(), *after.stale()}) - hopeless)
+        if result.rc != 0 and not result.timed_out and left:
+            for service in left:
+                self.deployment.project.up(recreate_all, [service], no_deps=True)
             after = self._inspect()
         return result, after
 

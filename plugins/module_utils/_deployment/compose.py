@@ -95,13 +95,14 @@ class Project:
     def _reader(self) -> Reader:
         return Reader(self.folder, {**self._variables(), **self.commands.environment}, _content)
 
-    def up(self, recreate_all: bool = False, only: Sequence[str] = ()) -> Result:
+    def up(self, recreate_all: bool = False, only: Sequence[str] = (), no_deps: bool = False) -> Result:
         """Start what is missing or was created from other settings, from local images.
 
-        ``recreate_all`` recreates all containers. ``only`` names the services to start, without what they depend on.
+        ``recreate_all`` recreates all containers. ``only`` names the services to start (none: all); ``no_deps``: without
+        what they depend on.
         """
         arguments = ["up", "--detach", *(["--force-recreate"] if recreate_all else [])]
-        services = ["--no-deps", *only] if only else []
+        services = [*(["--no-deps"] if no_deps else []), *only]
         result = self._run([*arguments, "--pull", "never", *services], self.files())
         if result.rc != 0 and "unknown flag: --pull" in result.stderr:
             # The first releases of Compose 2 have no such option; they pull only missing images.

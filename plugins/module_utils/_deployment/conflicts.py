@@ -31,11 +31,15 @@ class Host(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What belongs to the deployment: its Compose project's ``folder``, and everything else on the host."""
+    """What belongs to the deployment: its Compose project's ``folder``, and everything else on the host.
+
+    ``services`` are those of the composition that are to be started.
+    """
 
     folder: str
     composition: Composition
     listed: List[ListedContainer]
+    services: Mapping[str, Service]
 
     def is_own(self, container: ListedContainer) -> bool:
         """Tell whether Compose made the container from this folder under this project name, for a known service."""
@@ -75,10 +79,8 @@ def obstacles(scope: Scope, host: Host, pull: bool, renews: bool) -> List[Proble
 
     ``pull``: missing images are fetched. ``renews``: bitwarden.sh renews certificates.
     """
-    services = scope.composition.services
     return [
-        *_names(scope, renews),
-        *_ports(scope, host),
+        *service_obstacles(scope, host, pull, renews),
         *_networks(scope.composition, host.engine),
         *[
             Problem(
@@ -98,7 +100,15 @@ def obstacles(scope: Scope, host: Host, pull: bool, renews: bool) -> List[Proble
             if name not in {one.name for one in scope.listed}
             and not any(one.id.startswith(name) for one in scope.listed)
         ],
-        *([] if pull else _images(services, host.engine)),
+    ]
+
+
+def service_obstacles(scope: Scope, host: Host, pull: bool, renews: bool = False) -> List[Problem]:
+    """Return a problem for everything that would stop one of the services from starting."""
+    return [
+        *_names(scope, renews),
+        *_ports(scope, host),
+        *([] if pull else _images(scope.services, host.engine)),
     ]
 
 
@@ -112,7 +122,7 @@ def other_name(containers: Sequence[Container], scope: Scope) -> Problem:
 
 
 def _names(scope: Scope, renews: bool) -> List[Problem]:
-    project, services = scope.composition.name, scope.composition.services.values()
+    project, services = scope.composition.name, scope.services.values()
     wanted = {_CERTBOT} if renews else set()
     wanted |= {service.container_name for service in services}
     by_project = {f"{project}-{service.name}-1" for service in services}
@@ -141,7 +151,7 @@ def _ports(scope: Scope, host: Host) -> List[Problem]:
     own = {port for container in ours for port in container.ports}
     restarting = {container.service for container in ours if container.is_restarting}
     problems = []
-    for service in scope.composition.services.values():
+    for service in scope.services.values():
         for port in service.ports:
             holders = [f"the container {one.name}" for one in scope.others if _overlaps(port, one.ports)]
             holders += [

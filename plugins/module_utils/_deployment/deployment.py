@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import re
-from typing import Dict, List, Mapping, Optional, Set, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 from .._common.errors import BitwardenError
 from .._common.masking import holds_credentials, looks_secret, mask_text
@@ -19,7 +19,7 @@ from .access import unreadable
 from .bitwarden_sh import Script
 from .compose import Project
 from .composition import ComposeError, Composition, Service
-from .conflicts import Host, Scope, foreign, obstacles, other_name, without_image
+from .conflicts import Host, Scope, foreign, obstacles, other_name, service_obstacles, without_image
 from .docker import Container, Engine
 from .docker_client import EngineClient
 from .docker_host import EngineError
@@ -122,13 +122,16 @@ class Deployment:
         images = {**images, **self.engine.image_environments(unknown)}
         return Stack(services, containers, images, idle, renamed)
 
-    def conflicts(self, stack: Stack, starts: bool, pull: bool) -> List[Problem]:
+    def conflicts(
+        self, stack: Stack, starts: bool, pull: bool, tolerated: FrozenSet[str] = frozenset()
+    ) -> Tuple[List[Problem], List[Problem]]:
         """Return why the services cannot be stopped, or (``starts``) started, without harm; each with what to do.
 
-        ``stack`` comes from ``inspect``. Raises ``EngineError``.
+        Apart from that, second, why ``tolerated`` services cannot be started. ``stack`` comes from ``inspect``. Raises
+        ``EngineError``.
         """
-        inventory, scope = self._scope()
-        found = foreign(scope)
+        inventory, scope = self._scope(tolerated)
+        found, others = foreign(scope), []
         if starts and stack.renamed:
             found.append(other_name(stack.renamed, scope))
         elif starts:
@@ -136,7 +139,14 @@ class Deployment:
             host = Host(inventory, is_here, listening)
             renews = pull and os.path.isdir(os.path.join(self.bwdata, "letsencrypt", "live"))
             found += obstacles(scope, host, pull, renews)
-        return found
+            services = {name: one for name, one in scope.composition.services.items() if name in tolerated}
+            others = service_obstacles(scope._replace(services=services), host, pull)
+        return found, others
+
+    def without_image(self, services: Mapping[str, Service]) -> Set[str]:
+        """Return those of ``services`` whose image is not local."""
+        missing = without_image(services, EngineInventory(self.engine.client))
+        return {name for names in missing.values() for name in names}
 
     def require_own_scope(self) -> None:
         """Raise ``DeploymentError`` where Compose or bitwarden.sh would touch containers of another folder now."""
@@ -144,11 +154,12 @@ class Deployment:
         if found:
             raise DeploymentError(" ".join(map(str, found)))
 
-    def _scope(self) -> Tuple[EngineInventory, Scope]:
+    def _scope(self, tolerated: FrozenSet[str] = frozenset()) -> Tuple[EngineInventory, Scope]:
         if self._composition is None:
             self._composition = self._read(None)
         inventory = EngineInventory(self.engine.client)
-        return inventory, Scope(self.project.folder, self._composition, inventory.all_containers())
+        services = {name: one for name, one in self._composition.services.items() if name not in tolerated}
+        return inventory, Scope(self.project.folder, self._composition, inventory.all_containers(), services)
 
     def pull_missing(self, services: Mapping[str, Service]) -> str:
         """Pull the images that are not local; return what failed, empty where all are local now."""

@@ -104,6 +104,12 @@ class Stack:
         present = {one.service for one in self.containers if one.is_up or one.service not in BITWARDEN}
         return [name for name in self.services if name not in present]
 
+    def lacks_only_foreign(self) -> bool:
+        """Tell whether all that is to be done is to start services that are not Bitwarden's own."""
+        missing = self.missing()
+        others = self.stopped or self.renamed or self.surplus() or self.stale() or BITWARDEN & set(missing)
+        return bool(missing) and not others
+
     def stale(self) -> Dict[str, List[str]]:
         """Return service → names of the settings that its container lacks, has otherwise, or should no longer have."""
         found = {}

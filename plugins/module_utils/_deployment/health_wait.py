@@ -147,7 +147,10 @@ class HealthWait:
         self, services: Sequence[str], containers: Sequence[Container], changed_at: float, deadline: float
     ) -> Dict[str, _Trouble]:
         """Return the services that are not healthy yet."""
-        expected = [one for one in containers if one.service in services and not one.completed]
+        # Where Compose was stopped while it replaced a container, the new one may never have been started.
+        up = {one.service for one in containers if one.is_up}
+        left_over = [one for one in containers if one.state == "created" and one.service in up]
+        expected = [c for c in containers if c.service in services and not c.completed and c not in left_over]
         present = {one.service for one in containers}
         found = {name: _Trouble("has no container") for name in services if name not in present}
         found.update(self._ask(expected, deadline))

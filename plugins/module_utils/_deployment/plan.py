@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.diff import Difference
@@ -22,6 +23,7 @@ from .drift import Stack
 from .planned_file import PlannedFile
 from .problem import Problem
 from .shadowed import find_shadowed
+from .tolerance import foreign, tolerated, troubled
 
 STARTED = "started"
 RESTARTED = "restarted"
@@ -113,6 +115,11 @@ class Plan(NamedTuple):
         return self.action in (UP, RESTART_NGINX)
 
     @property
+    def by_script(self) -> bool:
+        """Whether the server is restarted or stopped by bitwarden.sh, not by Compose."""
+        return uses_script(self.stack, self.request)
+
+    @property
     def removed(self) -> List[str]:
         """The names of the settings that are to be absent."""
         desired = self.file.plan.desired.values if self.file else {}
@@ -147,13 +154,22 @@ def plan(deployment: Deployment, request: Request) -> Plan:
         secrets.update(value for key, value in desired.values.items() if value and is_secret(key, desired.secret_keys))
         warnings += desired.warnings
         problems += _without_effect(deployment, stack, file)
-    action, difference = decide(stack, request.state, request.pull)
+    action, difference = decide(stack, request.state, uses_script(stack, request))
     problems += _script_problems(deployment.script, request, action, lambda text: mask_text(text, secrets))
     if action in (UP, DOWN):
-        problems += deployment.conflicts(stack, action == UP, request.pull)
+        writes = file is not None and bool(file.plan.difference)
+        spared = tolerated(stack, troubled(stack, time.time()), writes) & foreign(stack)
+        conflicts, others = deployment.conflicts(stack, action == UP, request.pull, spared)
+        problems += conflicts
+        warnings += [mask_text(str(other), secrets) for other in others]
     if problems:
         raise StateError(mask_text(" ".join([*map(str, problems), "Nothing was changed."]), secrets))
     return Plan(deployment, request, stack, action, difference, file, frozenset(secrets), tuple(warnings))
+
+
+def uses_script(stack: Stack, request: Request) -> bool:
+    """Tell whether bitwarden.sh restarts or stops the server; it would take all services down to start a new one."""
+    return request.pull and not (request.state == STARTED and stack.lacks_only_foreign())
 
 
 def _plan_file(deployment: Deployment, change: SettingsChange) -> FileChange:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List
+from typing import Callable, Dict, FrozenSet, List, Optional
 
 from .docker import Container
 from .drift import BITWARDEN, Stack
@@ -16,8 +16,10 @@ from .health_wait import NOT_ASKED
 _RECENT = 60.0
 
 
-def troubled(stack: Stack, now: float, ask: Callable[[List[Container]], Dict[str, bool]]) -> FrozenSet[str]:
-    """Return the services that are missing or unhealthy now; ``ask`` runs the health checks of containers.
+def troubled(
+    stack: Stack, now: float, ask: Optional[Callable[[List[Container]], Dict[str, bool]]] = None
+) -> FrozenSet[str]:
+    """Return the services that are missing or unhealthy now; ``ask`` runs the health checks of those that just started.
 
     Of a stopped server it is not known how its own services were.
     """
@@ -26,7 +28,7 @@ def troubled(stack: Stack, now: float, ask: Callable[[List[Container]], Dict[str
         for one in stack.containers
         if one.state == "running" and one.health == "starting" and one.service not in NOT_ASKED
     ]
-    answers = ask(starting) if starting else {}
+    answers = ask(starting) if starting and ask else {}
     well = {one.service for one in stack.containers if _is_well(one, now, answers)}
     return frozenset(name for name in stack.services if name not in well and not (stack.stopped and name in BITWARDEN))
 

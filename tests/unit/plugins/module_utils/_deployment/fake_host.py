@@ -260,9 +260,10 @@ class FakeHost:
 
     def _compose_up(self, arguments):
         """Give up before anything is started where one of the services cannot be."""
-        only = arguments[arguments.index("--no-deps") + 1 :] if "--no-deps" in arguments else list(self.read)
+        named = [name for name in arguments if name in self.read]
+        only = named or list(self.read)
         recreate = "--force-recreate" in arguments
-        self.done.append(" ".join(["up", *(["all"] if recreate else []), *(only if "--no-deps" in arguments else [])]))
+        self.done.append(" ".join(["up", *(["all"] if recreate else []), *named]))
         taken = {one["Names"][0] for one in self.others if not self._is_in_project(one)}
         if any(f"/bitwarden-{name}" in taken for name in only if name not in self.containers):
             return Result(1, "", "Conflict. The container name is already in use\n")

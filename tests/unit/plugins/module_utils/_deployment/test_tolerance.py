@@ -215,3 +215,41 @@ def test_without_a_wait_what_is_still_missing_is_told(host, run):
     outcome, error = run(ON, wait=False)
     assert error == ""
     assert outcome["warnings"][0].startswith("tunnel: no container is running, as before this run.")
+
+
+@pytest.mark.parametrize("pull", [True, False])
+def test_a_foreign_image_that_cannot_be_had_does_not_keep_the_others_down(host, run, pull):
+    host.start().containers.pop("tunnel")
+    host.images_gone, host.missing_images, host.pull_fails = {"tunnel"}, {"ghcr.io/bitwarden/tunnel:2026.8.0"}, True
+    outcome, error = run(ON, pull=pull)
+    assert (error, outcome["rolled_back"]) == ("", False)
+    # Compose would give up half-way through replacing containers, and leave some of them behind.
+    ups = [done for done in host.done if done.startswith("up")]
+    assert ups == ["up api icons identity mssql nginx"]
+    assert host.containers["api"]["environment"][CLOUD] == "true"
+    assert set(READ) - set(host.containers) == {"tunnel"}
+    assert any(warning.startswith("tunnel has no container.") for warning in outcome["warnings"])
+
+
+def test_a_foreign_service_that_is_missing_is_started_without_a_restart_of_the_others(host, run):
+    host.start().containers.pop("tunnel")
+    before = {name: one["started"] for name, one in host.containers.items() if name != "nginx"}
+    outcome, error = run()
+    assert (error, outcome["changed"], host.done) == ("", True, ["up"])
+    assert {name: host.containers[name]["started"] for name in before} == before
+    assert host.containers["tunnel"]["state"] == "running"
+
+
+@pytest.mark.parametrize(("service", "is_refused"), [("tunnel", False), ("mssql", True)])
+def test_what_keeps_a_missing_foreign_service_from_starting_is_a_warning(host, run, service, is_refused):
+    host.compose_services[service] = {"ports": [{"target": 1, "published": "8443", "protocol": "tcp"}]}
+    host.start().containers.pop(service)
+    host.other("blocker", ports=(8443,))
+    host.cannot_create = (service,)
+    if is_refused:
+        with pytest.raises(StateError, match="Port 8443/tcp, which mssql publishes, is taken by the container blocker"):
+            run(ON)
+        return
+    outcome, error = run(ON)
+    assert error == ""
+    assert outcome["warnings"][0].startswith("Port 8443/tcp, which tunnel publishes, is taken by the container blocker")
