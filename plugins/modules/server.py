@@ -51,7 +51,7 @@ options:
     description:
       - V(started) starts the server when a service is missing, and restarts it when one runs on other settings than
         those in the files. It reports, and does not restart, a service that is unhealthy on the current settings.
-      - V(started) starts only the missing service where that is not one of Bitwarden's own, and does not start one again
+      - V(started) starts only the missing service where that is not one of Bitwarden's own. It does not start one again
         that has ended.
       - V(restarted) always restarts it.
       - V(stopped) stops it and removes its containers.

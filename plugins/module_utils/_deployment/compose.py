@@ -98,8 +98,8 @@ class Project:
     def up(self, recreate_all: bool = False, only: Sequence[str] = (), no_deps: bool = False) -> Result:
         """Start what is missing or was created from other settings, from local images.
 
-        ``recreate_all`` recreates all containers. ``only`` names the services to start (none: all); ``no_deps``: without
-        what they depend on.
+        ``recreate_all`` recreates all containers. ``only`` names the services to start (none: all);
+        ``no_deps``: without what they depend on.
         """
         arguments = ["up", "--detach", *(["--force-recreate"] if recreate_all else [])]
         services = [*(["--no-deps"] if no_deps else []), *only]
