@@ -258,7 +258,7 @@ def test_stopped_and_started_again(bw4):
 
 def test_no_engine_has_its_own_message(bw4):
     bw4.engine("stop")
-    assert "engine is not running" in failed()["msg"]
+    assert "The Docker engine (unix:///var/run/docker.sock) cannot be reached" in failed()["msg"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+import yaml
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
     DESIRED_OPTIONS,
     HOST_MODULES,
@@ -115,3 +116,13 @@ def test_a_folder_beside_the_right_one_leads_to_it(tmp_path: Path, given: str) -
         read_durations({"bwdata": f"{tmp_path}/{given}"})
     for good in (str(bwdata), f"{bwdata}/", str(tmp_path / "elsewhere")):
         assert read_durations({"bwdata": good}) == {}
+
+
+@pytest.mark.parametrize("module", sorted(HOST_MODULES))
+def test_choices_are_as_they_are_documented(module: str) -> None:
+    path = Path(__file__).resolve().parents[5] / "plugins" / "modules" / f"{module}.py"
+    documented = yaml.safe_load(path.read_text().split('"""')[3])["options"]
+    for name, option in HOST_MODULES[module].items():
+        if "choices" in documented.get(name, {}):
+            told = documented[name]
+            assert (option["choices"], option.get("default")) == (told["choices"], told.get("default"))
