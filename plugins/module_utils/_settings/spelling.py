@@ -31,6 +31,11 @@ _SECTIONS: Dict[str, str] = {
     name.partition("__")[0].lower(): "key_connector" if name.startswith("keyConnector") else "global"
     for name in KNOWN_SETTINGS
 }
+# What the database's container reads, each in this spelling only. SQL Server itself knows more: MSSQL_….
+_MSSQL = (
+    *("ACCEPT_EULA", "BACKUP_DB", "BACKUP_INTERVAL", "BACKUP_INTERVAL_FORMAT", "BACKUP_TIMEZONE", "DATABASE"),
+    *("SA_PASSWORD", "SA_PASSWORD_FILE", "TZ"),
+)
 # How variables of other programs are named: HTTP_PROXY, PROJECT_NAME.
 _OTHER_PROGRAMS = re.compile(r"[A-Z0-9]+(?:_[A-Z0-9]+)*\Z")
 _SEPARATORS = re.compile(r"[:_.\-\[\]]+")
@@ -85,6 +90,13 @@ def nearest_known(key: str) -> Optional[str]:
     return _KNOWN[tails[near[0]]][0] if near else None
 
 
+def _nearest_of_mssql(name: str) -> Optional[str]:
+    if name in _MSSQL or name.startswith("MSSQL_"):
+        return None
+    near = difflib.get_close_matches(name.upper(), _MSSQL, n=1, cutoff=0.85)
+    return near[0] if near else None
+
+
 def _section_of(parts: List[str]) -> Tuple[str, List[str]]:
     """Return the section that a name is meant to be in and the parts below it; no section where it has none."""
     first = parts[0]
@@ -129,9 +141,12 @@ def check_known(name: str, file: str, unknown_settings: str) -> List[str]:
         if form not in _LAST_VERSIONS:
             return []
         return [f"{name} has no effect in versions of Bitwarden newer than {_LAST_VERSIONS[form]}."]
-    nearest = nearest_known(name)
+    nearest = _nearest_of_mssql(name) if file == "mssql" else None
+    nearest = nearest or nearest_known(name)
     if known:
         text = f"{name} has no effect in the file {file!r}; it belongs in {_SECTIONS[section]!r}."
+    elif file != "mssql" and name.startswith(("SA_PASSWORD", "BACKUP_")) and name in _MSSQL:
+        text = f"{name} has no effect in the file {file!r}; it belongs in 'mssql'."
     elif section in _SECTIONS or nearest is not None:
         hint = f" Did you mean {nearest}?" if nearest else ""
         text = f"{name} is not a setting of Bitwarden {SERVER_VERSION}; the server would ignore it.{hint}"

@@ -53,6 +53,11 @@ def test_malformed_names_are_refused(key: str) -> None:
         ("key_connector", CLOUD, "belongs in 'global'"),
         ("global", "keyConnectorSettings__webVaultUri", "belongs in 'key_connector'"),
         ("key_connector", "keyConnectorSetting__webVaultUri", r"Did you mean keyConnectorSettings__webVaultUri\?"),
+        ("mssql", "backup_db", r"Did you mean BACKUP_DB\?"),
+        ("mssql", "SA_PASWORD", r"Did you mean SA_PASSWORD\?"),
+        ("mssql", "BACKUP_DBS", r"Did you mean BACKUP_DB\?"),
+        ("global", "BACKUP_DB", "belongs in 'mssql'"),
+        ("key_connector", "SA_PASSWORD", "belongs in 'mssql'"),
         ("mssql", "globalSetting__mail__smtp__host", r"Did you mean globalSettings__mail__smtp__host\?"),
     ],
 )
@@ -159,3 +164,8 @@ def test_the_message_about_a_name_lists_what_it_may_have(name: str) -> None:
 )
 def test_names_that_are_not_unknown(name: str) -> None:
     assert desired(settings={name: "true"}, unknown_settings="fail").warnings == []
+
+
+@pytest.mark.parametrize("name", ["SA_PASSWORD", "sa_password", "BACKUP_DB", "BACKUP_INTERVAL", "TZ", "MSSQL_PID"])
+def test_names_of_the_database(name: str) -> None:
+    assert desired(settings={name: "1"}, file="mssql", unknown_settings="fail").warnings == []
