@@ -6,31 +6,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping
 
 from ansible import constants
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import table_lines
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import read_options
 
 # Callbacks whose output is read by programs.
 _MACHINE_READABLE = ("json", "jsonl", "null")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(BitwardenAction):
     """Prints the table of a fleet on the controller."""
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def options(self) -> Mapping[str, Any]:
+        """Return the argument specification."""
+        return {"hosts": {"type": "dict", "required": True}}
+
+    def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Print the lines and return them, with the data for set_stats."""
-        result: Dict[str, Any] = super().run(tmp, task_vars)
-        _rest, options = self.validate_argument_spec(argument_spec={"hosts": {"type": "dict", "required": True}})
-        hosts = options["hosts"]
+        hosts = read_options(self._task.args, self.options(), (), {}, "fleet_report")["hosts"]
         lines = table_lines(hosts)
         callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
         if callback.rpartition(".")[2] not in _MACHINE_READABLE:
             # Not as the task's message: that is cut to one line, or not shown at all where nothing failed.
             Display().display("\n".join(lines))
         stats = {"data": {"bitwarden_fleet": hosts}, "per_host": False, "aggregate": True}
-        return {**result, "changed": False, "lines": lines, "ansible_stats": stats}
+        return {"changed": False, "lines": lines, "ansible_stats": stats}
