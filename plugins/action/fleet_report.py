@@ -10,9 +10,10 @@ from typing import Any, Dict, Mapping
 
 from ansible import constants
 from ansible.utils.display import Display
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import table_lines
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import read_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 
 # Callbacks whose output is read by programs.
 _MACHINE_READABLE = ("json", "jsonl", "null")
@@ -29,7 +30,10 @@ class ActionModule(BitwardenAction):
 
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Print the lines and return them, with the data for set_stats."""
-        hosts = read_options(self._task.args, self.options(), (), {}, "fleet_report")["hosts"]
+        options, faults = check_options("fleet_report", self.options(), self._task.args)
+        if faults:
+            raise BitwardenError(" ".join(faults))
+        hosts = options["hosts"]
         lines = table_lines(hosts)
         callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
         if callback.rpartition(".")[2] not in _MACHINE_READABLE:

@@ -19,7 +19,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.maski
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._environment import environment, task_environment
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import read_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import (
+    OptionError,
+    read_options,
+    value_problems,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
 
@@ -79,19 +83,24 @@ class ApiActionModule(BitwardenAction):
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the task on the controller, in the environment that the task sets, or on the host."""
         with environment(task_environment(self)) as self._before:
-            params = read_options(
-                self._task.args, self.OPTIONS, self.REQUIRED_IF, self.ENVIRONMENT, self._name()
-            )
-            self._secrets = no_log_values(self.OPTIONS, params)
+            params = self._params()
             if params.get("run_on") == "host":
                 arguments = self.for_host(params)
                 return self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars)
             _require_library()
             return self._shown(self.perform(params, bool(self._task.check_mode), task_vars))
 
-    def _name(self) -> str:
-        """Return the module's name as the user knows it."""
-        return str(self._task.action).rpartition(".")[2]
+    def _params(self) -> Dict[str, Any]:
+        """Return the values of all options. Raises ``ApiError`` that names every fault."""
+        name = str(self._task.action).rpartition(".")[2]
+        params, faults = read_options(self._task.args, self.OPTIONS, self.REQUIRED_IF, self.ENVIRONMENT, name)
+        self._secrets = no_log_values(self.OPTIONS, params)
+        problems = value_problems(self.OPTIONS, params, sure=not faults)
+        if not faults and len(problems) == 1:
+            raise problems[0]
+        if faults or problems:
+            raise OptionError(REQUEST, " ".join([*faults, *map(str, problems)]))
+        return params
 
     def _execute_module(self, *args: Any, **named: Any) -> Dict[str, Any]:
         """Run a module on the host, where Ansible sets the task's environment. The connection is not to get it."""

@@ -101,10 +101,12 @@ def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List
     """Return the values of the options that an argument specification marks ``no_log``, suboptions included."""
     secrets: List[str] = []
     for name, spec in options.items():
-        if spec.get("no_log") and params.get(name):
-            secrets.extend(_texts(params[name]) if isinstance(params[name], Mapping) else [str(params[name])])
-        if spec.get("type") == "dict" and spec.get("options") and params.get(name):
-            secrets.extend(no_log_values(spec["options"], params[name]))
+        value = params.get(name)
+        if spec.get("no_log") and value:
+            # Those of a mapping (headers, a license) one by one, as they are met.
+            secrets.extend(_texts(value) if isinstance(value, (Mapping, list)) else (str(value),))
+        elif spec.get("options") and isinstance(value, Mapping):
+            secrets.extend(no_log_values(spec["options"], value))
     return secrets
 
 

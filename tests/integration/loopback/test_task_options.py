@@ -60,6 +60,15 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("organization_info", {"url": "https://user:{{ secret }}@vault"}, "url must not hold a user name or password"),
     ("organization_info", {"timeout": "{{ secret }}"}, "timeout: '********' is not a duration"),
     ("organization_info", {"client_id": "{{ secret }}"}, "client_id belongs to no API key"),
+    ("license_sync", {"url": "vault", "client_id": "x", "max_age": "7 days", "retry_timeout": "soon", "ca_path": "/no"},
+     "url is not an address of a server: 'vault'. Write it as https://vault.example.com. client_id belongs to no API "
+     "key: a user's personal API key is needed, user.<id>. An owner of the organization finds it in the web vault: "
+     "Settings, Security, Keys, View API key. ca_path does not exist on the controller: /no. max_age: '7 days' is not "
+     "a duration. Write a number and a unit: 30s, 10m, 26h, 7d or 2w. retry_timeout: 'soon' is not a duration"),
+    ("organization", {"headers": "{{ secret }}", "url": "vault", "run_on": "host", "ca_path": "/no", "forse": True},
+     "headers is not of type dict. url is not an address"),
+    ("organization_info", {"headers": {"X-Key": 83}}, "X-Key in headers is a number to YAML"),
+    ("billing_sync_token", {"max_age": "x", "client_id": "x"}, "max_age: 'x' is not a duration"),
     ("license", {"src": "{{ license }}"}, f"src {NOT_A_PATH}. Write the path of the file, or give the text in content"),
     ("license", {"src": "{{ one_line }}", "run_on": "host"}, f"src {NOT_A_PATH}"),
     ("license", {"src": "{{ encoded }}"}, f"src {NOT_A_PATH}"),
