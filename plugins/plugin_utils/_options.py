@@ -58,7 +58,7 @@ def read_options(
     # What is wrong with a date is said already, and Ansible's check stumbles over it.
     values = {name: str(value) if isinstance(value, date) else value for name, value in values.items()}
     checked, more = check_options(module, _with_environment(options, environment), values, required_if)
-    # What is no path at all needs no search.
+    # A text that is not a path is not searched for.
     return {**values, **checked, **dict.fromkeys(documents)}, faults + more
 
 
