@@ -14,7 +14,7 @@ from typing import Any, Dict, Optional, Set, Tuple
 from .._common.dates import parse_date
 from .._common.masking import mask_text
 from .argspec import ApiOptions
-from .connect_failures import READS, no_response
+from .connect_failures import LONGEST_CONNECT, READS, no_response
 from .errors import NETWORK, REQUEST, ApiError, Response, parse_response
 from .response_errors import response_error
 
@@ -35,7 +35,6 @@ USER_AGENT = "selfhosted.bitwarden/0.1.0 (Ansible)"
 
 # What a gateway answers in place of a server that is down. The Api's own errors are none of these (a 500 may be).
 _GATEWAY_STATUSES = (408, 425, *range(501, 600))
-_LONGEST_CONNECT = 10.0  # seconds; a server that takes longer to accept a connection is down
 _LONGEST_ANSWER = 86_400.0  # a socket raises OverflowError for much more
 
 
@@ -131,14 +130,15 @@ class Client:
                     data=form,
                     files=files,
                     auth=_Bearer(token),
-                    timeout=(min(limit, _LONGEST_CONNECT), limit),
+                    timeout=(min(limit, LONGEST_CONNECT), limit),
                     allow_redirects=False,
                     verify=self.options.verify,
                     cert=self.options.cert,
                 )
                 body = response.content
         except (requests.RequestException, OSError) as error:
-            raise self.masked(no_response(error, what, url, method, self.options)) from None
+            asked = self.options._replace(timeout=limit)
+            raise self.masked(no_response(error, what, url, method, asked)) from None
         headers = response.headers
         return parse_response(
             response.status_code,

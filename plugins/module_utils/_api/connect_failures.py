@@ -11,6 +11,7 @@ import socket
 import ssl
 from typing import Iterator, List, Sequence
 
+from .._common.durations import format_duration
 from .argspec import ApiOptions
 from .errors import NETWORK, REQUEST, TLS, ApiError
 from .tls_errors import tls_error
@@ -22,12 +23,16 @@ except ImportError:  # the client says so
     pass
 
 READS = ("GET", "HEAD")
+LONGEST_CONNECT = 10.0  # seconds; a server that takes longer to accept a connection is down
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 _PROXY_LOGIN = 407
 
 
 def no_response(error: Exception, what: str, url: str, method: str, options: ApiOptions) -> ApiError:
-    """Say why no response came. Library texts are not shown: they are long, and hold the whole request line."""
+    """Say why no response came. Library texts are not shown: they are long, and hold the whole request line.
+
+    ``options`` are those of the request: its ``timeout`` may be another one than usual.
+    """
     causes = list(_causes(error))
     start, write = f"Could not {what}: {url}", method not in READS
     if isinstance(error, requests.exceptions.ProxyError):
@@ -48,7 +53,7 @@ def _connection_error(
     error: Exception, causes: Sequence[BaseException], start: str, write: bool, options: ApiOptions
 ) -> ApiError:
     """Return the error of a connection that was not made, or of a response that did not come."""
-    profile, sent = options.profile, False
+    profile, limit, sent = options.profile, options.timeout, False
     if _has(causes, socket.gaierror):
         message, advice = "was not reached: its name is not known.", "Check the name and the DNS of this machine."
     elif _has(causes, ConnectionRefusedError):
@@ -56,9 +61,11 @@ def _connection_error(
     elif isinstance(error, requests.exceptions.ConnectTimeout) or (
         _has(causes, ConnectTimeoutError) and not _has(causes, NewConnectionError)
     ):
-        message, advice = "was not reached: no response in time.", "Check the address and the firewalls on the way."
+        message = f"was not reached: no response in time ({format_duration(min(limit, LONGEST_CONNECT))})."
+        advice = "Check the address and the firewalls on the way."
     elif isinstance(error, requests.exceptions.Timeout):
-        message, advice = "did not answer in time.", f"The {profile.name} is overloaded, or timeout is too short."
+        message = f"did not answer in time ({format_duration(limit)})."
+        advice = f"The {profile.name} is overloaded, or timeout is too short."
         sent = True
     elif _has(causes, NewConnectionError):
         message, advice = "was not reached.", "Check the address and the network."

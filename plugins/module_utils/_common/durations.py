@@ -32,6 +32,8 @@ def parse_duration(text: object) -> float:
 def format_duration(seconds: float) -> str:
     """Write seconds in the largest unit that divides them: 604800 becomes ``1w``, 90 becomes ``90s``."""
     whole = int(seconds)
+    if whole != seconds:
+        return f"{seconds:g}s"
     if whole:
         for unit in ("w", "d", "h", "m"):
             if whole % _SECONDS[unit] == 0:

@@ -122,7 +122,7 @@ def test_an_answer_that_takes_too_long(server: RecordedServer, params: dict[str,
     user.login()
     server.on("POST", "/api/x", Reply(200, {}, hang=2))
     error = failure(lambda: user.call("POST", "/x", "write x", {}))
-    assert "did not answer in time" in str(error)
+    assert "did not answer in time (0.3s)." in str(error)
     assert (error.layer, error.unknown_outcome) == (NETWORK, True)
 
 

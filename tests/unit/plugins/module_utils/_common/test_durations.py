@@ -32,7 +32,9 @@ def test_what_is_no_duration(text: object) -> None:
         parse_duration(text)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (90, "90s"), (600, "10m"), (604800, "1w"), (172800, "2d")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (0.3, "0.3s"), (90, "90s"), (600, "10m"), (604800, "1w"), (172800, "2d")]
+)
 def test_durations_are_written_in_the_largest_unit(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
     assert parse_duration(text) == seconds
