@@ -66,6 +66,8 @@ _value:
       overdue.
     - C(actions) is what was done, for instance C(settings), C(restart), C(token rotated) or C(license sync).
       C(predicted) says that it is what check mode predicts.
+    - C(problem) is what went wrong, or what keeps the organization from being used and no step has mended. A disabled
+      organization, for instance, or a license that has expired or that the server cannot read.
     - C(warnings) is what should be looked at, although nothing has failed.
   type: dict
   sample:

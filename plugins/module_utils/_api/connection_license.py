@@ -54,7 +54,10 @@ def explained_by(license_: License, error: ApiError) -> ApiError:
 def _version_error(error: ApiError, file: str) -> ApiError:
     """Return the error of a license file of an unknown version; 0 means that the server read no field of it."""
     if error.text.startswith("Version 0 "):
-        message = f"The server reads nothing in its license file ({file}): its field names are in camel case."
+        message = (
+            f"The server reads nothing in its license file ({file}): its field names are in camel case, or it is not a "
+            "license."
+        )
         return ApiError(LICENSE, message, error.status, UPLOAD_AGAIN, text=error.text)
     unknown = f"The server does not know the version of its license file ({file}): {error.text}"
     advice = "Update the server, or have the license issued again."

@@ -29,8 +29,8 @@ _OPTION = "license_expiry_warning"
 EXPIRY_OPTION: Dict[str, Any] = {_OPTION: {"type": "str", "default": "30d"}}
 
 _AHEAD = timedelta(minutes=5)  # clocks may differ by that; a timestamp further in the future never gets old
-# A sync that brought nothing newer is repeated after that: more often would change the server in every run.
-_AGAIN = timedelta(days=1)
+# A sync that brought nothing newer is repeated after that, and not in every run. A run each day is never quite on time.
+_AGAIN = timedelta(hours=23)
 
 
 class Trouble(NamedTuple):

@@ -107,7 +107,15 @@ def _organization_problems(step: Mapping[str, Result], facts: Result) -> List[st
         return list(step["license"]["problems"])
     if step["upload"].get("uploaded"):  # since the facts were read
         return []
-    return list(facts.get("problems") or [])
+    if facts.get("problems") is not None:
+        return list(facts["problems"])
+    disabled = _part(facts, "organization").get("enabled") is False
+    license_ = _part(facts, "license")
+    bad = license_.get("state") not in (None, "ok", "expiring", "grace")
+    return [
+        *(["The organization is disabled on the server."] if disabled else []),
+        *([str(license_.get("message") or f"The license is {license_.get('state')}.")] if bad else []),
+    ]
 
 
 def _expiry_warnings(step: Mapping[str, Result], facts: Result) -> List[str]:

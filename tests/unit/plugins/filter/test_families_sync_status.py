@@ -64,6 +64,43 @@ def test_status(results, expected):
     assert status["problem"] == ""
 
 
+DISABLED = "The organization is disabled on the server."
+ENDS = {"state": "expiring", "message": "It ends in 5 days.", "advice": "Renew it.", "expires": EXPIRES}
+ILL = {**INFO, "problems": [DISABLED]}
+
+
+@pytest.mark.parametrize(
+    ("results", "given", "problem", "warnings"),
+    [
+        ({"info": ILL}, "", DISABLED, []),
+        ({"organization": ILL}, "", DISABLED, []),
+        # A step that failed comes first.
+        ({"organization": ILL}, "Sync the license: failed", "Sync the license: failed", [DISABLED]),
+        # What a later step says counts, and a license that was uploaded since is not known to be bad.
+        ({"info": ILL, "license": {**SYNCED, "problems": []}}, "", "", []),
+        ({"info": INFO, "license": {**SYNCED, "problems": [DISABLED]}}, "", DISABLED, []),
+        ({"info": ILL, "upload": {"uploaded": True}}, "", "", []),
+        ({"info": ILL, "upload": {"uploaded": False}}, "", DISABLED, []),
+        # Facts of a module that names no problems.
+        ({"info": {**INFO, "organization": {"enabled": False}}}, "", DISABLED, []),
+        ({"info": {**INFO, "license": {"state": "expired", "message": "It expired."}}}, "", "It expired.", []),
+        ({"info": {**INFO, "license": {"state": "unreadable"}}}, "", "The license is unreadable.", []),
+        ({"info": {**INFO, "license": ENDS}}, "", "", ["It ends in 5 days. Renew it."]),
+        ({"info": {**INFO, "license": ENDS}, "license": {**SYNCED, "license": {"state": "ok"}}}, "", "", []),
+        ({"info": {**INFO, "license": {**ENDS, "state": "ok"}}}, "", "", []),
+        ({"info": {**INFO, "sponsorships": {"visible": 1, "last_sync": OLD, "obstacles": ["None syncs."]}}}, "", "",
+         ["None syncs."]),
+        ({"info": {**INFO, "sponsorships": {"visible": 1, "last_sync": None, "obstacles": ["None syncs."]}}}, "", "",
+         ["The sponsorships were never synced. None syncs."]),
+        ({"info": {**INFO, "sponsorships": {"visible": 0, "last_sync": None, "obstacles": ["None syncs."]}}}, "", "",
+         []),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_although_no_step_failed(results, given, problem, warnings):
+    status = families_sync_status(results, problem=given)
+    assert (status["problem"], status["warnings"]) == (problem, warnings)
+
+
 @pytest.mark.parametrize(
     ("results", "actions"),
     [
