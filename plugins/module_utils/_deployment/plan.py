@@ -196,7 +196,7 @@ def _abandoned(deployment: Deployment, stack: Stack) -> List[Problem]:
         return []
     return [
         Problem(
-            f"Services of Bitwarden that Compose does not know any more are running: {', '.join(services)}. Restore "
+            f"Services of Bitwarden are running that Compose would not start any more: {', '.join(services)}. Restore "
             f"them in {' or '.join(deployment.project.files())} (bitwarden.sh rebuild generates the first), or remove "
             "their containers (docker rm --force)."
         )
@@ -207,7 +207,9 @@ def _warnings_of_left_over(stack: Stack) -> List[str]:
     warnings: List[str] = []
     names = sorted({one.service for one in stack.left_over()} - set(stack.abandoned()))
     if names:
-        warnings.append(f"Compose does not know these services, whose containers stay as they are: {', '.join(names)}.")
+        warnings.append(
+            f"Compose would not start these services, whose containers stay as they are: {', '.join(names)}."
+        )
     return warnings
 
 

@@ -43,10 +43,10 @@ class Reader(NamedTuple):
 
     def path(self, source: EnvSource) -> str:
         """Return the path of an env file, with the variables in it filled in."""
-        if "$" not in source.path:
-            return source.path
         # Compose has put the project's folder before what it had not filled in.
         written = source.path[len(self.folder) + 1 :] if source.path.startswith(self.folder + "/") else source.path
+        if "$" not in written:
+            return source.path
         return os.path.normpath(os.path.join(self.folder, substitute(written, self.environment.get)))
 
     def values(self, sources: Sources, planned: PlannedFile, content: bytes) -> Dict[str, str]:

@@ -303,7 +303,7 @@ def test_the_name_of_the_renewal_counts_where_certificates_are_renewed(host, pla
 def test_a_running_service_of_bitwarden_that_the_file_lost_is_refused(host, refused, settings, options):
     host.start().read = {"icons": host.read["icons"], "identity": host.read["identity"]}
     message = refused(settings, **options)
-    assert "does not know any more are running: api, mssql, nginx." in message
+    assert "are running that Compose would not start any more: api, mssql, nginx." in message
     assert f"Restore them in {host.bwdata}/docker/docker-compose.yml" in message
 
 

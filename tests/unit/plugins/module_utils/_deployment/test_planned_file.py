@@ -37,6 +37,8 @@ FILES = {
     "env/uid.env": "LOCAL_UID=1\n",
     "env/later.env": "LATER=later\nUSES=$OLD\n",
     "env/global.override.env": BEFORE,
+    "../more/compose.yml": "services: {more: {image: m, env_file: [../bwdata/env/global.override.env, more.env]}}",
+    "../more/more.env": "LATER=more\n",
 }
 CASES = {
     "standard": (STANDARD, ""),
@@ -48,6 +50,8 @@ CASES = {
     "a variable in the path": (STANDARD, 'services: {web: {env_file: ["$${FOLDER}/global.override.env"]}}'),
     "not required": (STANDARD, "services: {web: {env_file: [{path: ../env/nowhere.env, required: false}]}}"),
     "an anchor": ("x-a: &a\n  env_file: ../env/global.override.env\nservices:\n  a: {image: a, <<: *a}\n", ""),
+    "an included file": (STANDARD, "include: [../../more/compose.yml]"),
+    "an extended service": (STANDARD, "services: {more: {extends: {file: ../../more/compose.yml, service: more}}}"),
     "a service that is off": (STANDARD, "services: {off: {image: o, profiles: [no], env_file: ../env/later.env}}"),
 }
 
@@ -91,8 +95,8 @@ def test_the_plan_is_what_compose_gives_after_the_write(project, tmp_path, monke
         n: s.environment for n, s in written.services.items()
     }
     readers = {name for name, one in planned.services.items() if one.reads_file}
-    web = "global.override.env" in CASES[case][1]
-    assert readers == ({"a"} if case == "an anchor" else {"api", "web"} if web else {"api"})
+    more = {"more"} if "more" in CASES[case][1] else {"web"} if "global.override.env" in CASES[case][1] else set()
+    assert readers == ({"a"} if case == "an anchor" else {"api"} | more)
 
 
 @pytest.mark.skipif(not os.access(COMPOSE, os.X_OK), reason="no Compose 2 here")
