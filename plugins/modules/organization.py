@@ -16,6 +16,8 @@ description:
     sync token and license sync are handled in this order, as each needs the one before.
   - What is not given stays as it is. Where nothing is to change, the API is read four times; a fifth read is made where
     admins can give sponsorships and none that the account sees was synced within O(sponsorships_max_age).
+  - The first run from the controller asks the server beforehand, without a login, whether it is self-hosted. That is
+    remembered in a folder of the user's below E(TMPDIR); with O(run_on=host) each run asks.
   - Returns the facts of M(selfhosted.bitwarden.organization_info) as they are afterwards, also when a step fails.
   - A new or different token is proven by a license sync at once, where O(license_max_age) is set.
   - Does the same as M(selfhosted.bitwarden.license), M(selfhosted.bitwarden.billing_sync) and

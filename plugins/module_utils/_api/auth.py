@@ -13,7 +13,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from .client import Client
-from .errors import LOGIN, NETWORK, PERMISSION, ApiError, Response, server_text
+from .connect_failures import READS
+from .errors import LOGIN, NETWORK, PERMISSION, ApiError, Response, is_page, server_text
 
 DEVICE_TYPE = "25"  # Linux CLI
 DEVICE_NAME = "Ansible selfhosted.bitwarden"
@@ -156,7 +157,7 @@ class Account:
         while True:
             token = self.login()
             response = self.client.send(method, url, what, token=token, json_body=body, files=files, timeout=timeout)
-            if response.status == 200:
+            if response.status == 200 and not (is_page(response) and method not in READS):
                 return response
             error = self.client.error(response, what, url)
             if error.status != 401 or error.text or error.layer != PERMISSION:

@@ -50,8 +50,8 @@ def response_error(
     quoted = f': "{said}"' if said else ""
     page = f" with a page{quoted}" if is_page(response) else quoted
     start = f"Could not {what}: {address} answered {status}{page}."
-    if 300 <= status < 400:
-        return _redirect_error(response, what, address, profile)
+    if status < 400:
+        return _no_error(response, what, address, start, profile)
     if said.startswith(UNUSUAL_TRAFFIC):
         return ApiError(NETWORK, start, status, _UNUSUAL, text=said)
     if status == 429:
@@ -137,8 +137,13 @@ def _api_error(response: Response, start: str, profile: ServerProfile) -> ApiErr
     return ApiError(REQUEST, start, status, **common)
 
 
-def _redirect_error(response: Response, what: str, address: str, profile: ServerProfile) -> ApiError:
-    """Return the error for a redirect. None is followed: a key or token could end up elsewhere."""
+def _no_error(response: Response, what: str, address: str, start: str, profile: ServerProfile) -> ApiError:
+    """Return the error for a status that is none: a redirect, or a success of something else than the server.
+
+    No redirect is followed: a key or token could end up elsewhere.
+    """
+    if response.status < 300:  # the Api itself knows only 200, and sends no page with it
+        return ApiError(NETWORK, start, response.status, profile.misled, unknown_outcome=True)
     # The query may carry anything; it is of no use here.
     target = response.location.split("?")[0].split("#")[0] or "an address that it does not name"
     return ApiError(
@@ -146,5 +151,5 @@ def _redirect_error(response: Response, what: str, address: str, profile: Server
         f"Could not {what}: {address} answered {response.status} and points to {target}.",
         status=response.status,
         advice=f"Redirects are not followed. Set {profile.options} to the address of the {profile.name} itself. Where "
-        f"this one is that of a login page, a proxy or captive portal answers instead of the {profile.name}.",
+        f"this one is that of a login page, something in front of the {profile.name} answers. {profile.fronted}",
     )

@@ -41,6 +41,8 @@ LOST = [
     {"status": 500, "body": "<html><title>500 Internal Server Error</title></html>"},
     {"status": 503, "body": '{"message": "Service Unavailable"}', "headers": {"Content-Type": "application/json"}},
     {"status": 408},
+    {"status": 200, "body": "<html><title>Please wait</title></html>"},
+    {"status": 202},
     {"close": True},
 ]
 lost_in_each_way = pytest.mark.parametrize("lost", LOST, ids=lambda lost: str(lost.get("status", "closed")))
