@@ -220,7 +220,7 @@ class _Run:
     def _take_down(self) -> None:
         self.deployment.require_own_scope()
         for container in self.plan.stack.renamed:
-            self.deployment.engine.remove(container)
+            self.deployment.engine.remove(container, self.request.wait_timeout)
         if self.request.pull and self.deployment.script.exists():
             self.outcome.command = self.deployment.script.run("stop")
         # The script leaves a single running container as it is; and it may be missing.

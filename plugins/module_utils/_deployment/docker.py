@@ -114,12 +114,12 @@ class Engine:
                 found += [Container.from_inspect(data)] if data else []
         return sorted(found, key=lambda container: (container.service, container.created))
 
-    def remove(self, container: Container) -> None:
+    def remove(self, container: Container, timeout: float = _SLOW) -> None:
         """Stop and remove one container."""
-        response = self.client.request("POST", f"/containers/{container.id}/stop", _SLOW)
+        response = self.client.request("POST", f"/containers/{container.id}/stop", timeout)
         if response.status not in (304, 404):
             checked(response)
-        response = self.client.request("DELETE", f"/containers/{container.id}", _SLOW)
+        response = self.client.request("DELETE", f"/containers/{container.id}", timeout)
         if response.status != 404:
             checked(response)
 
