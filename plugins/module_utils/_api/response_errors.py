@@ -29,6 +29,8 @@ UNUSUAL_TRAFFIC = "Traffic from your network looks unusual"
 
 # Beside every 5xx: the request took too long, or came too early.
 _GATEWAY = (408, 425)
+# Of a proxy that has no server behind it (yet), or files in its place, which know no POST.
+_NO_BACKEND = (404, 405)
 _BEARER = re.compile(r"(?:\A|,)\s*Bearer\b", re.IGNORECASE)
 _DESCRIPTION = re.compile(r'\berror_description="([^"]{1,200})"')
 # Titles of nginx's pages for a 400.
@@ -73,7 +75,7 @@ def response_error(
         return _denied(response, start, profile)
     if is_page(response):
         return _page_error(response, start, options)
-    if status == 404 and everywhere:
+    if status in _NO_BACKEND and everywhere:
         return ApiError(NETWORK, start, status, profile.misled, transient=True)
     return _api_error(response, start, profile)
 
@@ -118,7 +120,7 @@ def _page_error(response: Response, start: str, options: ApiOptions) -> ApiError
         advice = "The web server does not accept client_cert. Use one from the authority that it trusts for clients."
         return ApiError(TLS, start, status, advice)
     advice = f"Bitwarden's API answers in JSON. {profile.misled}"
-    return ApiError(NETWORK, start, status, advice, transient=status == 404)
+    return ApiError(NETWORK, start, status, advice, transient=status in _NO_BACKEND)
 
 
 def _api_error(response: Response, start: str, profile: ServerProfile) -> ApiError:

@@ -113,6 +113,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     Reply(404, "404 page not found\n", {"content-type": "text/plain"}),
     Reply(404, PAGE.format("404 Not Found"), HTML),
     Reply(404),
+    Reply(405, PAGE.format("405 Not Allowed"), HTML),
     Reply(530, PAGE.format("Error 1033"), HTML),
     Reply(500, PAGE.format("500 Internal Server Error"), HTML),
 ])  # fmt: skip
