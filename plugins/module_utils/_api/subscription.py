@@ -175,7 +175,7 @@ def days_text(days: int) -> str:
 def _broken(organization: Organization, error: ApiError) -> Optional[License]:
     """Return what a failed read of the subscription says about the license file, ``None`` if nothing."""
     file = license_path(organization)
-    if error.layer == SERVER and error.status == 500 and not error.transient:
+    if error.layer == SERVER and error.status == 500:  # its other addresses answer
         # The server fails in this way on a file that is missing or corrupt, but on much else, too.
         message = NOT_READ.message.format(status=error.status)
         return License(UNKNOWN, message=message, advice=NOT_READ.advice.format(file=file))

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
@@ -60,9 +60,10 @@ def file_with(change: Callable[[Path], object]) -> Break:
     return lambda pair: change(pair.server.license_file)
 
 
-def answering(status: int, body: dict[str, Any]) -> Break:
-    fault = {"method": "GET", "path": SUBSCRIPTION, "status": status, "body": json.dumps(body), "times": -1}
-    fault["headers"] = {"Content-Type": "application/json"}
+def answering(status: int, body: Union[dict[str, Any], str]) -> Break:
+    text = body if isinstance(body, str) else json.dumps(body)
+    fault = {"method": "GET", "path": SUBSCRIPTION, "status": status, "body": text, "times": -1}
+    fault["headers"] = {"Content-Type": "text/html" if isinstance(body, str) else "application/json"}
     return lambda pair: pair.server.control("POST", "faults", fault)
 
 
@@ -182,6 +183,8 @@ def test_a_bad_duration_is_named(run: Run, text: str) -> None:
 NOT_MENDED: dict[str, tuple[Break, str]] = {
     "unreadable": (answering(401, REFUSED), "may not read the license file"),
     "another failure of the server": (answering(500, FAILED), "although its file"),
+    "a bare 500": (answering(500, ""), "although its file"),
+    "a page with 500": (answering(500, "<html><title>Error</title></html>"), "although its file"),
     "connection disabled": (
         lambda pair: pair.server.control(
             "POST", "connections", {"organization": ORGANIZATION, "billing_sync_key": TOKEN, "enabled": False}
