@@ -33,6 +33,8 @@ from .runner import COMMAND_TIMEOUT, Account, Commands
 # The file in Compose's words, which may be any that the Compose files include.
 _DENIED = re.compile(r"(/[^\s:]+): permission denied")
 
+_SET = "Set bwdata to the data folder of the server."
+
 
 class DeploymentError(BitwardenError):
     """The deployment cannot be used from here; the message says why and what to do."""
@@ -282,9 +284,9 @@ def _owner(bwdata: str) -> Account:
             raise DeploymentError(
                 f"{bwdata} cannot be read by this user: run the task as root or as the owner of bwdata (become)."
             ) from error
-        raise DeploymentError(f"{bwdata} cannot be used: {error.strerror}. Is Bitwarden installed there?") from error
+        raise DeploymentError(f"{bwdata} cannot be used: {error.strerror}. {_SET}") from error
     if not is_readable:
-        raise DeploymentError(f"{bwdata} is not a folder with a deployment in it. Is Bitwarden installed there?")
+        raise DeploymentError(f"{bwdata} is not a folder with a deployment in it. {_SET}")
     if not account.can_be_taken():
         others = f" or as {account.name}" if account.has_entry else ""
         raise DeploymentError(

@@ -289,7 +289,7 @@ def test_what_is_not_json_is_told(server, engine):
 def test_an_engine_that_is_silent_is_told(server, engine, monkeypatch):
     monkeypatch.setattr(sys.modules[Engine.__module__], "_QUICK", 0.2)
     server.answers["GET", "/containers/json"] = lambda handler: time.sleep(1)
-    with pytest.raises(EngineError, match=r"engine \(unix://.*\) did not answer within 0s\."):
+    with pytest.raises(EngineError, match=r"engine \(unix://.*\) did not answer within 0.2s\."):
         engine.containers("/x")
 
 
