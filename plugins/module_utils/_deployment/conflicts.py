@@ -112,6 +112,20 @@ def service_obstacles(scope: Scope, host: Host, pull: bool, renews: bool = False
     ]
 
 
+def lost_networks(scope: Scope) -> List[Problem]:
+    """Return a problem for each stopped container of another folder whose network goes when the server goes down."""
+    networks = {network.name for network in scope.composition.networks if not network.external}
+    problems = []
+    for container in scope.others:
+        is_other = container.project == scope.composition.name and not is_folder(container.folder, scope.folder)
+        lost = sorted(networks & set(container.networks))
+        if is_other and lost and container.state != "running":
+            used = f"The stopped container {container.name} of {container.folder} uses {', '.join(lost)}"
+            shared = f"{used}, which is removed meanwhile, as both are one Compose project."
+            problems.append(Problem(f"{shared} Recreate the container before you start it (docker compose up)."))
+    return problems
+
+
 def other_name(containers: Sequence[Container], scope: Scope) -> Problem:
     """Return the problem of containers of this folder that were created under another project name."""
     names = ", ".join(sorted({container.project for container in containers}))
@@ -149,7 +163,7 @@ def _owner(container: ListedContainer) -> str:
 def _ports(scope: Scope, host: Host) -> List[Problem]:
     ours = [container for container in scope.listed if scope.is_own(container)]
     own = {port for container in ours for port in container.ports}
-    restarting = {container.service for container in ours if container.is_restarting}
+    restarting = {container.service for container in ours if container.state == "restarting"}
     problems = []
     for service in scope.services.values():
         for port in service.ports:

@@ -19,7 +19,7 @@ from .access import unreadable
 from .bitwarden_sh import Script
 from .compose import Project
 from .composition import ComposeError, Composition, Service
-from .conflicts import Host, Scope, foreign, obstacles, other_name, service_obstacles, without_image
+from .conflicts import Host, Scope, foreign, lost_networks, obstacles, other_name, service_obstacles, without_image
 from .docker import Container, Engine
 from .docker_client import EngineClient
 from .docker_host import EngineError
@@ -125,15 +125,15 @@ class Deployment:
         return Stack(services, containers, images, idle, renamed)
 
     def conflicts(
-        self, stack: Stack, starts: bool, pull: bool, tolerated: FrozenSet[str] = frozenset()
+        self, stack: Stack, starts: bool, pull: bool, tolerated: FrozenSet[str] = frozenset(), takes_down: bool = False
     ) -> Tuple[List[Problem], List[Problem]]:
         """Return why the services cannot be stopped, or (``starts``) started, without harm; each with what to do.
 
-        Apart from that, second, why ``tolerated`` services cannot be started. ``stack`` comes from ``inspect``. Raises
-        ``EngineError``.
+        Apart from that, second, why ``tolerated`` services cannot be started, and what other projects lose where the
+        run ``takes_down`` the server. ``stack`` comes from ``inspect``. Raises ``EngineError``.
         """
         inventory, scope = self._scope(tolerated)
-        found, others = foreign(scope), []
+        found, others = foreign(scope), lost_networks(scope) if takes_down else []
         if starts and stack.renamed:
             found.append(other_name(stack.renamed, scope))
         elif starts:
@@ -142,7 +142,7 @@ class Deployment:
             renews = pull and os.path.isdir(os.path.join(self.bwdata, "letsencrypt", "live"))
             found += obstacles(scope, host, pull, renews)
             services = {name: one for name, one in scope.composition.services.items() if name in tolerated}
-            others = service_obstacles(scope._replace(services=services), host, pull)
+            others += service_obstacles(scope._replace(services=services), host, pull)
         return found, others
 
     def without_image(self, services: Mapping[str, Service]) -> Set[str]:

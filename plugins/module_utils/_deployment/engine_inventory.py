@@ -21,7 +21,7 @@ _QUICK = 30.0
 class ListedContainer(NamedTuple):
     """Any container on the host, as the engine lists it; ``ports`` are those that it holds now.
 
-    ``is_restarting``: the engine is restarting it, so that it may hold more at any moment.
+    ``state`` is the engine's word, ``networks`` are those that it is attached to, by name.
     ``project``, ``service`` and ``folder`` are Compose's, empty for a container that Compose did not make.
     """
 
@@ -31,7 +31,8 @@ class ListedContainer(NamedTuple):
     service: str
     folder: str
     ports: Tuple[Port, ...]
-    is_restarting: bool
+    state: str
+    networks: Tuple[str, ...]
 
     @classmethod
     def from_list(cls, data: Dict[str, Any]) -> ListedContainer:
@@ -50,7 +51,8 @@ class ListedContainer(NamedTuple):
             labels.get(SERVICE, ""),
             labels.get(WORKING_DIR, ""),
             tuple(sorted(set(ports))),
-            data.get("State") == "restarting",
+            data.get("State") or "",
+            tuple((data.get("NetworkSettings") or {}).get("Networks") or ()),
         )
 
 

@@ -159,7 +159,8 @@ def plan(deployment: Deployment, request: Request) -> Plan:
     if action in (UP, DOWN):
         writes = file is not None and bool(file.plan.difference)
         spared = tolerated(stack, troubled(stack, time.time()), writes) & foreign(stack)
-        conflicts, others = deployment.conflicts(stack, action == UP, request.pull, spared)
+        takes_down = not stack.stopped and (action == DOWN or uses_script(stack, request))
+        conflicts, others = deployment.conflicts(stack, action == UP, request.pull, spared, takes_down)
         problems += conflicts
         warnings += [mask_text(str(other), secrets) for other in others]
     if problems:

@@ -126,6 +126,27 @@ def test_a_neighbour_under_the_same_name_is_left_alone(host, planned, options, g
     assert others(host) == ["shop", "bw2-api", "plain"]
 
 
+@pytest.mark.parametrize(
+    ("state", "network", "options", "warned"),
+    [
+        ("exited", "docker_default", {}, True),
+        ("created", "docker_default", {"state": "stopped"}, True),
+        ("exited", "docker_default", {"pull": False}, False),
+        ("running", "docker_default", {}, False),
+        ("exited", "shop_default", {}, False),
+    ],
+)
+def test_a_stopped_neighbour_that_loses_its_network_is_warned_of(host, planned, state, network, options, warned):
+    host.compose_services["nginx"] = {"networks": {"default": None}}
+    host.compose_top["networks"] = {"default": {"name": "docker_default"}}
+    host.networks["docker_default"] = {"Labels": {"com.docker.compose.network": "default"}}
+    host.start().other("bw2-shop", "shop")
+    host.others[0].update(State=state, NetworkSettings={"Networks": {network: {}}})
+    found = planned(**{"state": "restarted", **options})
+    assert [one for one in found.warnings if "bw2-shop of /srv/other/docker" in one] == list(found.warnings)
+    assert bool(found.warnings) is warned
+
+
 def test_compose_is_kept_from_removing_orphans_by_its_own_variable(host, planned):
     assert planned().deployment.commands.environment["COMPOSE_REMOVE_ORPHANS"] == "false"
 
