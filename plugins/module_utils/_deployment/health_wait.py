@@ -147,10 +147,7 @@ class HealthWait:
         self, services: Sequence[str], containers: Sequence[Container], changed_at: float, deadline: float
     ) -> Dict[str, _Trouble]:
         """Return the services that are not healthy yet."""
-        # Where Compose was stopped while it replaced a container, the new one may never have been started.
-        up = {one.service for one in containers if one.is_up}
-        left_over = [one for one in containers if one.state == "created" and one.service in up]
-        expected = [c for c in containers if c.service in services and not c.completed and c not in left_over]
+        expected = [one for one in in_use(containers) if one.service in services and not one.completed]
         present = {one.service for one in containers}
         found = {name: _Trouble("has no container") for name in services if name not in present}
         found.update(self._ask(expected, deadline))
@@ -216,6 +213,12 @@ class HealthWait:
         if not lines:
             return f"{name} {trouble.reason}."
         return f"{name} {trouble.reason}. Its last log lines: {lines}{'' if lines.endswith('.') else '.'}"
+
+
+def in_use(containers: Sequence[Container]) -> List[Container]:
+    """Leave out what was never started beside one that is up: Compose was stopped while it replaced a container."""
+    up = {one.service for one in containers if one.is_up}
+    return [one for one in containers if not (one.state == "created" and one.service in up)]
 
 
 def last_log_lines(log: str) -> str:

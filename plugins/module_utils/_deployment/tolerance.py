@@ -10,7 +10,7 @@ from typing import Callable, Dict, FrozenSet, List, Optional
 
 from .docker import Container
 from .drift import BITWARDEN, Stack
-from .health_wait import NOT_ASKED
+from .health_wait import NOT_ASKED, in_use
 
 # A container that was restarted and has run for less than this may be about to end again.
 _RECENT = 60.0
@@ -29,7 +29,8 @@ def troubled(
         if one.state == "running" and one.health == "starting" and one.service not in NOT_ASKED
     ]
     answers = ask(starting) if starting and ask else {}
-    well = {one.service for one in stack.containers if _is_well(one, now, answers)}
+    ill = {one.service for one in in_use(stack.containers) if not _is_well(one, now, answers)}
+    well = {one.service for one in stack.containers} - ill
     return frozenset(name for name in stack.services if name not in well and not (stack.stopped and name in BITWARDEN))
 
 

@@ -69,6 +69,10 @@ def test_it_ends_when_the_last_one_answers_and_asks_none_twice():
     assert world.asked.count("api") == 1
 
 
+def test_what_compose_left_behind_while_it_replaced_a_container_is_not_waited_for():
+    assert World([[container("api"), container("api", id="new", state="created")]]).wait(["api"]) == ("api",)
+
+
 def test_what_was_started_again_is_asked_again():
     first, second = container("api", started=100.0), container("api", started=101.0)
     other = container("identity")

@@ -70,6 +70,12 @@ def test_what_is_in_trouble_before_a_run(changes, is_troubled):
     assert troubled(found, NOW, ask) == ({"tunnel"} if is_troubled else set())
 
 
+def test_of_several_containers_one_in_trouble_is_enough_but_not_one_that_was_never_started():
+    beside = [container("api"), container("mssql"), container("tunnel")]
+    assert troubled(stack(*beside, container("tunnel", state="exited")), NOW) == {"tunnel"}
+    assert troubled(stack(*beside, container("tunnel", state="created")), NOW) == set()
+
+
 def test_of_a_stopped_server_its_own_services_are_not_in_trouble():
     assert troubled(stack(), NOW, lambda asked: {}) == {"tunnel"}
 
