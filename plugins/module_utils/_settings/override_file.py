@@ -41,6 +41,8 @@ _BACKUP = re.compile(r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:\.(\d+))?\.bak\Z")
 _GET_FLAGS = 0x80086601 if struct.calcsize("l") == 8 else 0x80046601
 _PROTECTED = 0x10 | 0x20
 
+_EFFECTIVE = os.access in os.supports_effective_ids
+
 
 class OverrideFileError(EnvFileError):
     """A file that cannot be read or written. The message names the path and the remedy, never its text."""
@@ -180,7 +182,7 @@ class OverrideFile:
             system = os.statvfs(self.folder)
             if system.f_flag & os.ST_RDONLY:
                 raise OverrideFileError(f"{self.path} is on a read-only file system. Mount it writable (rw).")
-            if not os.access(self.folder, os.W_OK | os.X_OK, effective_ids=True):
+            if not os.access(self.folder, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
                 raise OverrideFileError(
                     f"{self.folder} is not writable for this user, who has to replace a file in it. "
                     "Run as its owner or as root."
