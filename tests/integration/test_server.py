@@ -268,7 +268,7 @@ def test_no_engine_has_its_own_message(bw4):
         ({"script": "/opt/bitwarden/nowhere.sh"}, "/opt/bitwarden/nowhere.sh does not exist"),
         ({"wait_timeout": "soon"}, "'soon' is not a duration"),
         ({"settings": {CLOUD: "yes"}}, CLOUD),
-        ({"bwdata": "/opt/bitwarden"}, "docker-compose.yml does not exist"),
+        ({"bwdata": "/opt/bitwarden"}, "Set it to /opt/bitwarden/bwdata"),
     ],
 )
 def test_bad_input_changes_nothing(bw4, arguments, words):
