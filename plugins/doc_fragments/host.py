@@ -14,7 +14,7 @@ class ModuleDocFragment:
 options:
   bwdata:
     description:
-      - Data folder of the server.
+      - Data folder of the server, an absolute path.
       - Images from cloud marketplaces have it at V(/home/bitwarden/bwdata).
     type: path
     default: /opt/bitwarden/bwdata
