@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.selfhosted.bitwarden.plugins.action.server import ActionModule as ServerAction
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import renamed, server_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import server_options
 
 
 class ActionModule(ServerAction):
@@ -29,4 +28,5 @@ class ActionModule(ServerAction):
         }
         options.update({name: value for name, value in planned.items() if value is not None})
         self._task.args = {**options, "state": "started", "fail_when_unreachable": True}
-        return renamed(super().execute(task_vars), variables.SERVER)
+        result: dict[str, Any] = super().execute(task_vars)
+        return result

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.action.organization import ActionModule as OrganizationAction
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.request import (
     Results,
     TokenError,
@@ -25,16 +25,18 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     organization_calls,
     status_of,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.variables import names_of, renamed
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import organization_options, renamed
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import organization_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_token import fetch_token
 
 #: The role's own defaults, where neither a variable nor the user's ``module_defaults`` say anything.
 DEFAULTS = {"license_max_age": "7d", "wait_timeout": "600s"}
 
 # What is added here to a result of module organization.
-_OWN = ("status", "ansible_facts", "first_pass", "diff", "invocation")
+_OWN = ("status", "planned", "ansible_facts", "first_pass", "diff", "invocation")
 
 
 class ActionModule(OrganizationAction):
@@ -49,7 +51,10 @@ class ActionModule(OrganizationAction):
             result = self._configure(task_vars, plan, calls, second_pass)
         except BitwardenError as error:
             result = {"failed": True, "changed": False, **error.result()}
-        renamed(result, variables.CLOUD if result.get("step") == "fetch" else variables.ORGANIZATION)
+        if result.get("failed"):
+            result = renamed(result, names_of("organization", result))
+        if not second_pass and (plan["rotate"] or result.get("license_required")):
+            result["planned"] = plan
         if second_pass:
             result["first_pass"] = {key: value for key, value in merge_calls(calls).items() if key not in _OWN}
         known = {**task_vars, "families_sync_organization": result}
@@ -65,7 +70,7 @@ class ActionModule(OrganizationAction):
             return {"changed": False}
         check_mode = bool(self._task.check_mode)
         arguments = {**DEFAULTS, **self._task.args, **organization_options(self, this_host(self, task_vars))}
-        results = _results(task_vars, plan, calls)
+        results = _results(self, task_vars, plan, calls)
         request = make_request(plan, results, check_mode, second_pass)
         missing: TokenError | None = None
         if plan["token_source"] and (second_pass or not plan["rotate"]):
@@ -87,11 +92,18 @@ class ActionModule(OrganizationAction):
         return result
 
 
-def _results(task_vars: Mapping[str, Any], plan: Mapping[str, Any], calls: list[Mapping[str, Any]]) -> Results:
+def _results(
+    action: ActionBase, task_vars: Mapping[str, Any], plan: Mapping[str, Any], calls: list[Mapping[str, Any]]
+) -> Results:
     """Return what earlier steps registered. Registered results hold no templates, so they are taken as they are."""
     source = plan["token_source"]
     fetched = task_vars.get("families_sync_tokens") or {}
-    fetcher = str((fetched.get("hosts") or {}).get(source, "")) if source else ""
-    token = (fetched.get("tokens") or {}).get(source) or {} if source else {}
+    fetcher = str((fetched.get("hosts") or {}).get(source, ""))
+    token: Mapping[str, Any] = {}
+    if fetcher:
+        token = fetched["tokens"].get(source) or {}
+    elif source and not plan["rotate"]:
+        # The step that fetches for all did not run (--start-at-task, or a condition that fails on the first host).
+        token = fetch_token(action, this_host(action, task_vars), plan)
     another = fetcher if fetcher != task_vars["inventory_hostname"] else ""
     return Results(task_vars.get("families_sync_server") or {}, token, another, calls)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextvars
-import copy
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -15,9 +14,6 @@ from itertools import groupby
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.utils.display import Display
-from ansible_collections.selfhosted.bitwarden.plugins.action.billing_sync_token import ActionModule as TokenAction
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.fetchers import (
     Candidate,
     choose_fetchers,
@@ -27,7 +23,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._environment 
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import REGISTERED, check_run
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost, role_host
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import cloud_options, renamed
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_token import fetch_token
 
 _NOTED = "families_sync_fetches"
 _TOKENS = "families_sync_tokens"
@@ -92,26 +88,9 @@ class ActionModule(BitwardenAction):
             sources = [source for _variables, source in group]
             # The environment is that of the process, so hosts that set another one wait.
             with environment(variables_set), ThreadPoolExecutor(1 if began else _AT_ONCE) as pool:
-                jobs = {
-                    source: pool.submit(
-                        contextvars.copy_context().run, self._token, hosts[source], plans[hosts[source].name], began
-                    )
-                    for source in sources
-                }
+                jobs = {}
+                for source in sources:
+                    host, run = hosts[source], contextvars.copy_context().run
+                    jobs[source] = pool.submit(run, fetch_token, self, host, plans[host.name], began)
                 found.update({source: job.result() for source, job in jobs.items()})
         return found
-
-    def _token(self, host: RoleHost, plan: Mapping[str, Any], began: str) -> dict[str, Any]:
-        """Return the result of module billing_sync_token with the options of a host."""
-        verb = "Rotating" if began else "Fetching"
-        Display().v(f"{verb} the billing sync token with the variables of {host.name}.")
-        options = cloud_options(self, host, plan["cloud"])
-        max_age = options.pop("max_age", None)
-        if began:
-            options.update({"max_age": max_age} if max_age is not None else {"rotated_before": began})
-        task = copy.copy(self._task)
-        task.args = {**options, "state": "rotated" if began else "present"}
-        action = TokenAction(
-            task, self._connection, self._play_context, self._loader, host.templar, self._shared_loader_obj
-        )
-        return renamed(action.run(task_vars=dict(host.raw)), variables.CLOUD)

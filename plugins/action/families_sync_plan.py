@@ -7,13 +7,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from ansible import context
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.steps import check_tags
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import check_run
 
 _CHECKED = "families_sync_checked"
+_PLAYBOOK = "families_sync"
+
+
+def _whole_run() -> bool:
+    """Return whether the collection's playbook is all that was started, so that no other play can have a tag."""
+    started = [str(name) for name in context.CLIARGS.get("args") or ()]
+    names = {Path(name).stem if name.endswith((".yml", ".yaml")) else name.rpartition(".")[2] for name in started}
+    return names == {_PLAYBOOK}
 
 
 class ActionModule(BitwardenAction):
@@ -27,6 +38,9 @@ class ActionModule(BitwardenAction):
 
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the plans by host. They hold nothing secret. The first batch checks the hosts of all batches."""
+        if _whole_run():
+            tags = (task_vars.get(f"ansible_{kind}_tags") or () for kind in ("run", "skip"))
+            check_tags(self._task._parent.tags, *tags)
         known = task_vars["hostvars"].raw_get("localhost").get(_CHECKED)
         names = task_vars["ansible_play_batch" if known == self._task._uuid else "ansible_play_hosts_all"]
         result = check_run(self, task_vars, list(names))

@@ -69,6 +69,12 @@ status:
   type: dict
   sample:
     problem: ""
+planned:
+  description: The plan of the host, where the second pass is needed.
+  returned: a second pass is needed
+  type: dict
+  sample:
+    rotate: true
 first_pass:
   description: What the calls of the first pass returned, as one.
   returned: O(second_pass=true)

@@ -15,6 +15,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, secret_texts
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.variables import names_of, renamed
 
 ROLE = "selfhosted.bitwarden.families_sync"
 
@@ -42,8 +43,15 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
             self._task.args = self._arguments(task_vars)
             result.update(self.execute(task_vars))
         except Exception as error:
-            return self.masked(self._failure(error))
-        return result
+            return self._in_terms_of_the_role(self.masked(self._failure(error)))
+        return self._in_terms_of_the_role(result)
+
+    def _in_terms_of_the_role(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return a failure of a task of the role with the names of the role's variables in place of options."""
+        role = getattr(self._task, "_role", None)
+        if role is None or role.get_name() != ROLE or not result.get("failed"):
+            return result
+        return renamed(result, names_of(str(self._task.action).rpartition(".")[2], result))
 
     def module_defaults(self, task_vars: Mapping[str, Any], *names: str) -> dict[str, Any]:
         """Return the options that ``module_defaults`` give for groups or plugins, such as ``group/…`` and ``…server``.

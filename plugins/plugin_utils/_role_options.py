@@ -31,6 +31,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 
 COLLECTION = "selfhosted.bitwarden"
+# Options that name files of the controller.
+_PATHS = ("ca_path", "client_cert", "client_key")
 
 
 class Files:
@@ -75,7 +77,8 @@ def server_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
 def organization_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
     """Return the options of module organization for a host. Raises ``AnsibleError``."""
     defaults = host.module_defaults(action, f"group/{COLLECTION}.api", f"{COLLECTION}.organization")
-    return {**defaults, **host.options(variables.ORGANIZATION)}
+    options = {**defaults, **host.options(variables.ORGANIZATION)}
+    return options if options.get("run_on") == "host" else located(action, host, options)
 
 
 def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, Any]:
@@ -84,7 +87,13 @@ def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, A
     found = {**defaults, **host.options(variables.CLOUD)}
     if "cloud" not in defaults or host.value("bitwarden_cloud") or host.value("bitwarden_region"):
         found["cloud"] = cloud
-    return found
+    return located(action, host, found)
+
+
+def located(action: ActionBase, host: RoleHost, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with the files of the controller that were found in place of relative paths."""
+    found = {name: find_file(action, str(options[name]), host.raw) for name in _PATHS if options.get(name)}
+    return {**options, **{name: path for name, path in found.items() if path}}
 
 
 def option_faults(
@@ -98,7 +107,7 @@ def option_faults(
         options = organization_options(action, host)
         if options.get("run_on") == "host":
             options = {name: value for name, value in options.items() if name not in _PATHS}
-        faults += _faults(read_options, options, API_OPTIONS, ENVIRONMENT, environment, host, files)
+        faults += _faults(read_options, options, API_OPTIONS, ENVIRONMENT, environment)
     faults = [variables.with_variables(text, variables.ORGANIZATION) for text in faults]
     if plan.with_account:
         options = cloud_options(action, host, plan.cloud)
@@ -106,7 +115,7 @@ def option_faults(
             # The rest is checked all the same.
             faults.append(_is_no_cloud(options["cloud"]))
             options["cloud"] = "us"
-        found = _faults(read_cloud_options, options, CLOUD_OPTIONS, CLOUD_ENVIRONMENT, environment, host, files)
+        found = _faults(read_cloud_options, options, CLOUD_OPTIONS, CLOUD_ENVIRONMENT, environment)
         if plan.token_source and not (options.get("master_password") or environment.get("BW_CLOUD_PASSWORD")):
             found.append(
                 "master_password is missing. Set it, or BW_CLOUD_PASSWORD in the environment of the controller, to "
@@ -119,25 +128,17 @@ def option_faults(
     return plan, [text for text in faults if text]
 
 
-_PATHS = ("ca_path", "client_cert", "client_key")
-
-
 def _faults(
     read: Callable[[Mapping[str, Any]], object],
     options: Mapping[str, Any],
     spec: Mapping[str, Any],
     stand_ins: Mapping[str, str],
     environment: Mapping[str, str],
-    host: RoleHost,
-    files: Files,
 ) -> list[str]:
     """Return what is wrong with options, as ``read`` says it; ``stand_ins`` are variables of the environment."""
     params = {name: one.get("default") for name, one in spec.items()}
     params.update({name: environment[variable] for name, variable in stand_ins.items() if environment.get(variable)})
     params.update(options)
-    for name in _PATHS:
-        if params.get(name):
-            params[name] = files.find(str(params[name]), host) or params[name]
     try:
         read(params)
     except BitwardenError as error:
@@ -165,10 +166,3 @@ def _license(plan: Plan, host: RoleHost, files: Files) -> tuple[Plan, list[str]]
     if wrong:
         return plan, [f"bitwarden_license_file: {found} cannot be read: {wrong.rstrip('.')}."]
     return plan._replace(license_file=found), []
-
-
-def renamed(result: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a result whose message names the role's variables, if it is a failure."""
-    if result.get("failed") and isinstance(result.get("msg"), str):
-        result["msg"] = variables.with_variables(result["msg"], names)
-    return result

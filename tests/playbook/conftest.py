@@ -72,13 +72,16 @@ def play(request: pytest.FixtureRequest, collections: Path, tmp_path: Path):
     if not ansible_playbook.exists():
         pytest.skip(f"no {request.param} ansible-core here (make setup)")
 
-    def run(hosts: Union[Path, Dict[str, Dict[str, Any]]], *options: str, what: Any = PLAYBOOK, **extra: Any) -> Run:
+    def run(
+        hosts: Union[Path, Dict[str, Dict[str, Any]]], *options: str, what: Any = PLAYBOOK, more: Any = (), **extra: Any
+    ) -> Run:
         if isinstance(hosts, Path):
             inventory = hosts
         else:
             shared = {"bitwarden_url": "https://vault.example.com"}
             inventory = tmp_path / "hosts.yml"
-            inventory.write_text(yaml.safe_dump({"bitwarden": {"vars": shared, "hosts": hosts}}))
+            groups = {"bitwarden": {"vars": shared, "hosts": hosts}, "rest": {"hosts": dict.fromkeys(more)}}
+            inventory.write_text(yaml.safe_dump(groups))
         log = tmp_path / "calls"
         log.write_text("")
         (tmp_path / "ansible.cfg").write_text(extra.pop("configuration", ""))

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Collection, Dict, FrozenSet, NamedTuple
+import difflib
+from typing import Collection, Dict, FrozenSet, List, NamedTuple
+
+from .._common.errors import BitwardenError
 
 PREFLIGHT = "preflight"
 SERVER = "server"
@@ -40,6 +43,30 @@ _STEPS: Dict[str, _Tags] = {
     TOKEN: _tags("token", "billing_sync"),
     LICENSE_SYNC: _tags("license_sync"),
 }
+
+
+#: Tags that Ansible itself knows.
+_SPECIAL = frozenset({"all", "always", "never", "tagged", "untagged"})
+
+
+class TagError(BitwardenError):
+    """A tag of the run that no step has; the message names the nearest."""
+
+
+def check_tags(inherited: Collection[str], run: Collection[str], skip: Collection[str]) -> None:
+    """Raise ``TagError`` for tags of ``--tags`` and ``--skip-tags`` that nothing has.
+
+    Ansible takes any. Nothing would be done then, or what was to be skipped, and the run would end well.
+    """
+    steps = list(dict.fromkeys(tag for tags in _STEPS.values() for tag in sorted(tags.select)))
+    texts: List[str] = []
+    for option, tags in (("--tags", run), ("--skip-tags", skip)):
+        for tag in sorted(set(tags) - set(steps) - _SPECIAL - set(inherited)):
+            near = difflib.get_close_matches(tag, steps, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            texts.append(f"{option} {tag}: no step has this tag.{hint}")
+    if texts:
+        raise TagError(" ".join([*texts, f"The tags are {', '.join(steps)}."]))
 
 
 def selected_steps(inherited: Collection[str], run: Collection[str], skip: Collection[str]) -> FrozenSet[str]:

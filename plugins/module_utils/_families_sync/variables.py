@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Collection, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional
 
 PREFIX = "bitwarden_"
 
@@ -50,6 +50,16 @@ SECRETS = (
     "bitwarden_cloud_password", "bitwarden_secret_settings",
 )  # fmt: skip
 
+#: Plugin -> the options that its messages are about; those of others are the organization's.
+_OPTIONS_OF = {
+    "families_sync_apply": SERVER,
+    "cloud_connectivity_info": SERVER,
+    "server_info": SERVER,
+    "billing_sync_token": CLOUD,
+    "cloud_license": CLOUD,
+}
+#: Step of a failed result that is about the account in the cloud.
+_FETCH = "fetch"
 _NEAR = 0.75
 
 
@@ -67,6 +77,17 @@ def with_variables(text: str, names: Mapping[str, str]) -> str:
             text = re.sub(rf"(?:(?<=\A)|(?<=\. )){name}(?=:| (?:is|must|has|needs)\b)", variable, text)
             text = re.sub(rf"\b(Check|Set) {name}\b(?=[,.:]| to\b)", rf"\g<1> {variable}", text)
     return text
+
+
+def names_of(plugin: str, result: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return option -> variable for what a task of the role says in its result."""
+    return CLOUD if result.get("step") == _FETCH else _OPTIONS_OF.get(plugin, ORGANIZATION)
+
+
+def renamed(result: Dict[str, Any], names: Mapping[str, str]) -> Dict[str, Any]:
+    """Return the result of a failed task with variables in place of options in its message."""
+    texts = {key: result[key] for key in ("msg", "advice") if isinstance(result.get(key), str)}
+    return {**result, **{key: with_variables(text, names) for key, text in texts.items()}}
 
 
 def mistyped(names: Iterable[str], known: Collection[str]) -> Dict[str, str]:

@@ -14,6 +14,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     SERVER,
     TOKEN,
     WAIT,
+    TagError,
+    check_tags,
     selected_steps,
 )
 
@@ -61,3 +63,22 @@ def test_tags_of_the_role_itself_select_all_its_steps(run, skip, steps):
 def test_a_role_that_never_runs_is_run_by_its_other_tag():
     assert selected_steps(["always", "never", "bitwarden"], ["all"], []) == set()
     assert selected_steps(["always", "never", "bitwarden"], ["bitwarden"], []) == ALL
+
+
+@pytest.mark.parametrize(
+    ("run", "skip", "texts"),
+    [
+        (["licence_sync"], [], ["--tags licence_sync: no step has this tag. Did you mean license_sync?"]),
+        (["token", "nonsense"], ["preflght"],
+         ["--tags nonsense: no step has this tag. --skip-tags", "Did you mean preflight?"]),
+    ],
+)  # fmt: skip
+def test_tags_that_no_step_has(run, skip, texts):
+    with pytest.raises(TagError) as caught:
+        check_tags([], run, skip)
+    assert all(text in str(caught.value) for text in texts)
+
+
+@pytest.mark.parametrize("run", [["all"], ["token", "billing_sync"], ["never"], ["mine"]])
+def test_tags_that_a_step_has(run):
+    check_tags(["mine"], run, ["preflight"])
