@@ -68,6 +68,7 @@ class _Run:
         self.request = plan.request
         self.clock = clock
         self.outcome = Outcome(plan)
+        self.services = plan.stack.services
         self.troubled: FrozenSet[str] = frozenset()
         self.tolerated: FrozenSet[str] = frozenset()
 
@@ -99,6 +100,9 @@ class _Run:
     def change(self) -> None:
         """Bring the containers to the requested state, and wait until they are healthy."""
         begun = self.clock.now()
+        if self.plan.writes:
+            # What Compose makes of the file counts from here on, not what was computed for the plan.
+            self.services = self.deployment.project.read().services
         if self.plan.action == DOWN:
             self._take_down()
             return
@@ -235,8 +239,8 @@ class _Run:
         return self._inspect().running()
 
     def _inspect(self) -> Stack:
-        """Compare with the services of the plan: the file was written as it was planned."""
-        stack = self.deployment.compare(self.plan.stack.services, self.plan.stack.image_environments)
+        """Compare what is running with what Compose would create."""
+        stack = self.deployment.compare(self.services, self.plan.stack.image_environments)
         self.outcome.containers = stack.containers
         return stack
 

@@ -170,7 +170,9 @@ def test_a_change_inspects_before_and_after_and_asks_the_services(host, run):
     assert (host.asked, host.inspections) == ([], 2)
     assert run(SettingsRequest(cloud_communication=False))[1] == ""
     assert set(host.asked) == {"api", "identity", "mssql", "nginx"}, "Docker was believed after a change"
-    assert sum("config" in process for process in host.processes) == 4, "each plan reads the project and its env files"
+    assert sum("config" in process for process in host.processes) == 6, (
+        "a plan reads the project and its env files, a write the project"
+    )
 
 
 def test_env_files_are_read_once(host, run, monkeypatch):
@@ -244,6 +246,19 @@ def test_where_one_service_cannot_start_the_others_do_and_no_success_is_told(hos
     assert sorted(host.containers) == ["icons", "identity", "mssql", "nginx"]
     assert not any("was started" in warning for warning in outcome["warnings"])
     assert ("bitwarden.sh restart ended with status 18 and left 5 of 5 services down" in error) is pull
+
+
+def test_what_compose_makes_of_the_written_file_counts_and_not_the_prediction(host, run):
+    """A Compose that does not name its env files leaves open what is behind a line that goes."""
+    name, file = "globalSettings__disableEmailNewDevice", host.bwdata / "env" / "global.override.env"
+    host.start().model_names_env_files = False
+    (host.bwdata / "elsewhere.env").write_text(f"{name}=true\n")
+    file.write_text(f"{settings(host)}{name}=false\n")
+    host.read["api"] = ["elsewhere.env", *host.read["api"]]
+    assert run()[1] == ""
+    outcome, error = run(SettingsRequest(settings={name: None}))
+    assert (error, outcome["rolled_back"]) == ("", False)
+    assert host.containers["api"]["environment"][name] == "true"
 
 
 @pytest.mark.parametrize("state", ["started", "restarted"])
