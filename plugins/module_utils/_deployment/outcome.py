@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, INSTALLATION_ID
+from .._env_files.document import canonical
 from .._settings.types import guid_text
 from .docker import Container
 from .drift import Stack
-from .plan import Plan
+from .plan import DOWN, Plan
 from .runner import Result
 
 
@@ -40,13 +41,13 @@ class Outcome:
         stack = Stack(plan.stack.services, self.containers, {})
         return {
             "changed": self.settings_changed or self._touched() if self.failed else plan.changed,
-            "restarted": self._touched() if self.failed else plan.restarted,
+            "restarted": plan.action != DOWN and self._touched() if self.failed else plan.restarted,
             "changes": self.changes,
             "backup_file": self.backup_file,
             "stale_services": plan.stack.stale(),
             "services": [report._asdict() for report in stack.report(self.answered)],
             "version": stack.version(),
-            "cloud_communication": (stack.setting(CLOUD_COMMUNICATION) or "").strip().lower() == "true",
+            "cloud_communication": self._cloud_communication(stack),
             "installation_id": guid_text(stack.setting(INSTALLATION_ID)),
             "rolled_back": self.rolled_back,
             "rc": command.rc if command else None,
@@ -55,8 +56,18 @@ class Outcome:
             "warnings": self.warnings,
         }
 
+    def _cloud_communication(self, stack: Stack) -> bool:
+        """Tell whether cloud communication is on: after a failure in the container, otherwise by the files."""
+        value, wanted = stack.setting(CLOUD_COMMUNICATION), canonical(CLOUD_COMMUNICATION)
+        for api in stack.of("api") if self.failed else ():
+            found = [text for name, text in api.environment.items() if canonical(name) == wanted]
+            value = found[-1] if found else None
+        return (value or "").strip().lower() == "true"
+
     def _touched(self) -> bool:
-        """Tell whether containers were created, removed, started or stopped, other than by the engine itself."""
+        """Tell whether this run created, removed, started or stopped containers."""
+        if not self.plan.action and not self.rolled_back:
+            return False
         before = {one.id: one for one in self.plan.stack.containers}
         if {one.id for one in self.containers} != set(before):
             return True

@@ -307,6 +307,32 @@ def test_nothing_was_restarted_where_images_could_not_be_pulled(host, run):
     assert (outcome["changed"], outcome["restarted"], outcome["rolled_back"]) == (False, False, True)
 
 
+def test_what_ends_without_this_run_was_not_restarted_by_it(host, run):
+    host.start().health = "unhealthy"
+    ends = host.containers["api"]
+    host.unhealthy = lambda service, environment: ends.update(state="exited") or True
+    outcome, error = run(wait_timeout=20.0)
+    assert error and host.done == []
+    assert (outcome["changed"], outcome["restarted"]) == (False, False)
+
+
+def test_a_stop_that_fails_is_no_restart(host, run, monkeypatch):
+    host.start()
+    monkeypatch.setattr(host, "_script", lambda command: Result(1, "", "no\n"))
+    monkeypatch.setattr(host, "_down", lambda: host.containers.pop("icons", None))
+    outcome, error = run(state="stopped")
+    assert "Still running after the stop" in error
+    assert (outcome["changed"], outcome["restarted"]) == (True, False)
+
+
+def test_after_a_roll_back_cloud_communication_is_what_it_was(host, run):
+    host.start().crashes = crashes_on("true")
+    outcome, _error = run(ON)
+    assert (outcome["rolled_back"], outcome["cloud_communication"]) == (True, False)
+    host.crashes = lambda environment: False
+    assert run(ON)[0]["cloud_communication"] is True
+
+
 def test_a_restart_by_the_engine_is_not_one_of_the_run(host, run):
     def crash():
         host.containers["icons"].update(started=host.now, restarts=1)
