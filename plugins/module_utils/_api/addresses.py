@@ -76,6 +76,8 @@ def read_url(params: Mapping[str, Any], name: str) -> Optional[str]:
     start, _slash, last = text.rpartition("/")
     wrong = {"url": _SERVICES, "api_url": ("identity",), "identity_url": ("api",)}[name]
     if last.lower() in wrong and parts.path:
-        advice = f"Set it to {start}." if name == "url" else f"It must be that of {name.partition('_')[0]}."
-        raise ApiError(REQUEST, f"{name} is the address of a single service of the server: {text}.", advice=advice)
+        message = f"{name} is the address of a single service of the server: {text}."
+        if name != "url":
+            raise ApiError(REQUEST, message, advice=f"It must be that of {name.partition('_')[0]}.")
+        raise ApiError(REQUEST, message, advice=f"Set it to {start}.")
     return text

@@ -14,7 +14,7 @@ from typing import Iterator, List, Sequence
 from .._common.durations import format_duration
 from .argspec import ApiOptions
 from .errors import NETWORK, REQUEST, TLS, ApiError
-from .tls_errors import tls_error
+from .tls_errors import LOAD, tls_error
 
 try:
     import requests
@@ -40,13 +40,10 @@ def no_response(error: Exception, what: str, url: str, method: str, options: Api
     if _has(causes, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
         return tls_error(causes, start, write, options)
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=_LOAD)
+        return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=LOAD)
     if isinstance(error, ValueError) and isinstance(error, requests.RequestException):
         return ApiError(REQUEST, f"{start} is not an address to send requests to.")
     return _connection_error(error, causes, start, write, options)
-
-
-_LOAD = "Check ca_path, client_cert and client_key: files in PEM form, and the key that of the certificate."
 
 
 def _connection_error(
