@@ -47,8 +47,8 @@ class Outcome:
             "stale_services": plan.stack.stale(),
             "services": [report._asdict() for report in stack.report(self.answered)],
             "version": stack.version(),
-            "cloud_communication": self._cloud_communication(stack),
-            "installation_id": guid_text(stack.setting(INSTALLATION_ID)),
+            "cloud_communication": (self._setting(stack, CLOUD_COMMUNICATION) or "").strip().lower() == "true",
+            "installation_id": guid_text(self._setting(stack, INSTALLATION_ID)),
             "rolled_back": self.rolled_back,
             "rc": command.rc if command else None,
             "stdout": plan.mask(command.stdout) if command else "",
@@ -56,13 +56,13 @@ class Outcome:
             "warnings": self.warnings,
         }
 
-    def _cloud_communication(self, stack: Stack) -> bool:
-        """Tell whether cloud communication is on: after a failure in the container, otherwise by the files."""
-        value, wanted = stack.setting(CLOUD_COMMUNICATION), canonical(CLOUD_COMMUNICATION)
+    def _setting(self, stack: Stack, key: str) -> Optional[str]:
+        """Return a setting's value: after a failure that of the container, if there is one, else that of the files."""
+        value = stack.setting(key)
         for api in stack.of("api") if self.failed else ():
-            found = [text for name, text in api.environment.items() if canonical(name) == wanted]
+            found = [text for name, text in api.environment.items() if canonical(name) == canonical(key)]
             value = found[-1] if found else None
-        return (value or "").strip().lower() == "true"
+        return value
 
     def _touched(self) -> bool:
         """Tell whether this run created, removed, started or stopped containers."""

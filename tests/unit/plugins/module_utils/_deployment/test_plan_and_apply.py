@@ -325,10 +325,12 @@ def test_a_stop_that_fails_is_no_restart(host, run, monkeypatch):
     assert (outcome["changed"], outcome["restarted"]) == (True, False)
 
 
-def test_after_a_roll_back_cloud_communication_is_what_it_was(host, run):
+def test_after_a_roll_back_settings_are_what_they_were(host, run):
     host.start().crashes = crashes_on("true")
-    outcome, _error = run(ON)
+    new = "0" * 31 + "1"
+    outcome, _error = run(ON._replace(settings={"globalSettings__installation__id": new}))
     assert (outcome["rolled_back"], outcome["cloud_communication"]) == (True, False)
+    assert outcome["installation_id"] == "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b"
     host.crashes = lambda environment: False
     assert run(ON)[0]["cloud_communication"] is True
 
