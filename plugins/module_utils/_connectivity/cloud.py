@@ -57,14 +57,14 @@ def run_concurrently(calls: Mapping[str, Callable[[], Outcome]], timeout: float)
     started = {name: start(call) for name, call in calls.items()}
     # A socket's own time limit starts again with each byte, this one does not.
     deadline = time.monotonic() + timeout + min(_GRACE, _SHARE * timeout)
-    return {name: _outcome(future, deadline) for name, future in started.items()}
+    return {name: _outcome(future, deadline, timeout) for name, future in started.items()}
 
 
-def _outcome(future: futures.Future[Outcome], deadline: float) -> Outcome:
+def _outcome(future: futures.Future[Outcome], deadline: float, timeout: float) -> Outcome:
     try:
         return future.result(max(0.0, deadline - time.monotonic()))
     except futures.TimeoutError:
-        return failures.LATE.outcome()
+        return failures.LATE.outcome(limit=timeout)
     except ConnectFailure as failure:
         return failure.outcome
     except BaseException as defect:

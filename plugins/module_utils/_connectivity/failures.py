@@ -111,7 +111,7 @@ NO_TLS = Failure(
 NO_RESPONSE = Failure(
     HTTP, "connected to {peer}, but no HTTP response: {reason}",
     "a firewall or proxy, or a cloud that is slow", "Check the URL, firewall and proxy.")
-LATE = Failure(HTTP, "no response in time", "a firewall or proxy, or a cloud that is slow", "Check firewall and proxy.")
+LATE = Failure(HTTP, "no response in time ({limit:g}s)", "a firewall, proxy or slow cloud", "Check firewall and proxy.")
 NOT_BITWARDEN = Failure(
     HTTP, "{peer} responded {status} {what}", _OTHER_RESPONDS,
     "Check {setting}, and let this address through without inspection: a firewall, a proxy or a login page responds.")

@@ -57,7 +57,8 @@ class _Connection(http.client.HTTPSConnection):
 
     def __init__(self, network: Network, url: str, deadline: float, context: ssl.SSLContext) -> None:
         parts = urlsplit(url)
-        self.network, self.deadline, self.tls = network, deadline, context
+        limit = round(deadline - time.monotonic(), 1)
+        self.network, self.deadline, self.limit, self.tls = network, deadline, limit, context
         self.name, port = parts.hostname or "", parts.port or 443
         self.proxy = proxy = proxy_for(url, network.environment)
         self.peer = f"{self.name} through the proxy {proxy}"
@@ -99,8 +100,8 @@ class _Connection(http.client.HTTPSConnection):
             except OSError as error:
                 # The first address says most: others are often of a kind that this network does not have.
                 problem = problem or error
-        failure = failures.PROXY_NOT_CONNECTED if proxy else failures.NOT_CONNECTED
-        raise failure.error(peer=f"{self.host} port {self.port}", reason=_reason(problem).lower()) from problem
+        failure, why = failures.PROXY_NOT_CONNECTED if proxy else failures.NOT_CONNECTED, _reason(problem, self.limit)
+        raise failure.error(peer=f"{self.host} port {self.port}", reason=why.lower()) from problem
 
     def _addresses(self) -> List[str]:
         """Look the name up as every program does, which knows no time limit."""
@@ -112,9 +113,9 @@ class _Connection(http.client.HTTPSConnection):
             looking = start(lambda: socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM))
             return list(dict.fromkeys(str(entry[4][0]) for entry in looking.result(self.wait_until_deadline())))
         except futures.TimeoutError:
-            reason = "no name server responded in time"
+            reason = f"no name server responded in time ({self.limit:g}s)"
         except OSError as error:
-            reason = _reason(error)
+            reason = _reason(error, self.limit)
         except UnicodeError:
             reason = "it is not a host name"
         failure = failures.PROXY_UNKNOWN if self.proxy else failures.NAME_UNKNOWN
@@ -124,8 +125,8 @@ class _Connection(http.client.HTTPSConnection):
     def _open_tunnel(self) -> None:
         try:
             self._tunnel()  # type: ignore[attr-defined]
-        except socket.timeout:
-            raise failures.PROXY_FAILS.error(proxy=self.proxy, status=failures.LATE.message) from None
+        except socket.timeout as error:
+            raise failures.PROXY_FAILS.error(proxy=self.proxy, status=_reason(error, self.limit)) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             found = _TUNNEL_STATUS.match(str(error))
             if not found:
@@ -144,7 +145,7 @@ def send(network: Network, url: str, timeout: float, form: Optional[str] = None)
     except ssl.SSLCertVerificationError as error:
         raise ConnectFailure(tls.explain(connection.name, error, _certificate(connection, url))) from None
     except (OSError, ValueError) as error:
-        raise failures.NO_TLS.error(name=connection.name, reason=_reason(error).replace("_", " ")) from None
+        raise failures.NO_TLS.error(name=connection.name, reason=_reason(error, timeout).replace("_", " ")) from None
     with contextlib.closing(connection):
         try:
             method, headers = ("POST", _FORM) if form else ("GET", _HEADERS)
@@ -152,7 +153,7 @@ def send(network: Network, url: str, timeout: float, form: Optional[str] = None)
             response = connection.getresponse()
             body = response.read(64 * 1024).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise failures.NO_RESPONSE.error(peer=connection.peer, reason=_reason(error)) from None
+            raise failures.NO_RESPONSE.error(peer=connection.peer, reason=_reason(error, timeout)) from None
     return Response(response.status, body, connection.peer, response.getheader("Location") or "")
 
 
@@ -170,8 +171,8 @@ def _certificate(failed: _Connection, url: str) -> Mapping[str, Any]:
     return {}
 
 
-def _reason(error: Optional[Exception]) -> str:
+def _reason(error: Optional[Exception], limit: float) -> str:
     if isinstance(error, socket.timeout):
-        return failures.LATE.message
+        return failures.LATE.message.format(limit=limit)
     # TLS errors have a "reason", those of the system a "strerror".
     return str(getattr(error, "reason", "") or getattr(error, "strerror", "") or error or type(error).__name__)

@@ -70,7 +70,7 @@ class Image(NamedTuple):
         entered = f"the container's network could not be entered: {self.problem}; and " if self.problem else ""
         others = skipped(f"not tried: {entered}the image has no program to try it with", more)
         if result.timed_out:
-            others = failures.LATE.outcome()
+            others = failures.LATE.outcome(limit=timeout)
         elif not found and result.rc not in (0, 126, 127):
             others = skipped(f"not tried: docker exec says: {result.last_line[:200]}", more)
         return {**outcomes, **dict.fromkeys(asked, others)}

@@ -41,7 +41,7 @@ def test_name_not_known(network, monkeypatch, servers):
 
 def test_name_servers_that_do_not_respond(network, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(5))
-    failing(ask(network, endpoint("https://slow.test/"), 0.2), failures.DNS, "no name server responded in time")
+    failing(ask(network, endpoint("https://slow.test/"), 0.2), failures.DNS, "no name server responded in time (0.2s)")
 
 
 @pytest.mark.parametrize("name", ["a" * 70 + ".test", "\u00fc" * 80 + ".test"])
@@ -77,7 +77,7 @@ def test_a_silent_address_leaves_time_for_the_next(serve, authority, network, ad
 
 
 def test_nobody_responds(serve, network):
-    failing(ask(network, endpoint(serve(None).url()), 0.3), failures.TLS, "no response in time")
+    failing(ask(network, endpoint(serve(None).url()), 0.3), failures.TLS, "no response in time (0.3s)")
 
 
 def test_silence_after_tls(authority, network):
@@ -92,7 +92,7 @@ def test_silence_after_tls(authority, network):
         thread = threading.Thread(target=shake, daemon=True)
         thread.start()
         url = f"https://{NAME}:{listening.getsockname()[1]}/"
-        failing(ask(network, endpoint(url), 0.5), failures.HTTP, "no HTTP response: no response in time")
+        failing(ask(network, endpoint(url), 0.5), failures.HTTP, "no HTTP response: no response in time (0.5s)")
         stop.set()
 
 
