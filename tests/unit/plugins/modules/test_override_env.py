@@ -263,7 +263,7 @@ def test_the_second_run_changes_nothing(run: Run, name: str) -> None:
         ("secret_text", "secret_settings"),
         ("line_break", "it contains a line break"),
         ("number", "globalSettings__mail__smtp__port takes a 32-bit integer"),
-        ("nowhere", "does not exist. Set bwdata"),
+        ("nowhere", "is not the data folder of the server. Set it to"),
         ("duration", "lock_timeout: 'soon' is not a duration"),
         ("unknown", "Unknown options: stuff. The options of override_env are backup"),
         ("unknown", "lock_timeout: 'soon' is not a duration"),
