@@ -23,7 +23,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.steps import selected_steps
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost, hosts_of_role
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import (
+    RoleHost,
+    hosts_of_role,
+    inherited,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import Files, option_faults
 
 _DURATIONS = (
@@ -61,7 +65,9 @@ class _RunCheck:
     def __init__(self, action: ActionBase, task_vars: Mapping[str, Any]) -> None:
         self._action = action
         self._selected = selected_steps(
-            action._task._parent.tags, task_vars.get("ansible_run_tags") or (), task_vars.get("ansible_skip_tags") or ()
+            inherited(action._task, "tags"),
+            task_vars.get("ansible_run_tags") or (),
+            task_vars.get("ansible_skip_tags") or (),
         )
         role = action._task._role._role_path
         specs = action._loader.load_from_file(os.path.join(role, "meta", "argument_specs.yml"))["argument_specs"]

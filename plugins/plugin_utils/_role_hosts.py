@@ -62,7 +62,7 @@ class RoleHost:
     def module_defaults(self, action: ActionBase, *names: str) -> dict[str, Any]:
         """Return what the user's ``module_defaults`` set for groups and modules, by name. Raises ``AnsibleError``."""
         found: dict[str, Any] = {}
-        for level in action._task._parent.module_defaults or []:
+        for level in inherited(action._task, "module_defaults"):
             for name in names:
                 options = self.resolved(level.get(name)) or {}
                 found.update({key: value for key, value in options.items() if value != self.raw.get("omit")})
@@ -71,10 +71,19 @@ class RoleHost:
     def environment(self, action: ActionBase) -> dict[str, str]:
         """Return the variables that the keyword ``environment`` sets around the task. Raises ``AnsibleError``."""
         found: dict[str, Any] = {}
-        for level in getattr(action._task._parent, "environment", None) or []:
+        for level in inherited(action._task, "environment"):
             values = self.resolved(level)
             found.update(values if isinstance(values, Mapping) else {})
         return {str(name): str(value) for name, value in found.items() if value is not None}
+
+
+def inherited(task: Any, keyword: str) -> list[Any]:
+    """Return what a keyword is set to around a task, outermost first, with templates.
+
+    The task itself has them resolved for one host, and by then a block only shows what it sets itself.
+    """
+    found = task._parent._get_parent_attribute(keyword)
+    return found if isinstance(found, list) else []
 
 
 def this_host(action: ActionBase, task_vars: Mapping[str, Any]) -> RoleHost:

@@ -33,7 +33,7 @@ def run(monkeypatch):
         action = ActionModule.__new__(ActionModule)
         action._task = SimpleNamespace(args=dict(arguments or {}), check_mode=check_mode, module_defaults=[],
                                        get_name=lambda: "Configure through the API",
-                                       _parent=SimpleNamespace(module_defaults=[]))  # fmt: skip
+                                       _parent=SimpleNamespace(_get_parent_attribute=lambda name: []))  # fmt: skip
         action._templar = SimpleNamespace(template=lambda value: value)
         monkeypatch.setattr(ActionModule, "register_host_variables", lambda *_arguments: None, raising=False)
         task_vars = {

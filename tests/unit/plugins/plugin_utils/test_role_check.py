@@ -50,7 +50,8 @@ def check(monkeypatch, tmp_path):
     (tmp_path / "there.json").write_text("{}")
 
     def check(hosts, tags=("all",), strategy="linear", defaults=(), environment=(), license_only=False):
-        parent = SimpleNamespace(tags=[], module_defaults=list(defaults), environment=list(environment))
+        around = {"module_defaults": list(defaults), "environment": list(environment)}
+        parent = SimpleNamespace(_get_parent_attribute=around.get)
         task = SimpleNamespace(
             _parent=parent,
             _role=SimpleNamespace(_role_path=str(ROOT / "roles/families_sync")),
