@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api import session
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.auth import Account
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
@@ -466,6 +467,7 @@ def test_a_lost_answer_of_a_server_that_is_down_then(pair: Pair, task: Task, sig
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ApiError, match="may have accepted the license") as error:
         patch.setattr(Account, "call", fall)
+        patch.setattr(session, "PATIENCE", 0)
         task(license_, see_host=False)
     assert "upload the license" in error.value.message
 
