@@ -15,6 +15,8 @@ from tests.integration.ansible_run import Run, playbook
 
 from .standin_pair import CANARIES, NAME, OWNER, OWNER_KEY, PASSWORD, Pair
 from .test_action_plugins import CORES, inventory
+from .test_task_options import PASSWORD as VAULT_PASSWORD
+from .test_task_options import vaulted
 
 KEY = f"user.{OWNER}"
 WRONG = "CanaryWrongKey0000000000000001"
@@ -26,7 +28,11 @@ def run(pair: Pair, folder: Path, core: str, defaults: dict[str, Any], **more: A
     role = {"role": "selfhosted.bitwarden.families_sync", "vars": more.pop("role", {}), "tags": ["vault"]}
     tags = more.pop("tags", TAGS)
     play = {"hosts": "all", "gather_facts": False, "module_defaults": defaults, "roles": [role], **more}
-    done = playbook([play], *tags, "-vvv", "--diff", core=core, inventory=inventory(folder), **values)
+    (folder / "password").write_text(VAULT_PASSWORD)
+    environment = {"ANSIBLE_VAULT_PASSWORD_FILE": str(folder / "password")}
+    done = playbook(
+        [play], *tags, "-vvv", "--diff", core=core, inventory=inventory(folder), environment=environment, **values
+    )
     everything = done.output + json.dumps(done.tasks)
     assert not [canary for canary in (*CANARIES, WRONG) if canary in everything]
     return done
@@ -54,17 +60,19 @@ def test_the_module_defaults_of_a_play_hold(pair: Pair, tmp_path: Path, core: st
 
 @CORES
 def test_variables_come_before_module_defaults(pair: Pair, tmp_path: Path, core: str) -> None:
+    """Encrypted in place, too."""
     defaults = groups(pair, url="http://127.0.0.1:1", client_secret="{{ wrong }}", timeout="0s", ca_path="/nowhere")
     defaults["group/selfhosted.bitwarden.cloud"].update(client_secret="{{ wrong }}", timeout="0s")
     own = {
         "bitwarden_api_url": f"{pair.server.url}/api",
         "bitwarden_identity_url": f"{pair.server.url}/identity",
-        "bitwarden_client_secret": "{{ secret }}",
+        "bitwarden_client_secret": vaulted(OWNER_KEY),
         "bitwarden_timeout": "20s",
         "bitwarden_ca_path": "/etc",
         "bitwarden_run_on": "host",
-        "bitwarden_headers": {"X-Access": "{{ wrong }}"},
-        "bitwarden_cloud_client_secret": "{{ secret }}",
+        "bitwarden_headers": {"X-Access": vaulted(WRONG), "X-More": "{{ wrong }}"},
+        "bitwarden_cloud_client_secret": vaulted(OWNER_KEY),
+        "bitwarden_cloud_password": vaulted(PASSWORD),
         "bitwarden_cloud_timeout": "20s",
     }
     run(pair, tmp_path, core, defaults, role=own).ok()
