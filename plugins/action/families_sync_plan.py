@@ -15,6 +15,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import check_run
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import inherited
 
 _CHECKED = "families_sync_checked"
 _PLAYBOOK = "families_sync"
@@ -40,7 +41,7 @@ class ActionModule(BitwardenAction):
         """Return the plans by host. They hold nothing secret. The first batch checks the hosts of all batches."""
         if _whole_run():
             tags = (task_vars.get(f"ansible_{kind}_tags") or () for kind in ("run", "skip"))
-            check_tags(self._task._parent.tags, *tags)
+            check_tags(inherited(self._task, "tags"), *tags)
         known = task_vars["hostvars"].raw_get("localhost").get(_CHECKED)
         names = task_vars["ansible_play_batch" if known == self._task._uuid else "ansible_play_hosts_all"]
         result = check_run(self, task_vars, list(names))
