@@ -14,6 +14,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors i
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import CLOUD_ENVIRONMENT
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import new_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
 
@@ -25,6 +26,8 @@ class ActionModule(ApiActionModule):
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the module's code on the controller."""
+        if params["dest"]:
+            params = {**params, "dest": new_file(self, str(params["dest"]), task_vars)}
         return license_download.perform(params, check_mode, self._decrypt)
 
     def _decrypt(self, dest: str) -> bytes:

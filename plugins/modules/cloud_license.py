@@ -42,8 +42,8 @@ options:
   dest:
     description:
       - File on the controller to keep the license in. Its folder must exist.
-      - A relative path starts in the working directory of C(ansible-playbook). It is not searched for, as
-        O(selfhosted.bitwarden.license#module:src) is.
+      - A relative path is found as O(selfhosted.bitwarden.license#module:src) is, so both can name one file. A new file
+        is made beside the playbook, or beside the inventory where the playbook is that of a collection.
       - Only its owner may read it. A file on which others have any rights is written again, unless it is encrypted.
       - A file that is encrypted with C(ansible-vault) is decrypted for the comparison, and never replaced by plain
         text. Where its license differs the task fails; download to another file then, and encrypt that one.

@@ -41,7 +41,7 @@ options:
   src:
     description:
       - A license file on the controller, as the cloud delivers it; found as M(ansible.builtin.copy) finds its sources,
-        and decrypted if it is a vault.
+        then beside the inventory and in the working directory, and decrypted if it is a vault.
       - In check mode a missing file does not fail the task on the controller, since an earlier task may bring it.
       - One of O(src) and O(content) is needed.
     type: path

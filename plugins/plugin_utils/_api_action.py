@@ -19,6 +19,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.maski
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._environment import environment, task_environment
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file, located
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import (
     OptionError,
     read_options,
@@ -37,6 +38,7 @@ class ApiActionModule(BitwardenAction):
     ENVIRONMENT: Mapping[str, str] = ENVIRONMENT
 
     _secrets: Sequence[str] = ()
+    _variables: Mapping[str, Any] = MappingProxyType({})
     _before: Mapping[str, Optional[str]] = MappingProxyType({})
 
     def perform(self, params: Dict[str, Any], check_mode: bool, task_vars: Dict[str, Any]) -> Dict[str, Any]:
@@ -63,7 +65,9 @@ class ApiActionModule(BitwardenAction):
         Raises ``ApiError``.
         """
         try:
-            return read_decrypted(self._loader, self._find_needle("files", src))
+            # Where there is none, this says where it was searched.
+            path = find_file(self, src, self._variables) or self._find_needle("files", src)
+            return read_decrypted(self._loader, path)
         except AnsibleFileNotFound as error:
             raise MissingFile(REQUEST, f"src cannot be read on the controller: {error}") from error
         except (AnsibleError, OSError) as error:
@@ -83,6 +87,8 @@ class ApiActionModule(BitwardenAction):
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the task on the controller, in the environment that the task sets, or on the host."""
         with environment(task_environment(self)) as self._before:
+            self._variables = task_vars
+            self._task.args = located(self, self._task.args, task_vars)
             params = self._params()
             if params.get("run_on") == "host":
                 arguments = self.for_host(params)

@@ -12,6 +12,10 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+#: Options of modules that name files of the controller.
+CERTIFICATES = ("ca_path", "client_cert", "client_key")
 
 
 def find_file(action: ActionBase, path: str, variables: Mapping[str, Any]) -> str:
@@ -30,3 +34,21 @@ def find_file(action: ActionBase, path: str, variables: Mapping[str, Any]) -> st
             if os.path.exists(candidate):
                 return os.path.abspath(candidate)
     return ""
+
+
+def new_file(action: ActionBase, path: str, variables: Mapping[str, Any]) -> str:
+    """Return where a file is, or is to be made: where ``find_file`` finds it, then beside the user's playbook."""
+    found = find_file(action, path, variables)
+    if found:
+        return found
+    of_collection = bool(AnsibleCollectionConfig.default_collection)
+    folder = variables.get("inventory_dir") if of_collection else action._loader.get_basedir()
+    return os.path.abspath(os.path.join(folder or os.getcwd(), path))
+
+
+def located(action: ActionBase, options: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with certificates of the controller as they were found, in place of relative paths."""
+    if options.get("run_on") == "host":
+        return options
+    found = {name: find_file(action, str(options[name]), variables) for name in CERTIFICATES if options.get(name)}
+    return {**options, **{name: path for name, path in found.items() if path}}

@@ -27,12 +27,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import Plan
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings import argspec as settings_argspec
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import CERTIFICATES, find_file, located
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 
 COLLECTION = "selfhosted.bitwarden"
-# Options that name files of the controller.
-_PATHS = ("ca_path", "client_cert", "client_key")
 
 
 class Files:
@@ -78,7 +76,7 @@ def organization_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
     """Return the options of module organization for a host. Raises ``AnsibleError``."""
     defaults = host.module_defaults(action, f"group/{COLLECTION}.api", f"{COLLECTION}.organization")
     options = {**defaults, **host.options(variables.ORGANIZATION)}
-    return options if options.get("run_on") == "host" else located(action, host, options)
+    return located(action, options, host.raw)
 
 
 def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, Any]:
@@ -87,13 +85,7 @@ def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, A
     found = {**defaults, **host.options(variables.CLOUD)}
     if "cloud" not in defaults or host.value("bitwarden_cloud") or host.value("bitwarden_region"):
         found["cloud"] = cloud
-    return located(action, host, found)
-
-
-def located(action: ActionBase, host: RoleHost, options: dict[str, Any]) -> dict[str, Any]:
-    """Return options with the files of the controller that were found in place of relative paths."""
-    found = {name: find_file(action, str(options[name]), host.raw) for name in _PATHS if options.get(name)}
-    return {**options, **{name: path for name, path in found.items() if path}}
+    return located(action, found, host.raw)
 
 
 def option_faults(
@@ -106,7 +98,7 @@ def option_faults(
     if plan.configure:
         options = organization_options(action, host)
         if options.get("run_on") == "host":
-            options = {name: value for name, value in options.items() if name not in _PATHS}
+            options = {name: value for name, value in options.items() if name not in CERTIFICATES}
         faults += _faults(read_options, options, API_OPTIONS, ENVIRONMENT, environment)
     faults = [variables.with_variables(text, variables.ORGANIZATION) for text in faults]
     if plan.with_account:
