@@ -383,7 +383,10 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
         except StateError as error:
             error.keys = with_shown(error.keys, shown, warnings)
             raise
-    return with_shown(outcome.result(), shown, warnings)
+    result = outcome.result()
+    if not result["changed"]:
+        shown.pop("diff", None)
+    return with_shown(result, shown, warnings)
 
 
 def needs_preflight(planned: Plan) -> bool:

@@ -52,6 +52,21 @@ def holds_credentials(value: str) -> bool:
     return bool(_CREDENTIALS.search(value))
 
 
+def secret_values(sources: Iterable[Mapping[str, str]]) -> Set[str]:
+    """Return the values of all names that look secret, and the passwords inside connection strings."""
+    found: Set[str] = set()
+    for source in sources:
+        for name, value in source.items():
+            if not value or not (looks_secret(name) or holds_credentials(value)):
+                continue
+            found.add(value)
+            for part in value.split(";"):
+                key, separator, inner = part.partition("=")
+                if separator and looks_secret(key.strip()):
+                    found.add(inner.strip().strip("\"'"))
+    return found
+
+
 def maskable(values: Iterable[str]) -> Set[str]:
     """Return those of ``values`` that can be hidden wherever they occur: four characters or more, no common word."""
     return {value for value in values if len(value) >= _SHORTEST and value.lower() not in _COMMON_WORDS}

@@ -153,8 +153,10 @@ class _Run:
     def _bring_up(self) -> Stack:
         recreate_all = self.request.state == RESTARTED
         if not self.plan.by_script:
-            if self.request.pull:
-                self.deployment.pull_missing(self.plan.stack.services)
+            failed = self.deployment.pull_missing(self.plan.stack.services) if self.request.pull else ""
+            if failed:
+                self.outcome.warnings.append(f"Images are not local and were not pulled: {failed}")
+            self.outcome.is_seen = True
             self.outcome.command, after = self._start(recreate_all)
             return after
         self.deployment.require_own_scope()
@@ -170,8 +172,8 @@ class _Run:
         if not missing and not untouched and (command.rc == 0 or not after.stale()):
             return after
         left = f"{len(missing)} of {len(after.services)} services down" if missing else "services as they were"
-        last = self.plan.mask(command.last_line)
-        seen = f"bitwarden.sh restart {command.ending} and left {left}; its last line: {last}"
+        last = self.plan.mask(command.last_words)
+        seen = f"bitwarden.sh restart {command.ending} and left {left}; {last}"
         if command.interrupted:
             # What a killed docker command has asked of the engine goes on there. This waits for it.
             self.deployment.require_own_scope()
@@ -200,7 +202,9 @@ class _Run:
         left = sorted((set(services) if recreate_all else {*after.missing(), *after.stale()}) - hopeless)
         if result.rc != 0 and not result.timed_out and left:
             for service in left:
-                self.deployment.project.up(recreate_all, [service], no_deps=True)
+                one = self.deployment.project.up(recreate_all, [service], no_deps=True)
+                if one.rc != 0 and service in self.tolerated:
+                    self.outcome.warnings.append(self.plan.mask(_told(f"docker compose up {service}", one)))
             after = self._inspect()
         return result, after
 
@@ -262,7 +266,7 @@ class _Run:
 
 
 def _told(what: str, command: Result) -> str:
-    return f"{what} {command.ending}; its last line: {command.last_line}"
+    return f"{what} {command.ending}; {command.last_words}"
 
 
 def _differing(plan: Plan) -> str:

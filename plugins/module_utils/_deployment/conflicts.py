@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence
 
 from .composition import Composition, Port, Service
-from .docker import Container, is_folder
+from .docker import Container, is_folder, is_gone
 from .engine_inventory import EngineInventory, ListedContainer
 from .problem import Problem
 
@@ -51,10 +51,19 @@ class Scope(NamedTuple):
         known = container.service in composition.services or container.service in composition.idle
         return container.project == composition.name and known
 
+    def is_left_behind(self, container: ListedContainer) -> bool:
+        """Tell whether Compose takes it for one of this project's, and it was made from a folder that is gone."""
+        return self.is_under_name(container) and is_gone(container.folder)
+
     @property
     def others(self) -> List[ListedContainer]:
         """The containers that are not the deployment's."""
         return [container for container in self.listed if not self.is_own(container)]
+
+    @property
+    def in_the_way(self) -> List[ListedContainer]:
+        """The other containers whose names and ports count: what was left behind is to be removed in any case."""
+        return [container for container in self.others if not self.is_left_behind(container)]
 
 
 def foreign(scope: Scope) -> List[Problem]:
@@ -66,12 +75,27 @@ def foreign(scope: Scope) -> List[Problem]:
     return [
         Problem(
             f"{scope.folder} and {folder} are one Compose project, {scope.composition.name}, with services of the same "
-            f"name: Compose and bitwarden.sh would replace or remove {_list(names)}. "
-            f"Set COMPOSE_PROJECT_NAME to another name in {scope.folder}/.env, or remove the containers of a server "
-            "that is not in use any more (docker rm)."
+            f"name: Compose and bitwarden.sh would replace or remove {_list(names)}. {_way_out(scope, folder)}"
         )
         for folder, names in sorted(found.items())
     ]
+
+
+def left_behind(scope: Scope) -> List[Problem]:
+    """Return a problem for each folder that is gone and whose containers are those of this project to Compose."""
+    return foreign(scope._replace(listed=[one for one in scope.listed if scope.is_left_behind(one)]))
+
+
+def _way_out(scope: Scope, folder: str) -> str:
+    if is_gone(folder):
+        return (
+            f"{folder} does not exist any more. If the server was moved from there, remove these containers "
+            "(docker stop, then docker rm), and run again."
+        )
+    return (
+        f"Set COMPOSE_PROJECT_NAME to another name in {scope.folder}/.env, or remove the containers of a server "
+        "that is not in use any more (docker rm)."
+    )
 
 
 def obstacles(scope: Scope, host: Host, pull: bool, renews: bool) -> List[Problem]:
@@ -141,7 +165,7 @@ def _names(scope: Scope, renews: bool) -> List[Problem]:
     wanted |= {service.container_name for service in services}
     by_project = {f"{project}-{service.name}-1" for service in services}
     found: Dict[str, List[str]] = {}
-    for container in scope.others:
+    for container in scope.in_the_way:
         # A name that another project name would change has been told already.
         if container.name in wanted and not (container.name in by_project and scope.is_under_name(container)):
             found.setdefault(_owner(container), []).append(container.name)
@@ -162,12 +186,12 @@ def _owner(container: ListedContainer) -> str:
 
 def _ports(scope: Scope, host: Host) -> List[Problem]:
     ours = [container for container in scope.listed if scope.is_own(container)]
-    own = {port for container in ours for port in container.ports}
+    own = {port for one in scope.listed if scope.is_own(one) or scope.is_left_behind(one) for port in one.ports}
     restarting = {container.service for container in ours if container.state == "restarting"}
     problems = []
     for service in scope.services.values():
         for port in service.ports:
-            holders = [f"the container {one.name}" for one in scope.others if _overlaps(port, one.ports)]
+            holders = [f"the container {one.name}" for one in scope.in_the_way if _overlaps(port, one.ports)]
             holders += [
                 f"the service {other.name}"
                 for other in scope.composition.services.values()

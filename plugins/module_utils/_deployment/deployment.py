@@ -13,13 +13,23 @@ import re
 from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 from .._common.errors import BitwardenError
-from .._common.masking import holds_credentials, looks_secret, mask_text
+from .._common.masking import mask_text, secret_values
 from .._env_files.document import EnvFile, EnvFileError
 from .access import unreadable
 from .bitwarden_sh import Script
 from .compose import Project
 from .composition import ComposeError, Composition, Service
-from .conflicts import Host, Scope, foreign, lost_networks, obstacles, other_name, service_obstacles, without_image
+from .conflicts import (
+    Host,
+    Scope,
+    foreign,
+    left_behind,
+    lost_networks,
+    obstacles,
+    other_name,
+    service_obstacles,
+    without_image,
+)
 from .docker import Container, Engine
 from .docker_client import EngineClient
 from .docker_host import EngineError
@@ -145,6 +155,10 @@ class Deployment:
             others += service_obstacles(scope._replace(services=services), host, pull)
         return found, others
 
+    def left_behind(self) -> List[Problem]:
+        """Return a problem for containers of this project that a folder left behind which does not exist any more."""
+        return left_behind(self._scope()[1])
+
     def without_image(self, services: Mapping[str, Service]) -> Set[str]:
         """Return those of ``services`` whose image is not local."""
         missing = without_image(services, EngineInventory(self.engine.client))
@@ -171,7 +185,7 @@ class Deployment:
             return ""
         result = self.project.pull(sorted(name for names in missing.values() for name in names))
         left = without_image(services, inventory)
-        told = f"docker compose pull {result.ending}; its last line: {result.last_line}"
+        told = f"docker compose pull {result.ending}; {result.last_words}"
         return f"{', '.join(left)}. {told}" if left else ""
 
     def env_files(self) -> Dict[str, EnvFile]:
@@ -250,21 +264,6 @@ class Deployment:
         named = any(path in error.details for path in (*self.project.files(), *paths, self.project.dotenv))
         fault = "" if named else f" The fault is in {self.project.faulty_file()}."
         return DeploymentError(f"{error}{fault} It printed: {mask_text(said, self.secrets())}")
-
-
-def secret_values(sources: List[Mapping[str, str]]) -> Set[str]:
-    """Return the values of all names that look secret, and the passwords inside connection strings."""
-    found: Set[str] = set()
-    for source in sources:
-        for name, value in source.items():
-            if not value or not (looks_secret(name) or holds_credentials(value)):
-                continue
-            found.add(value)
-            for part in value.split(";"):
-                key, separator, inner = part.partition("=")
-                if separator and looks_secret(key.strip()):
-                    found.add(inner.strip().strip("\"'"))
-    return found
 
 
 def _content(path: str) -> bytes:

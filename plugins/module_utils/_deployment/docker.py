@@ -240,6 +240,17 @@ def is_folder(path: str, folder: str) -> bool:
         return False
 
 
+def is_gone(folder: str) -> bool:
+    """Tell whether a folder that containers were made from is known not to exist any more."""
+    try:
+        os.stat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return os.path.isabs(folder)
+    except OSError:
+        return False
+    return False
+
+
 def parse_time(text: str) -> float:
     """Return Docker's time as seconds since 1970. Docker's "never" (year 1) is 0.0."""
     moment = parse_date(text)

@@ -30,12 +30,6 @@ BITWARDEN = {
 # nginx resolves the addresses of the other services once, at its start.
 _NGINX = "nginx"
 
-_BITWARDEN = {
-    *("admin", "api", "attachments", "events", "icons", "identity", "key-connector", "mssql", "nginx", "notifications"),
-    *("scim", "sso", "web"),
-}
-
-
 # Those of one release have one version; web and Key Connector have their own.
 _OF_ONE_VERSION = BITWARDEN - {"web", "key-connector"}
 
@@ -90,7 +84,7 @@ class Stack:
 
     def abandoned(self) -> List[str]:
         """Return the services of Bitwarden's own that are running and that Compose does not know any more."""
-        return sorted({one.service for one in self.left_over() if one.is_up and one.service in _BITWARDEN})
+        return sorted({one.service for one in self.left_over() if one.is_up and one.service in BITWARDEN})
 
     def surplus(self) -> List[str]:
         """Return the services that are running but are to have no container."""

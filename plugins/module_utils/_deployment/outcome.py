@@ -32,6 +32,8 @@ class Outcome:
         self.command: Optional[Result] = None
         #: Whether the run failed, so that not all that was planned was done.
         self.failed = False
+        #: Whether what changed is seen in ``containers``, as it may be that nothing could be started.
+        self.is_seen = False
         #: Whether the settings files are other ones than before this run.
         self.settings_changed = plan.writes
 
@@ -39,9 +41,10 @@ class Outcome:
         """Return the module's return values, and ``warnings``."""
         plan, command = self.plan, self.command
         stack = Stack(plan.stack.services, self.containers, {})
+        touched = self._touched() if self.failed or self.is_seen else None
         return {
-            "changed": self.settings_changed or self._touched() if self.failed else plan.changed,
-            "restarted": plan.action != DOWN and self._touched() if self.failed else plan.restarted,
+            "changed": plan.changed if touched is None else self.settings_changed or touched,
+            "restarted": plan.restarted if touched is None else plan.action != DOWN and touched,
             "changes": self.changes,
             "backup_file": self.backup_file,
             "stale_services": plan.stack.stale(),

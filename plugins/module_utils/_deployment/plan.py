@@ -163,6 +163,8 @@ def plan(deployment: Deployment, request: Request) -> Plan:
         conflicts, others = deployment.conflicts(stack, action == UP, request.pull, spared, takes_down)
         problems += conflicts
         warnings += [mask_text(str(other), secrets) for other in others]
+    elif request.state == STOPPED:
+        problems += deployment.left_behind()
     if problems:
         raise StateError(mask_text(" ".join([*map(str, problems), "Nothing was changed."]), secrets))
     return Plan(deployment, request, stack, action, difference, file, frozenset(secrets), tuple(warnings))

@@ -120,6 +120,11 @@ class Result(NamedTuple):
         """The last line that is not empty, errors first."""
         return _last_line(self.stdout + "\n" + self.stderr) or "it printed nothing"
 
+    @property
+    def last_words(self) -> str:
+        """The last line, as the end of a sentence."""
+        return f"its last line: {self.last_line}{'' if self.last_line.endswith('.') else '.'}"
+
 
 class Attached(NamedTuple):
     """A command whose input and output are a socket."""

@@ -20,8 +20,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.maski
     mask_values,
     no_log_values,
     secret_texts,
+    secret_values,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import secret_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import with_secrets_apart
 

@@ -10,6 +10,7 @@ import os
 import socket
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import conflicts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.access import unreadable
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
@@ -18,6 +19,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.d
     Deployment,
     DeploymentError,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import is_gone
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.host_ports import listening
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
     Request,
@@ -81,14 +83,42 @@ def others(host):
     ],
 )
 @pytest.mark.parametrize("folder", ["/srv/other/docker", "/srv/bitwarden/bwdata/docker", ""])
-def test_a_service_of_another_folder_under_the_same_name_is_refused(host, refused, settings, options, folder):
+def test_a_service_of_another_folder_under_the_same_name_is_refused(
+    host, refused, monkeypatch, settings, options, folder
+):
+    monkeypatch.setattr(conflicts, "is_gone", lambda folder: False)
     host.start().other("bw2-api", "api", folder=folder)
     message = refused(settings, **options)
     assert f"{host.bwdata}/docker and {folder or 'an unknown folder'} are one Compose project, docker" in message
     assert "bw2-api" in message and f"COMPOSE_PROJECT_NAME to another name in {host.bwdata}/docker/.env" in message
 
 
-def test_fixed_names_that_a_project_name_does_not_change_are_told_with_it(host, refused):
+@pytest.mark.parametrize("options", [{}, {"pull": False}, {"state": "stopped"}])
+def test_of_a_server_that_was_moved_one_message_says_what_to_do(host, refused, options):
+    host.compose_services["nginx"] = HTTPS
+    for name in ("api", "nginx"):
+        host.other(f"bitwarden-{name}", name, folder="/opt/gone/bwdata/docker", ports=[443] if name == "nginx" else [])
+    host.listening["443/tcp"] = "docker-proxy (process 12)"
+    message = refused(**options)
+    assert (
+        "replace or remove bitwarden-api, bitwarden-nginx. /opt/gone/bwdata/docker does not exist any more." in message
+    )
+    assert "If the server was moved from there, remove these containers" in message
+    for told_again in ("COMPOSE_PROJECT_NAME", "Container names", "Port 443"):
+        assert told_again not in message
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_gone(tmp_path, monkeypatch):
+    def denied(path):
+        raise PermissionError(path)
+
+    assert (is_gone(str(tmp_path)), is_gone(str(tmp_path / "docker")), is_gone("")) == (False, True, False)
+    monkeypatch.setattr(os, "stat", denied)
+    assert not is_gone(str(tmp_path / "docker"))
+
+
+def test_fixed_names_that_a_project_name_does_not_change_are_told_with_it(host, refused, monkeypatch):
+    monkeypatch.setattr(conflicts, "is_gone", lambda folder: False)
     host.other("bitwarden-api", "api", folder="/opt/old/bwdata/docker")
     host.other("docker-icons-1", "icons", folder="/opt/old/bwdata/docker")
     host.compose_services["icons"] = {"container_name": None}

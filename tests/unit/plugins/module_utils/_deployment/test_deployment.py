@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import secret_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.bitwarden_sh import Script
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
     Deployment,
     DeploymentError,
-    secret_values,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import (

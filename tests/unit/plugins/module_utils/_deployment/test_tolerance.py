@@ -237,6 +237,25 @@ def test_a_foreign_image_that_cannot_be_had_does_not_keep_the_others_down(host, 
     assert any(warning.startswith("tunnel has no container.") for warning in outcome["warnings"])
 
 
+@pytest.mark.parametrize("pull", [True, False])
+def test_where_nothing_could_be_started_nothing_has_changed_and_the_cause_is_told(host, run, pull):
+    host.start().containers.pop("tunnel")
+    host.images_gone, host.missing_images, host.pull_fails = {"tunnel"}, {"ghcr.io/bitwarden/tunnel:2026.8.0"}, True
+    outcome, error = run(pull=pull)
+    assert (error, outcome["changed"], outcome["restarted"]) == ("", False, False)
+    pulled = "were not pulled: ghcr.io/bitwarden/tunnel:2026.8.0. docker compose pull ended with status 18"
+    told = pulled if pull else "ghcr.io/bitwarden/tunnel:2026.8.0 of tunnel is not local, and pull is false"
+    assert told in outcome["warnings"][0]
+
+
+def test_why_compose_cannot_start_a_foreign_service_is_told(host, run):
+    host.start().containers.pop("tunnel")
+    host.images_gone = {"tunnel"}
+    outcome, error = run()
+    assert (error, outcome["changed"]) == ("", False)
+    assert "docker compose up tunnel ended with status 1; its last line: No such image." in outcome["warnings"]
+
+
 def test_a_foreign_service_that_is_missing_is_started_without_a_restart_of_the_others(host, run):
     host.start().containers.pop("tunnel")
     before = {name: one["started"] for name, one in host.containers.items() if name != "nginx"}
