@@ -36,6 +36,7 @@ OPTIONS: Dict[str, Any] = {
 REQUIRED_IF: List[Tuple[str, str, Tuple[str, ...]]] = [("state", "present", ("billing_sync_token",))]
 
 
+_NEVER = "never"
 _TRIES = 4  # writes until it is clear that something else keeps changing the connection
 
 
@@ -103,6 +104,10 @@ def difference(current: Optional[Connection], desired: Optional[DesiredConnectio
     found = Difference()
     before = _fields(current.enabled, current.token, current.synced_at) if current else {}
     after = _fields(desired.enabled, desired.token, parse_date(desired.last_license_sync)) if desired else {}
+    for one, other in ((before, after), (after, before)):
+        # No last sync comes or goes with a connection that has none.
+        if not one and other.get("last_license_sync") == _NEVER:
+            del other["last_license_sync"]
     for key in ("enabled", "billing_sync_token", "last_license_sync"):
         found.compare(key, before.get(key), after.get(key), secret=key == "billing_sync_token")
     return found
@@ -112,7 +117,7 @@ def _fields(enabled: bool, token: Optional[str], synced: Any) -> Dict[str, Optio
     return {
         "enabled": "true" if enabled else "false",
         "billing_sync_token": token,
-        "last_license_sync": format_date(synced) or "never",
+        "last_license_sync": format_date(synced) or _NEVER,
     }
 
 

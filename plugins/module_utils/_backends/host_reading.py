@@ -29,6 +29,9 @@ class NotOnHost(NamedTuple):
     reason: str
 
 
+#: The user turned the inspection off, and needs no warning of it.
+NOT_ALLOWED = NotOnHost("inspect is off.")
+
 Inspect = Callable[[str], Union[OnHost, NotOnHost]]
 
 
@@ -73,7 +76,7 @@ def inspection_by(read_on_host: ReadOnHost, bwdata: str, allowed: bool = True) -
 
     def inspect(organization: str) -> Union[OnHost, NotOnHost]:
         if not allowed:
-            return NotOnHost("inspect is off.")
+            return NOT_ALLOWED
         # At high verbosity ssh prints all that a module returns.
         options = {"bwdata": bwdata, "organization": organization, "show_settings": False}
         return read_server_info(read_on_host("server_info", options))

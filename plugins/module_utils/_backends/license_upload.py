@@ -46,7 +46,7 @@ from .._licenses.comparison import (
 )
 from .._licenses.document import LicenseDocument, parse_license_text
 from .._licenses.problems import LicenseError, Problem
-from .host_reading import Inspect, NotOnHost, OnHost
+from .host_reading import NOT_ALLOWED, Inspect, NotOnHost, OnHost
 
 _LOOKS = (0.0, 2.0)  # seconds before each look: a gateway may give up before the server is done
 _FILE_BROKEN = (license_file.MISSING, license_file.CORRUPT, license_file.CAMEL_CASE)
@@ -221,10 +221,11 @@ class LicenseUpload:
             if isinstance(present, ServerLicense):
                 return present
             inspected = present
-        self.warnings.append(
-            "The license was compared with what the server's API shows, without installation and license key: "
-            + inspected.reason
-        )
+        if inspected is not NOT_ALLOWED:
+            self.warnings.append(
+                "The license was compared with what the server's API shows, without installation and license key: "
+                + inspected.reason
+            )
         unread = license_.state == UNKNOWN and not license_.response
         broken = license_.state if unread or license_.state in BROKEN else ""
         return ServerLicense(API, broken, shown, shown, known=self._known_by_connection())
