@@ -53,7 +53,7 @@ def read_options(
     ``environment``: the variables that stand in for options. ``module``: its short name.
     """
     values = _given({name: _decrypted(name, value) for name, value in arguments.items()}, options)
-    documents = dict(_documents(options, values))
+    documents = dict(documents_for_paths(options, values))
     faults = [*options_not_text(options, values), *documents.values()]
     # What is wrong with a date is said already, and Ansible's check stumbles over it.
     values = {name: str(value) if isinstance(value, date) else value for name, value in values.items()}
@@ -134,12 +134,12 @@ def _given(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _documents(options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def documents_for_paths(options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the options that hold the text of a file (a license, a key) instead of its path, and what to do."""
     for name, spec in options.items():
         value = values.get(name)
         if isinstance(value, Mapping) and spec.get("options"):
-            yield from _documents(spec["options"], value)
+            yield from documents_for_paths(spec["options"], value)
         # Before ansible-core 2.19 a template makes a mapping of a license's text.
         elif spec.get("type") == "path" and (isinstance(value, (Mapping, list)) or is_document(str(value or ""))):
             instead = ", or give the text in content" if name == "src" else ""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_text, secret_texts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.text_values import options_not_text
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import check, variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import (
@@ -22,7 +23,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     plan_faults,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.steps import selected_steps
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options, documents_for_paths
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import (
     RoleHost,
     hosts_of_role,
@@ -108,7 +109,9 @@ class _RunCheck:
         if what:
             self._claims[host.name] = what
         if faults:
-            self._faults[host.name] = list(dict.fromkeys(faults))
+            # Some show the value; what resembles a secret can be one in the wrong variable.
+            hidden = secret_texts(values, self._spec)
+            self._faults[host.name] = list(dict.fromkeys(mask_text(text, hidden) for text in faults))
 
     def result(self) -> dict[str, Any]:
         """Return what was planned. Raises ``CheckError``."""
@@ -142,7 +145,9 @@ class _RunCheck:
 
 def _unusable(name: str, value: Any, spec: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with the kind of a value, by the variable's name; it does not show the value."""
-    wrong = list(options_not_text({name: spec}, {name: value})) or check_options("", {name: spec}, {name: value})[1]
+    options, values = {name: spec}, {name: value}
+    wrong = [*options_not_text(options, values), *dict(documents_for_paths(options, values)).values()]
+    wrong = wrong or check_options("", options, values)[1]
     return {name: " ".join(wrong)} if wrong else {}
 
 

@@ -40,6 +40,9 @@ _LONGEST_BRACKET = 8  # characters of a line that is in every JSON file
 _SHORTEST = 4
 _COMMON_WORDS = ("true", "false", "none", "null")
 
+# Types of options that take more than a single value.
+_STRUCTURES = ("dict", "list", "raw")
+
 
 def looks_secret(key: str) -> bool:
     """Tell whether a setting of this name holds a secret, judged by the name only."""
@@ -128,15 +131,17 @@ def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List
 def secret_texts(arguments: Mapping[str, Any], options: Mapping[str, Any]) -> Set[str]:
     """Return the texts in a task's arguments that no message may show, as they are and as Python quotes them.
 
-    They are those of secret options, of options that the argument specification ``options`` does not have, and those
-    that resemble a secret, wherever they are.
+    They are those of secret options, of options that the argument specification ``options`` does not have, those in a
+    mapping or list where a single value belongs, and those that resemble a secret, wherever they are.
     """
     found: Set[str] = set()
     for name, value in arguments.items():
         spec = options.get(name, {"no_log": True})
         if spec.get("options") and isinstance(value, Mapping):
             found |= secret_texts(value, spec["options"])
-        found.update(text for text in _texts(value) if spec.get("no_log") or resembles_secret(text))
+        misplaced = isinstance(value, (Mapping, list, tuple)) and spec.get("type", "str") not in _STRUCTURES
+        secret = spec.get("no_log") or misplaced
+        found.update(text for text in _texts(value) if secret or resembles_secret(text))
     lines = {line.strip() for text in found for line in text.splitlines() if len(line.strip()) > _LONGEST_BRACKET}
     return lines.union(*({text, text.strip(), repr(text)[1:-1]} for text in found))
 

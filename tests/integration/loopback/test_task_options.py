@@ -57,6 +57,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("organization_info", {"client_key": "{{ secret }}"}, "client_key does not exist on the controller: ********"),
     ("organization_info", {"ca_path": "{{ pem }}", "run_on": "host"}, f"ca_path {NOT_A_PATH}"),
     ("organization_info", {"url": "{{ secret }}"}, "url is not an address of a server: '********'"),
+    ("organization_info", {"url": {"password": "{{ secret }}"}}, "url is a mapping, not a text."),
     ("organization_info", {"url": "https://user:{{ secret }}@vault"}, "url must not hold a user name or password"),
     ("organization_info", {"timeout": "{{ secret }}"}, "timeout: '********' is not a duration"),
     ("organization_info", {"client_id": "{{ secret }}"}, "client_id belongs to no API key"),

@@ -124,6 +124,7 @@ LICENSE = '{\n  "LicenseKey": "LicenseKey00000000001"\n}\n'
         ({"name": "7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003", "file": "/srv/licenses_2026/bw1.example.json"},
          "/srv/licenses_2026/bw1.example.json of 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003", None),
         ({"file": LICENSE}, f"No file {LICENSE!r}", f"No file '{MASK}'"),
+        ({"name": {"a": ["short secret"]}}, "{'a': ['short secret']}", f"{{'a': ['{MASK}']}}"),
         ({"license": {"src": LICENSE}}, f"/files/{LICENSE}", f"/files/{MASK}"),
         ({"license": {"content": {"LicenseKey": "short key"}}}, "short key", MASK),
         ({"name": "https://user:word@proxy"}, "at https://user:word@proxy", f"at {MASK}"),
