@@ -210,8 +210,8 @@ cause:
       V(api_unreachable), V(identity_url), V(api_url), V(uri_malformed), V(body_removed), V(blocked), V(not_the_cloud),
       V(cloud_error), V(license_rejected).
     - From the server's answer V(cloud_communication_off), V(no_connection), V(connection_disabled),
-      V(license_rejected), V(not_moved) when the server claims success but its date has not moved, and V(server) when
-      it did not answer.
+      V(license_rejected), V(unreadable) when it may not write its license file, V(not_moved) when the server claims
+      success but its date has not moved, and V(server) when it did not answer.
     - V(unknown) when the log could not be read or says nothing, and for an answer of the server that is not known.
   returned: when the sync failed or could not begin
   type: str

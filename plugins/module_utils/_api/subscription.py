@@ -56,7 +56,9 @@ NO_EXPIRY = Finding(
     _REPLACE,
 )
 EXPIRED_AT = Finding(
-    EXPIRED, "The license expired at {date}.", f"Renew the subscription unless that is done. {_REPLACE}"
+    EXPIRED,
+    "The license expired at {date}.",
+    f"Renew the subscription unless that is done; the next sync brings the new license. Without syncs: {_REPLACE}",
 )
 ENDED_AT = Finding(
     GRACE,

@@ -64,14 +64,16 @@ def reason_due(
         return FORCED
     if synced > now + _AHEAD:
         return FUTURE
-    if not organization.enabled:
-        return DISABLED
     again = now - synced >= _AGAIN
+    # The last sync brought a license that had ended: the server's next check would disable the organization again.
+    still_ended = license_.expires is not None and license_.expires <= synced and not again
+    if not organization.enabled and not still_ended:
+        return DISABLED
     if license_.state in BROKEN and license_.state != UNREADABLE:  # a sync could not write that file, either
         return LICENSE
     if license_.state == UNKNOWN and license_.expires is None and again:
         return LICENSE
-    if license_.expires is not None and license_.expires <= now and (again or synced < license_.expires):
+    if license_.expires is not None and license_.expires <= now and not still_ended:
         return EXPIRED
     if license_.state in (EXPIRING, GRACE) and again:
         return EXPIRING_SOON

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common.errors import BitwardenError
 from .._common.quotes import quoted
@@ -223,18 +223,27 @@ def rejection_row(text: str) -> Optional[Row]:
     return next((row for row in REJECTIONS if re.search(row.server_text, text)), None)
 
 
+def _rejection_rows(text: str) -> List[Row]:
+    """Return the rows of a rejection: a server gives several reasons in one text, each on its line."""
+    lines = [text] if "IDX" in text else text.splitlines()  # the JWT library's text is one reason on many lines
+    found = [rejection_row(line) for line in lines]
+    rows = [row for row in REJECTIONS if row in found]
+    return [row for row in rows if row is not INVALID] or rows
+
+
 def sync_advice(text: str) -> str:
     """Return what to do about the text with which a server rejects a synced license, empty for an unknown text."""
-    row = rejection_row(text)
-    return _fill(row.sync_advice or row.advice, SYNC) if row is not None and row is not INVALID else ""
+    rows = [row for row in _rejection_rows(text) if row is not INVALID]
+    return " ".join(_fill(row.sync_advice or row.advice, SYNC) for row in rows)
 
 
 def upload_rejection(text: str) -> Optional[Problem]:
     """Return the problem of an uploaded license that a server rejects with ``text``, ``None`` for another text."""
-    row = rejection_row(text)
-    if row is None:
+    rows = _rejection_rows(text)
+    if not rows:
         return None
-    return Problem(row.cause, f'The server rejected the license: "{quoted(text)}"', _fill(row.advice, UPLOAD))
+    advice = " ".join(_fill(row.advice, UPLOAD) for row in rows)
+    return Problem(rows[0].cause, f'The server rejected the license: "{quoted(text)}"', advice)
 
 
 def _fill(advice: str, use: Dict[str, str]) -> str:

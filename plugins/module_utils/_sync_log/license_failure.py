@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 from .._api.errors import CLOUD, LICENSE, NETWORK, REQUEST, SERVER, TLS, ApiError
 from .._common.quotes import quoted
 from .._common.setting_names import CLOUD_COMMUNICATION, IDENTITY_URL
-from .._licenses.problems import rejection_row, sync_advice
+from .._licenses.problems import NOT_WRITABLE, rejection_row, sync_advice
 from .causes import REJECTED
 from .license_diagnosis import Diagnosis, Found, NoDiagnosis, usable
 
@@ -27,6 +27,7 @@ _FAILED = (
     f"Possible causes: {IDENTITY_URL} or __apiUri is malformed; the database is not reachable, or was not migrated "
     "after an update; the server's configuration is wrong. The reason is in the log of the server's api container."
 )
+_SAVE_AGAIN = "Remove the connection and apply the token again (selfhosted.bitwarden.billing_sync)."
 _TOKEN = "Apply the token first (selfhosted.bitwarden.billing_sync)."
 
 
@@ -48,7 +49,9 @@ NO_CONNECTION = Precondition(
 )
 NO_TOKEN = Precondition("no_connection", "The organization's connection holds no billing sync token.", _TOKEN)
 CONNECTION_DISABLED = Precondition(
-    "connection_disabled", "The organization's connection to the cloud is disabled.", _TOKEN
+    "connection_disabled",
+    "The organization's connection to the cloud is disabled.",
+    "Enable it (selfhosted.bitwarden.billing_sync with enabled=true).",
 )
 CONNECTION_NOT_FOUND = Precondition(
     "no_connection",
@@ -81,6 +84,9 @@ class SyncFailure(ApiError):
 def explain(error: ApiError, diagnose: Optional[Callable[[], Found]]) -> SyncFailure:
     """Return the failure that a failed sync means. ``diagnose`` reads the log, only where that knows more."""
     status, text = error.status, error.text
+    if status == 401 and text == "Unauthorized.":  # the operating system's word to the server
+        message, advice = NOT_WRITABLE.message, NOT_WRITABLE.advice
+        return SyncFailure(LICENSE, message, advice=advice, status=status, text=text, cause=NOT_WRITABLE.cause)
     if error.layer in (NETWORK, TLS) and not error.unknown_outcome:  # something else answered, with any status
         return _as_it_is(error)
     if status == 400 and not text.startswith(_GENERIC):
@@ -99,12 +105,15 @@ def _refused(error: ApiError) -> SyncFailure:
         return SyncFailure.lacking(COMMUNICATION_OFF, error)
     if text.startswith("Connection disabled"):
         return SyncFailure.lacking(CONNECTION_DISABLED, error)
-    if "Billing Sync Key" in text or "Connection config" in text:
+    if "Billing Sync Key" in text or text.startswith("No saved Connection config"):
         return SyncFailure.lacking(NO_TOKEN, error)
     row = rejection_row(text)
     if row is None:
-        message, advice = f'The server refused the sync: "{text}"', "Read the log of the server's api container."
-        return SyncFailure(REQUEST, message, advice=advice, status=error.status, text=text, cause="unknown")
+        unreadable = "Connection config" in text
+        advice = _SAVE_AGAIN if unreadable else "Read the log of the server's api container."
+        cause = "no_connection" if unreadable else "unknown"
+        message = f'The server refused the sync: "{quoted(text)}"'
+        return SyncFailure(REQUEST, message, advice=advice, status=error.status, text=text, cause=cause)
     return SyncFailure(
         LICENSE,
         f'The server rejected the license that the cloud sent: "{quoted(text)}"',

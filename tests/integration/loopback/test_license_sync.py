@@ -345,10 +345,15 @@ ADVICE = {
     "then sync again.",
     "Your organization currently has 9 seats filled. Your new license only has (5) seats.": "Remove users on the "
     "server; or add seats in the cloud, then sync again.",
+    "Invalid license. Your cloud-hosted organization is currently disabled.\nThe installation ID does not match the "
+    "current installation.": "Restore its subscription in the cloud, then sync again. Set id and key of the "
+    "installation to those of one installation, restart the server, then sync again.",
     "Version 17 is not supported.": "The license is newer than the server. Back up bwdata, update the server, and sync "
     "again.",
 }
 REJECTED = [
+    ("Error parsing Connection config for organization x", REQUEST, "no_connection"),
+    (next(text for text in ADVICE if "\n" in text), LICENSE, "license_rejected"),
     ("Version 17 is not supported.", LICENSE, "license_rejected"),
     ("Something that no server says today", REQUEST, "unknown"),
     ("Invalid license. Your cloud-hosted organization is currently disabled.", LICENSE, "license_rejected"),
@@ -377,8 +382,32 @@ def test_what_the_server_refuses_itself_needs_no_log(
     error = failure(lambda: task(log=never, retry_timeout="300s"))
     assert (error["layer"], error["cause"], error["attempts"]) == (layer, cause, 1)
     if layer == LICENSE:
-        assert text in error["msg"]
+        assert " ".join(text.split()) in error["msg"]
         assert error["advice"] == ADVICE[text]
+
+
+def test_a_license_file_that_the_server_may_not_write(pair: Pair, task: Task, token: Callable[..., None]) -> None:
+    token()
+    body = json.dumps({"object": "error", "message": "Unauthorized."})
+    fault(pair.server, SYNC, status=401, body=body, headers=JSON)
+    error = failure(task)
+    assert (error["layer"], error["cause"]) == (LICENSE, "unreadable")
+    assert error["msg"].startswith("The server may not write its license file. Restart the server")
+
+
+def test_a_configuration_that_the_server_cannot_read_is_not_called_a_missing_token(
+    pair: Pair, task: Task, token: Callable[..., None]
+) -> None:
+    token()
+    text = "Error parsing Connection config for organization x"
+    fault(pair.server, SYNC, status=400, body=json.dumps({"message": text}), headers=JSON)
+    error = failure(task)
+    assert text in error["msg"] and "no billing sync token" not in error["msg"]
+
+
+def test_a_disabled_connection_is_to_be_enabled(pair: Pair, task: Task, token: Callable[..., None]) -> None:
+    token(enabled=False)
+    assert failure(task)["advice"].startswith("Enable it")
 
 
 def test_a_malformed_address_of_the_cloud(pair: Pair, task: Task, token: Callable[..., None]) -> None:

@@ -168,6 +168,22 @@ def test_a_cloud_with_nothing_newer_is_asked_once_a_day(pair: Pair, run: Run, na
     assert run(check_mode=True)["due"] is not None
 
 
+def test_a_license_that_stays_expired_is_not_synced_again_for_the_servers_check(pair: Pair, run: Run) -> None:
+    """The server disables such an organization twice a day, and each sync enables it."""
+    prepare(pair, days(-1))
+    pair.cloud.control("POST", "organization", {"organization": CLOUD_ORGANIZATION, "expires": days(-1)})
+    disable(pair)
+    assert run()["due"] == "disabled"
+    disable(pair)
+    for check_mode in (True, False):
+        result = run(check_mode=check_mode)
+        assert (result["due"], result["changed"]) == (None, False)
+        assert "organization is disabled" in status(result)["problem"]
+        assert "the next sync brings the new license" in status(result)["problem"]
+    pair.server.control("POST", "clock", {"shift": 24 * 3600 - 600})
+    assert run(check_mode=True)["due"] == "disabled"
+
+
 @pytest.mark.parametrize(("warning", "due"), [("30d", "expiring"), ("5d", None), ("0s", None), ("2w", "expiring")])
 def test_how_near_the_end_may_come(pair: Pair, run: Run, warning: str, due: str | None) -> None:
     prepare(pair, days(10))

@@ -97,6 +97,30 @@ def test_a_synced_license_is_advised_without_a_download(text):
     assert UPLOAD["again"] not in advice.lower() and UPLOAD["retry"] not in advice.lower()
 
 
+@pytest.mark.parametrize(("text", "advice"), [
+    (
+        "Invalid license. Your cloud-hosted organization is currently disabled.\n"
+        "The installation ID does not match the current installation.",
+        ["Restore its subscription", "installation"],
+    ),
+    (
+        "Invalid license. The installation ID does not match the current installation.\n"
+        "The license does not allow for on-premise hosting of organizations.\nThe license has expired.",
+        ["installation", "must include self-hosting", "Renew the subscription"],
+    ),
+    ("Invalid license. A new reason.\nThe license has expired.", ["Renew the subscription"]),
+])  # fmt: skip
+def test_each_of_several_reasons_has_its_advice(text, advice):
+    for given in (rejection(answered(400, text)).advice, sync_advice(text)):
+        assert not [part for part in advice if part not in given]
+
+
+def test_the_text_of_the_jwt_library_is_one_reason():
+    text = "Invalid license. IDX10223: Lifetime validation failed.\nThe token is expired. See IDX10501."
+    assert rejection(answered(400, text)).cause == "token_expired"
+    assert rejection(answered(400, text)).advice == rejection(answered(400, "IDX10223")).advice
+
+
 def test_a_row_has_its_texts():
     assert all(row.cause and row.advice and (row.message or row.server_text) for row in TABLE)
     assert len({row.server_text for row in REJECTIONS}) == len(REJECTIONS)
