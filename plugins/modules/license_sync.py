@@ -127,7 +127,7 @@ due:
       accepted, V(expired), and V(expiring) for one that ends within O(license_expiry_warning). V(expired), V(expiring),
       and V(license) where only the API was asked, are due once a day where a sync brings nothing newer.
     - Null if it was not, and when check mode found a server that does not answer (see O(assume_ready)).
-  returned: success
+  returned: success, and when a sync that was due failed
   type: str
   sample: age
 attempts:
@@ -197,7 +197,8 @@ problems:
   description:
     - What keeps the organization from being used after the task, or will soon. Empty where nothing does, and where
       check mode predicts a sync.
-  returned: success
+    - Where the sync failed, the same before it.
+  returned: success, and when a sync that was due failed
   type: list
   elements: str
   sample:

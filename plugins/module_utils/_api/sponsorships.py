@@ -126,14 +126,13 @@ class Sponsorships(NamedTuple):
     ) -> Sponsorships:
         """Return them with what keeps them from being synced, by the state of organization and connection."""
         found = [OFF] if (self.cloud_communication if communication is None else communication) is False else []
-        if self.visible or self.last_sync:
-            found += [] if organization.enabled else [DISABLED]
-            if connection is None:
-                found.append(NO_CONNECTION)
-            elif not connection.enabled:
-                found.append(CONNECTION_DISABLED)
-            elif not connection.token_set:
-                found.append(NO_TOKEN)
+        found += [] if organization.enabled else [DISABLED]
+        if connection is None:
+            found.append(NO_CONNECTION)
+        elif not connection.enabled:
+            found.append(CONNECTION_DISABLED)
+        elif not connection.token_set:
+            found.append(NO_TOKEN)
         found += [TWICE] if self.twice else []
         return self._replace(obstacles=tuple(found))
 
@@ -217,14 +216,15 @@ def _sponsorships(
 ) -> Sponsorships:
     """Put together the list of what admins gave (``None`` if it was not read) and the account's own."""
     givers = [row.get("sponsoringOrganizationUserId") for row in rows or []]
-    own = [
-        one
-        for one in (_own(row) for row in organization.own_sponsorships)
-        # Those that an admin gave to the account are in the list.
-        if one is not None and not (one.admin_initiated and rows is not None)
-    ]
     given = [_read(row, own=False) for row in rows or []]
-    return Sponsorships([*given, *own], last_sync, missing, communication, twice=len(set(givers)) < len(givers))
+    for row in organization.own_sponsorships:
+        own = _own(row)
+        # Those that an admin gave to the account are in the list.
+        if own is not None and not (own.admin_initiated and rows is not None):
+            given.append(own)
+            givers.append(row.get("organizationUserId"))
+    givers = [giver for giver in givers if giver]
+    return Sponsorships(given, last_sync, missing, communication, twice=len(set(givers)) < len(givers))
 
 
 def _given_by_admins(account: Account, organization: Organization) -> Tuple[Optional[List[Mapping[str, Any]]], str]:

@@ -58,7 +58,8 @@ NO_EXPIRY = Finding(
 EXPIRED_AT = Finding(
     EXPIRED,
     "The license expired at {date}.",
-    f"Renew the subscription unless that is done; the next sync brings the new license. Without syncs: {_REPLACE}",
+    "Renew the subscription unless that is done; the next sync brings the new license. Without syncs, download it from "
+    "the cloud and upload it (modules cloud_license and license).",
 )
 ENDED_AT = Finding(
     GRACE,

@@ -16,7 +16,7 @@ from .._api.session import ASSUME_READY, connected, server_is_down
 from .._api.subscription import judge, read_license
 from .host_reading import Inspect
 from .license_upload import LicenseUpload, UploadPlan, as_rejection, parse_content
-from .sync_due import expiry_warnings
+from .sync_due import expiry_warnings, organization_problems
 
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
@@ -51,6 +51,9 @@ def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect
                     upload.apply(content, plan, inspect)
                 expires, without_grace = license_.date("Expires"), license_.date("ExpirationWithoutGracePeriod")
                 current = judge(expires, without_grace, account.client.server_time())
+            else:
+                problems = organization_problems(organization, current)
+                upload.warnings.extend(text for text in problems if text not in upload.warnings)
             upload.warnings.extend(expiry_warnings(current))
             return _result(organization, plan, upload.warnings, check_mode)
     except ApiError as error:

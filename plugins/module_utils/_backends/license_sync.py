@@ -29,6 +29,7 @@ from .sync_due import (
     missing_precondition,
     organization_problems,
     reason_due,
+    sync_problem,
 )
 
 OPTIONS: Dict[str, Any] = {
@@ -70,6 +71,7 @@ def perform(
     ``diagnose`` reads the server's log, ``inspect`` the license file on its host; ``wait_turn`` is called before each
     attempt, to keep to a pace.
     """
+    known: Dict[str, Any] = {}
     limits = Limits(duration_option(params, "max_age"), bool(params["force"]))
     retry, warning = duration_option(params, "retry_timeout"), expiry_warning(params)
 
@@ -85,10 +87,11 @@ def perform(
             connection = read_connection(account, organization)
             before = read(organization, connection)
             due = reason_due(*before, account.client.server_time(), limits)
+            known = {"due": due, "problems": organization_problems(before.organization, before.license)}
             if due is None:
-                missing = missing_precondition(True, connection)
-                problems = [f"No license can be synced: {missing}"] if missing is not None else []
-                return _result(before, before, due, problems)
+                assumed = check_mode and params["assume_ready"]
+                problem = None if assumed else sync_problem(cloud_communication(account), connection)
+                return _result(before, before, due, [problem] if problem else [])
             missing = missing_precondition(cloud_communication(account), connection)
             if missing is not None and not (check_mode and params["assume_ready"]):
                 raise missing
@@ -106,6 +109,7 @@ def perform(
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return _predict_blindly(error)
+        error.details = {**known, **error.details}
         raise
 
 

@@ -18,7 +18,6 @@ from .._api.session import read_after_loss
 from .._api.subscription import (
     BROKEN,
     EXPIRY_WARNING,
-    NOT_READ,
     UNKNOWN,
     UNREADABLE,
     License,
@@ -210,12 +209,15 @@ class LicenseUpload:
         raise ApiError(
             SERVER,
             f"The server accepted the license, but does not show it: {current.message}",
-            advice=NOT_READ.advice.format(file=license_path(self.organization)),
+            advice=current.advice,
         )
 
     def _present(self, inspected: Union[OnHost, NotOnHost]) -> ServerLicense:
         license_ = self.current
         shown = shown_fields(self.license, license_)
+        if license_.state == UNREADABLE:
+            path = inspected.file.get("path") if isinstance(inspected, OnHost) else license_path(self.organization)
+            raise RejectedLicense(problems.NOT_READABLE.found(path=path))
         if isinstance(inspected, OnHost):
             present = self._by_file(inspected, license_, shown)
             if isinstance(present, ServerLicense):
@@ -237,8 +239,6 @@ class LicenseUpload:
         file = inspected.file
         state = file.get("state")
         installation = inspected.installation_id
-        if license_.state == UNREADABLE:
-            raise RejectedLicense(problems.NOT_READABLE.found(path=file.get("path")))
         if state in _FILE_BROKEN and shown and license_.state != UNKNOWN:
             return NotOnHost(f"the server has a good license, but not in {file.get('path')} ({state}).")
         if state in _FILE_BROKEN or license_.state in BROKEN:

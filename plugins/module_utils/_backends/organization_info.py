@@ -19,7 +19,7 @@ from .._api.sponsorships import Sponsorships, read_sponsorships
 from .._api.subscription import License, read_license
 from .._common.dates import format_date
 from .sponsorships_info import MAX_AGE
-from .sync_due import EXPIRY_OPTION, expiry_warning, expiry_warnings, organization_problems
+from .sync_due import EXPIRY_OPTION, expiry_warning, expiry_warnings, organization_problems, sync_problem
 
 OPTIONS: Dict[str, Any] = {
     **API_OPTIONS,
@@ -104,10 +104,12 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
                 return _read(account, params["organization"], warning, warnings)
 
             state = wait_for_answer(read, read_wait(params, check_mode), params["wait_timeout"])
-            return {"changed": False, **state.facts(max_age), "warnings": [*warnings, *state.warnings()]}
+            problem = sync_problem(state.cloud_communication is not False, state.connection)
+            warnings += [*state.warnings(), *([problem] if problem else [])]
+            return {"changed": False, **state.facts(max_age), "sync_problem": problem, "warnings": warnings}
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
-            return {**NO_FACTS, "changed": False, "warnings": [nothing_known(error)]}
+            return {**NO_FACTS, "changed": False, "sync_problem": None, "warnings": [nothing_known(error)]}
         raise
 
 

@@ -216,8 +216,8 @@ class OrganizationRun:
         due = sync_due.reason_due(self.state.organization, connection, self.state.license, now, limits)
         self.sync = {"due": due, "synced": False, "attempts": 0, "cause": None}
         if due is None:
-            missing = sync_due.missing_precondition(self.state.cloud_communication is not False, connection)
-            self.problems = [f"No license can be synced: {missing}"] if missing is not None else []
+            problem = sync_due.sync_problem(self.state.cloud_communication is not False, connection)
+            self.problems = [problem] if problem else []
             return
         if due == sync_due.FUTURE:
             self.warnings.append(sync_due.future_warning(self.state.last_license_sync))

@@ -96,6 +96,12 @@ def missing_precondition(communication: bool, connection: Optional[Connection]) 
     return None if connection.enabled else SyncFailure.lacking(CONNECTION_DISABLED)
 
 
+def sync_problem(communication: bool, connection: Optional[Connection]) -> Optional[str]:
+    """Return why no license can be synced although the organization is connected, ``None`` if one can."""
+    missing = missing_precondition(communication, connection) if connection is not None else None
+    return f"No license can be synced: {missing}" if missing is not None else None
+
+
 def organization_problems(organization: Organization, license_: License) -> List[str]:
     """Return what keeps an organization from being used, or will at the server's next check of its license."""
     disabled = f"{ORGANIZATION_DISABLED.message} {ORGANIZATION_DISABLED.advice}"

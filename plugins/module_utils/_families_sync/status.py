@@ -49,6 +49,7 @@ def summarize(
             *_preflight_problems(step),
             *(problems if problem else []),
             *_expiry_warnings(step, facts),
+            *_sync_warnings(step, facts, predicted),
             *_sponsorship_warnings(facts, step["log"]),
         ],
         "problem": problem or " ".join(problems),
@@ -125,6 +126,13 @@ def _expiry_warnings(step: Mapping[str, Result], facts: Result) -> List[str]:
     license_ = _part(step["license"], "license") or _part(facts, "license")
     ends_soon = license_.get("state") in ("expiring", "grace")
     return [f"{license_.get('message')} {license_.get('advice') or ''}".rstrip()] if ends_soon else []
+
+
+def _sync_warnings(step: Mapping[str, Result], facts: Result, predicted: bool) -> List[str]:
+    """Return why no license can be synced, if ``organization_info`` says so and no later step may have mended it."""
+    text = facts.get("sync_problem")
+    later = any(step[name] for name in ("billing", "license")) or (predicted and step["server"].get("changed"))
+    return [str(text)] if text and not later else []
 
 
 def _preflight_problems(step: Mapping[str, Result]) -> List[str]:

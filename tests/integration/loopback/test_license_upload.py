@@ -137,6 +137,21 @@ def test_an_older_license_is_left_alone(pair: Pair, task: Task, signed: Callable
     assert task(older, see_host=see_host, force=True)["changed"] is True
 
 
+@pytest.mark.parametrize(("name", "value", "says"), [
+    ("Seats", 20, "organization is disabled"), ("Expires", "2025-12-28T00:00:00Z", "license expired"),
+])  # fmt: skip
+def test_what_is_wrong_is_said_also_where_nothing_is_uploaded(
+    pair: Pair, task: Task, signed: Callable[..., Any], name: str, value: Any, says: str
+) -> None:
+    task(signed(**{name: value}), force=True)
+    if name == "Seats":
+        pair.server.control("POST", "organization", {"organization": ORGANIZATION, "enabled": False})
+    for check_mode in (True, False):
+        result = task(signed(days=10), check_mode=check_mode)
+        assert (result["changed"], result["reason"]) == (False, "older")
+        assert says in result["warnings"][-1]
+
+
 @pytest.mark.parametrize(("break_it", "state"), [
     (lambda path: path.unlink(), "missing"),
     (lambda path: path.write_bytes(path.read_bytes()[:-30]), "corrupt"),
@@ -209,6 +224,20 @@ def test_what_was_accepted_is_changed_also_where_nothing_shows_it(
         task(signed(), see_host=False)
     assert (caught.value.result()["changed"], uploads(pair)) == (True, 1)
     assert "Possible causes" in caught.value.advice
+
+
+@pytest.mark.parametrize("see_host", [True, False])
+def test_a_license_is_not_sent_where_the_server_may_not_read_its_file(
+    pair: Pair, task: Task, fresh_license: dict[str, Any], see_host: bool
+) -> None:
+    body = json.dumps({"object": "error", "message": "Unauthorized."})
+    fault = {"method": "GET", "path": ".*/subscription", "status": 401, "body": body, "times": -1}
+    pair.server.control("POST", "faults", {**fault, "headers": {"Content-Type": "application/json"}})
+    for check_mode in (True, False):
+        with pytest.raises(ApiError) as caught:
+            task(fresh_license, check_mode=check_mode, see_host=see_host)
+        assert caught.value.result()["cause"] == "unreadable"
+    assert uploads(pair) == 0
 
 
 def test_a_file_that_the_services_cannot_read(pair: Pair, task: Task, fresh_license: dict[str, Any]) -> None:

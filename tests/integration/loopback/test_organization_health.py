@@ -236,10 +236,10 @@ def test_a_failed_sync_leaves_the_disabled_organization_in_sight(pair: Pair, run
         run()
     result = caught.value.result()
     assert result.get("changed", False) is False
-    if "problems" in result:
-        shown = summarize({"organization": result}, problem="Sync the license: failed")
-        assert shown["problem"] == "Sync the license: failed"
-        assert "organization is disabled" in shown["warnings"][0]
+    step = "organization" if "reachable" in result else "license"
+    shown = summarize({step: result}, problem="Sync the license: failed")
+    assert shown["problem"] == "Sync the license: failed"
+    assert "organization is disabled" in shown["warnings"][0]
 
 
 @pytest.mark.parametrize(("break_it", "problem"), [
@@ -258,6 +258,48 @@ def test_organization_info_shows_it(
     shown = summarize({"info": result})
     assert problem in shown["problem"] and bool(shown["problem"]) is bool(problem)
     assert bool(result["warnings"]) is bool(problem)
+
+
+UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "disabled": ({"enabled": False}, "connection to the cloud is disabled"),
+    "blank token": ({"billing_sync_key": " "}, "holds no billing sync token"),
+    "usable": ({}, ""),
+    "none": ({"count": 0}, ""),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_connection_that_no_sync_can_use_is_warned_of(pair: Pair, params: dict[str, Any], name: str) -> None:
+    connection, says = UNUSABLE[name]
+    prepare(pair)
+    pair.server.control("POST", "connections", {"organization": ORGANIZATION, **connection})
+    given = {**params, "wait_timeout": "0s", "sponsorships_max_age": "26h", "license_expiry_warning": "30d"}
+    result = organization_info.perform(given, False)
+    assert says in (result["sync_problem"] or "") and bool(result["sync_problem"]) is bool(says)
+    assert result["warnings"] == ([result["sync_problem"]] if says else [])
+    assert summarize({"info": result})["warnings"] == result["warnings"]
+
+
+def test_cloud_communication_that_is_off_shows_before_a_sync_is_due(pair: Pair, params: dict[str, Any]) -> None:
+    pair.server.restart(globalSettings__enableCloudCommunication="false")
+    try:
+        prepare(pair)
+        info = {**params, "wait_timeout": "0s", "sponsorships_max_age": "26h", "license_expiry_warning": "30d"}
+        assert "Cloud communication is off" in organization_info.perform(info, False)["sync_problem"]
+        sync = {**params, "max_age": "7d", "force": False, "retry_timeout": "0s", "diagnose": True, "bwdata": "/b"}
+        for check_mode in (True, False):
+            result = license_sync.perform(sync, check_mode)
+            assert (result["due"], result["changed"]) == (None, False)
+            assert "Cloud communication is off" in status(result)["problem"]
+        # Where the role has the server switch it on, check mode sees it off for the last time.
+        assert license_sync.perform({**sync, "assume_ready": True}, True)["problems"] == []
+        disable(pair)
+        with pytest.raises(ApiError) as caught:
+            license_sync.perform(sync, False)
+        assert caught.value.result()["due"] == "disabled"
+        assert "organization is disabled" in caught.value.result()["problems"][0]
+    finally:
+        pair.server.restart()
 
 
 @pytest.mark.parametrize("path", [SUBSCRIPTION, f"/organizations/connections/{ORGANIZATION}/1"])

@@ -117,6 +117,8 @@ def test_what_an_account_sees(pair: Pair, given: Any, task: Task) -> None:
     ([{"last_sync": at(-27)}, {"last_sync": at(-2), "user": ADMIN}], "26h", False, ""),
     ([{"last_sync": at(-27)}, {"last_sync": at(-2)}], "26h", False, "more than one sponsorship"),
     ([{"last_sync": at(-2)}], "1h", True, "only in the server's log"),
+    # The account's own, and one that it gave as an admin.
+    ([{"last_sync": at(-2), "admin_initiated": False}, {"last_sync": at(-2)}], "26h", False, "more than one"),
     # Another member's own: not visible, but the organization's date tells that there is one.
     ([{"last_sync": at(-27), "user": ADMIN, "admin_initiated": False}], "26h", True, "only in the server's log"),
 ])  # fmt: skip
@@ -301,6 +303,18 @@ def test_what_the_api_tells_nobody_has_to_read_in_a_log(
     options = {**params, "wait_timeout": "0s", "sponsorships_max_age": "26h"}
     info = organization_info.perform(options, False)
     assert any(says in warning for warning in summarize({"info": info})["warnings"])
+
+
+@pytest.mark.parametrize("name", OBSTACLES)
+def test_what_keeps_those_of_others_from_a_sync_is_told_also_where_none_is_visible(
+    pair: Pair, connected: Any, task: Task, name: str
+) -> None:
+    connected({"user": ADMIN, "admin_initiated": False})
+    make, says = OBSTACLES[name]
+    make(pair)
+    result = task()
+    assert result["sponsorships"] == [] and result["last_sync"] is None
+    assert [says in obstacle for obstacle in result["obstacles"]] == [True]
 
 
 def test_a_server_that_is_down_in_check_mode(params: dict[str, Any]) -> None:
