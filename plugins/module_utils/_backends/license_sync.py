@@ -99,17 +99,24 @@ def perform(
                 return _result(before, None, due)
             diagnose = diagnose if params["diagnose"] else None
             sync = LicenseSync(account, organization, connection, diagnose, times, wait_turn)
-            connection = sync.run(retry)
-            try:
-                after = read(find_organization(account, organization.id), connection)
-            except ApiError as error:
-                error.details["changed"] = True
-                raise
+            after = _synced(sync, retry, read)
             return {**_result(before, after, due), "attempts": sync.attempts}
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
             return _predict_blindly(error)
         error.details = {**known, **error.details}
+        raise
+
+
+def _synced(
+    sync: LicenseSync, retry: float, read: Callable[[Organization, Optional[Connection]], State]
+) -> State:
+    """Sync, and return what the server has then. Raises ``ApiError``."""
+    connection = sync.run(retry)
+    try:
+        return read(find_organization(sync.account, sync.organization.id), connection)
+    except ApiError as error:
+        error.details["changed"] = True
         raise
 
 

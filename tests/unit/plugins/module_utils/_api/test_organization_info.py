@@ -82,6 +82,7 @@ def test_all_facts(server: RecordedServer, options: dict[str, Any]) -> None:
             "advice": "",
         },
         "problems": [],
+        "sync_problem": None,
         "warnings": [],
     }
     assert server.writes == []
