@@ -50,7 +50,7 @@ class Resource(NamedTuple):
 class Service(NamedTuple):
     """A service as Compose would create it now. ``reads_file``: the planned env file is one of its sources.
 
-    ``builds``: Compose can build its image.
+    ``builds``: Compose can build its image, from the folder (or address) ``context``.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Service(NamedTuple):
     container_name: str = ""
     ports: Tuple[Port, ...] = ()
     builds: bool = False
+    context: str = ""
 
 
 class Composition(NamedTuple):
@@ -163,6 +164,7 @@ def _service(project: str, name: str, described: Dict[str, Any], environment: Di
         container_name=described.get("container_name") or f"{project}-{name}-1",
         ports=tuple(_ports(described.get("ports"))),
         builds=bool(described.get("build")),
+        context=str((described.get("build") or {}).get("context") or ""),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from ipaddress import ip_network
-from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence
+from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Sequence
 
 from .composition import Composition, Port, Service
 from .docker import Container, is_folder, is_gone
@@ -28,6 +28,17 @@ class Host(NamedTuple):
     engine: EngineInventory
     is_here: bool
     listening: Callable[[Port], str]
+
+
+class Conflicts(NamedTuple):
+    """What is in the way: ``problems`` stop the run, ``warnings`` do not.
+
+    ``blocked`` are the services that cannot be started, but do not decide over the run.
+    """
+
+    problems: List[Problem]
+    warnings: List[Problem]
+    blocked: FrozenSet[str]
 
 
 class Scope(NamedTuple):
@@ -132,8 +143,20 @@ def service_obstacles(scope: Scope, host: Host, pull: bool, renews: bool = False
     return [
         *_names(scope, renews),
         *_ports(scope, host),
+        *[
+            Problem(
+                f"The folder {service.context}, from which Compose builds {service.name}, does not exist. Create it, "
+                "or remove the service from the Compose files."
+            )
+            for service in scope.services.values()
+            if host.is_here and is_gone(service.context) and not host.engine.has_image(_built_image(scope, service))
+        ],
         *([] if pull else _images(scope.services, host.engine)),
     ]
+
+
+def _built_image(scope: Scope, service: Service) -> str:
+    return service.image or f"{scope.composition.name}-{service.name}"
 
 
 def lost_networks(scope: Scope) -> List[Problem]:
@@ -155,7 +178,8 @@ def other_name(containers: Sequence[Container], scope: Scope) -> Problem:
     names = ", ".join(sorted({container.project for container in containers}))
     return Problem(
         f"The containers of {scope.folder} were created as Compose project {names}, and the project is now named "
-        f"{scope.composition.name}. Stop the server (state=stopped), which removes them, then start it."
+        f"{scope.composition.name}. Set the name back (COMPOSE_PROJECT_NAME in {scope.folder}/.env), or stop the "
+        "server (state=stopped), which removes them, then start it."
     )
 
 

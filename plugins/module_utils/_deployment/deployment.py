@@ -20,6 +20,7 @@ from .bitwarden_sh import Script
 from .compose import Project
 from .composition import ComposeError, Composition, Service
 from .conflicts import (
+    Conflicts,
     Host,
     Scope,
     foreign,
@@ -136,24 +137,26 @@ class Deployment:
 
     def conflicts(
         self, stack: Stack, starts: bool, pull: bool, tolerated: FrozenSet[str] = frozenset(), takes_down: bool = False
-    ) -> Tuple[List[Problem], List[Problem]]:
+    ) -> Conflicts:
         """Return why the services cannot be stopped, or (``starts``) started, without harm; each with what to do.
 
-        Apart from that, second, why ``tolerated`` services cannot be started, and what other projects lose where the
-        run ``takes_down`` the server. ``stack`` comes from ``inspect``. Raises ``EngineError``.
+        Why ``tolerated`` services cannot be started is a warning, as is what other projects lose where the run
+        ``takes_down`` the server. ``stack`` comes from ``inspect``. Raises ``EngineError``.
         """
         inventory, scope = self._scope(tolerated)
         found, others = foreign(scope), lost_networks(scope) if takes_down else []
+        blocked: Dict[str, List[Problem]] = {}
         if starts and stack.renamed:
             found.append(other_name(stack.renamed, scope))
         elif starts:
-            is_here = self.engine.client.host.startswith("unix://")
-            host = Host(inventory, is_here, listening)
+            host = Host(inventory, self.engine.client.host.startswith("unix://"), listening)
             renews = pull and os.path.isdir(os.path.join(self.bwdata, "letsencrypt", "live"))
             found += obstacles(scope, host, pull, renews)
-            services = {name: one for name, one in scope.composition.services.items() if name in tolerated}
-            others += service_obstacles(scope._replace(services=services), host, pull)
-        return found, others
+            for name in sorted(tolerated):
+                services = {name: scope.composition.services[name]}
+                blocked[name] = service_obstacles(scope._replace(services=services), host, pull)
+                others += blocked[name]
+        return Conflicts(found, others, frozenset(name for name, problems in blocked.items() if problems))
 
     def left_behind(self) -> List[Problem]:
         """Return a problem for containers of this project that a folder left behind which does not exist any more."""

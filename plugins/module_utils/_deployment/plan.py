@@ -160,9 +160,11 @@ def plan(deployment: Deployment, request: Request) -> Plan:
         writes = file is not None and bool(file.plan.difference)
         spared = tolerated(stack, troubled(stack, time.time()), writes) & foreign(stack)
         takes_down = not stack.stopped and (action == DOWN or uses_script(stack, request))
-        conflicts, others = deployment.conflicts(stack, action == UP, request.pull, spared, takes_down)
-        problems += conflicts
-        warnings += [mask_text(str(other), secrets) for other in others]
+        conflicts = deployment.conflicts(stack, action == UP, request.pull, spared, takes_down)
+        problems += conflicts.problems
+        warnings += [mask_text(str(other), secrets) for other in conflicts.warnings]
+        if request.state == STARTED and stack.lacks_only_foreign() and set(stack.missing()) <= conflicts.blocked:
+            action, difference = "", Difference()
     elif request.state == STOPPED:
         problems += deployment.left_behind()
     if problems:

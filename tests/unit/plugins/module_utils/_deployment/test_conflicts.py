@@ -216,6 +216,7 @@ def test_the_projects_name_is_followed(host, planned, refused):
     host.project = "bw3"
     message = refused()
     assert "created as Compose project bw2" in message and "now named bw3" in message and "state=stopped" in message
+    assert f"COMPOSE_PROJECT_NAME in {host.bwdata}/docker/.env" in message
     assert apply(planned(state="stopped"), host.clock).result()["changed"] is True
     assert host.containers == {}
     assert not planned(state="stopped").changed

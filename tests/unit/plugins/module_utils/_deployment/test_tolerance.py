@@ -248,6 +248,52 @@ def test_where_nothing_could_be_started_nothing_has_changed_and_the_cause_is_tol
     assert told in outcome["warnings"][0]
 
 
+def port_is_taken(host):
+    host.compose_services["tunnel"] = {"ports": [{"target": 1, "published": "8443", "protocol": "tcp"}]}
+    host.other("blocker", ports=(8443,))
+    return "taken by the container blocker"
+
+
+def name_is_taken(host):
+    host.other("bitwarden-tunnel")
+    return "bitwarden-tunnel"
+
+
+def image_is_missing(host):
+    host.images_gone, host.missing_images = {"tunnel"}, {"ghcr.io/bitwarden/tunnel:2026.8.0"}
+    return "is not local, and pull is false"
+
+
+def context_is_missing(host):
+    image_is_missing(host)
+    host.compose_services["tunnel"] = {"build": {"context": f"{host.bwdata}/docker/tunnel"}}
+    return f"{host.bwdata}/docker/tunnel, from which Compose builds tunnel, does not exist"
+
+
+@pytest.mark.parametrize("blocks", [port_is_taken, name_is_taken, image_is_missing, context_is_missing])
+def test_check_mode_knows_that_nothing_can_be_started(host, run, blocks):
+    host.start().containers.pop("tunnel")
+    told = blocks(host)
+    found = plan(Deployment(str(host.bwdata), None, {}), Request(pull=False))
+    assert (found.changed, found.action) == (False, "")
+    assert told in found.warnings[0]
+    outcome, error = run(pull=False)
+    assert (error, outcome["changed"], outcome["restarted"], host.done) == ("", False, False, [])
+    assert outcome["warnings"][0] == found.warnings[0]
+    assert outcome["warnings"][1].startswith("tunnel has no container.")
+    # What else is to be done is done.
+    outcome, error = run(ON, pull=False)
+    assert (error, outcome["changed"]) == ("", True)
+
+
+@pytest.mark.parametrize("context", ["https://example.com/tunnel.git", ""])
+def test_what_compose_can_build_is_not_blocked(host, context):
+    host.start().containers.pop("tunnel")
+    image_is_missing(host)
+    host.compose_services["tunnel"] = {"build": {"context": context or str(host.bwdata)}}
+    assert plan(Deployment(str(host.bwdata), None, {}), Request(pull=False)).changed is True
+
+
 def test_why_compose_cannot_start_a_foreign_service_is_told(host, run):
     host.start().containers.pop("tunnel")
     host.images_gone = {"tunnel"}
