@@ -59,7 +59,7 @@ def image_config(service: str) -> dict[str, object]:
         "Env": environment,
         "Entrypoint": ["/usr/bin/tini", "--", f"/usr/local/bin/{_program(service)}"],
         "WorkingDir": "/",
-        "Labels": {"com.bitwarden.project": service},
+        "Labels": {"com.bitwarden.product": "bitwarden", "com.bitwarden.project": service},
     }
     if service in HEALTH_CHECKS:
         config["Healthcheck"] = {"Test": ["CMD-SHELL", HEALTH_CHECKS[service]]}

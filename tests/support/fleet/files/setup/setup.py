@@ -72,15 +72,15 @@ def become_owner() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Options come in pairs, ``-name value``."""
+    """Take the program's name, and options in pairs, ``-name value``."""
     become_owner()
-    options = dict(zip(arguments[::2], arguments[1::2]))
-    if "-update" in options:
+    options = dict(zip(arguments[1::2], arguments[2::2]))
+    if "-update" in options and "-db" in options:
+        print("The database is current.")
+    elif "-update" in options:
         update(options["-corev"])
     elif "-printenv" in options:
         print(f"\nThe server is up: {read_config((ROOT / 'config.yml').read_text())['url']}\n")
-    elif "-db" in options:
-        print("The database is current.")
     return 0
 
 
