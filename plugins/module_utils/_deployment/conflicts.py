@@ -18,6 +18,8 @@ from .problem import Problem
 # bitwarden.sh renews certificates in a container of this name, after it has taken the server down.
 _CERTBOT = "certbot"
 
+_RUNNING = ("running", "paused")
+
 
 class Host(NamedTuple):
     """The host of a deployment: its engine, and whether that runs on this machine.
@@ -60,6 +62,8 @@ class Scope(NamedTuple):
         """Tell whether Compose takes the container for one of this project's, from whatever folder it comes."""
         composition = self.composition
         known = container.service in composition.services or container.service in composition.idle
+        if container.one_off and is_folder(container.folder, self.folder):
+            return False
         return container.project == composition.name and known
 
     def is_left_behind(self, container: ListedContainer) -> bool:
@@ -160,16 +164,18 @@ def _built_image(scope: Scope, service: Service) -> str:
 
 
 def lost_networks(scope: Scope) -> List[Problem]:
-    """Return a problem for each stopped container of another folder whose network goes when the server goes down."""
+    """Return a problem for each stopped container of others whose network goes when the server goes down."""
     networks = {network.name for network in scope.composition.networks if not network.external}
+    # Docker keeps a network that a running container uses.
+    networks -= {name for one in scope.others if one.state in _RUNNING for name in one.networks}
     problems = []
     for container in scope.others:
-        is_other = container.project == scope.composition.name and not is_folder(container.folder, scope.folder)
         lost = sorted(networks & set(container.networks))
-        if is_other and lost and container.state != "running":
-            used = f"The stopped container {container.name} of {container.folder} uses {', '.join(lost)}"
-            shared = f"{used}, which is removed meanwhile, as both are one Compose project."
-            problems.append(Problem(f"{shared} Recreate the container before you start it (docker compose up)."))
+        if lost and container.state not in _RUNNING:
+            of = f" of {container.folder}" if container.folder else ""
+            used = f"The stopped container {container.name}{of} uses {', '.join(lost)}"
+            removed = f"{used}, a network of this server, which is removed meanwhile."
+            problems.append(Problem(f"{removed} Recreate the container before you start it."))
     return problems
 
 
@@ -205,6 +211,8 @@ def _names(scope: Scope, renews: bool) -> List[Problem]:
 def _owner(container: ListedContainer) -> str:
     if not container.project:
         return "containers that Compose did not create"
+    if container.one_off:
+        return f"docker compose run in {container.folder or 'an unknown folder'}"
     return f"the Compose project {container.project} in {container.folder or 'an unknown folder'}"
 
 

@@ -21,7 +21,7 @@ from .docker_host import EngineError
 PROJECT = "com.docker.compose.project"
 WORKING_DIR = "com.docker.compose.project.working_dir"
 SERVICE = "com.docker.compose.service"
-_ONE_OFF = "com.docker.compose.oneoff"
+ONE_OFF = "com.docker.compose.oneoff"
 
 _QUICK = 30.0
 _SLOW = 120.0
@@ -109,7 +109,7 @@ class Engine:
         found = []
         for listed in checked(self.client.request("GET", f"/containers/json?{query}", _QUICK)).body or []:
             labels = listed.get("Labels") or {}
-            if is_folder(labels.get(WORKING_DIR, ""), working_dir) and labels.get(_ONE_OFF) != "True":
+            if is_folder(labels.get(WORKING_DIR, ""), working_dir) and labels.get(ONE_OFF) != "True":
                 data = self._inspect(f"/containers/{listed['Id']}/json")
                 found += [Container.from_inspect(data)] if data else []
         return sorted(found, key=lambda container: (container.service, container.created))

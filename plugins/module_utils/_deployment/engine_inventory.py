@@ -10,7 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from urllib.parse import quote
 
 from .composition import Port
-from .docker import PROJECT, SERVICE, WORKING_DIR, checked
+from .docker import ONE_OFF, PROJECT, SERVICE, WORKING_DIR, checked
 from .docker_client import EngineClient
 
 _NETWORK = "com.docker.compose.network"
@@ -22,7 +22,8 @@ class ListedContainer(NamedTuple):
     """Any container on the host, as the engine lists it; ``ports`` are those that it holds now.
 
     ``state`` is the engine's word, ``networks`` are those that it is attached to, by name.
-    ``project``, ``service`` and ``folder`` are Compose's, empty for a container that Compose did not make.
+    ``project``, ``service`` and ``folder`` are Compose's, empty for a container that Compose did not make; ``one_off``
+    is one of ``docker compose run``, which Compose leaves alone (but for its first releases).
     """
 
     id: str
@@ -33,6 +34,7 @@ class ListedContainer(NamedTuple):
     ports: Tuple[Port, ...]
     state: str
     networks: Tuple[str, ...]
+    one_off: bool = False
 
     @classmethod
     def from_list(cls, data: Dict[str, Any]) -> ListedContainer:
@@ -53,6 +55,7 @@ class ListedContainer(NamedTuple):
             tuple(sorted(set(ports))),
             data.get("State") or "",
             tuple((data.get("NetworkSettings") or {}).get("Networks") or ()),
+            labels.get(ONE_OFF) == "True",
         )
 
 

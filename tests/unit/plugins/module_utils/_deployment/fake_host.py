@@ -283,6 +283,8 @@ class FakeHost:
     def _is_in_project(self, listed):
         """Compose goes by the project's name alone: whose folder it was made from does not matter to it."""
         labels = listed["Labels"]
+        if labels.get("com.docker.compose.oneoff") == "True":
+            return False
         project, service = (labels.get(f"com.docker.compose.{key}") for key in ("project", "service"))
         return project == self.project and service in self.read
 

@@ -166,15 +166,41 @@ def test_a_neighbour_under_the_same_name_is_left_alone(host, planned, options, g
         ("exited", "shop_default", {}, False),
     ],
 )
-def test_a_stopped_neighbour_that_loses_its_network_is_warned_of(host, planned, state, network, options, warned):
+@pytest.mark.parametrize("project", ["docker", "bw2", ""])
+def test_a_stopped_neighbour_that_loses_its_network_is_warned_of(
+    host, planned, state, network, options, warned, project
+):
     host.compose_services["nginx"] = {"networks": {"default": None}}
     host.compose_top["networks"] = {"default": {"name": "docker_default"}}
     host.networks["docker_default"] = {"Labels": {"com.docker.compose.network": "default"}}
-    host.start().other("bw2-shop", "shop")
+    host.start().other("bw2-shop", "shop" if project else "", project=project)
     host.others[0].update(State=state, NetworkSettings={"Networks": {network: {}}})
     found = planned(**{"state": "restarted", **options})
-    assert [one for one in found.warnings if "bw2-shop of /srv/other/docker" in one] == list(found.warnings)
+    told = "bw2-shop of /srv/other/docker uses" if project else "bw2-shop uses"
+    assert [one for one in found.warnings if told in one] == list(found.warnings)
     assert bool(found.warnings) is warned
+    # A running one keeps the network.
+    host.other("running")
+    host.others[1].update(State="running", NetworkSettings={"Networks": {network: {}}})
+    assert planned(**{"state": "restarted", **options}).warnings == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"pull": False}, {"state": "restarted"}])
+def test_what_docker_compose_run_made_is_left_alone_and_can_be_in_the_way(host, planned, refused, options):
+    folder = f"{host.bwdata}/docker"
+    host.start().other("bitwarden-nginx-run-1", "nginx", folder=folder, ports=(8443,))
+    host.others[0]["Labels"]["com.docker.compose.oneoff"] = "True"
+    apply(planned(**options), host.clock)
+    apply(planned(state="stopped"), host.clock)
+    assert others(host) == ["bitwarden-nginx-run-1"]
+    host.compose_services["nginx"] = {"ports": [{"target": 8443, "published": "8443", "protocol": "tcp"}]}
+    host.done.clear()
+    assert "Port 8443/tcp, which nginx publishes, is taken by the container bitwarden-nginx-run-1" in refused(**options)
+    host.others[0].update(Names=["/bitwarden-nginx"], Ports=[])
+    assert f"taken by docker compose run in {folder}: bitwarden-nginx." in refused(**options)
+    # The first releases of Compose 2 remove it with the rest.
+    host.others[0]["Labels"]["com.docker.compose.project.working_dir"] = "/srv"
+    assert f"{folder} and /srv are one Compose project" in refused(**options)
 
 
 def test_compose_is_kept_from_removing_orphans_by_its_own_variable(host, planned):
