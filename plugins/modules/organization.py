@@ -461,6 +461,15 @@ problems:
   sample:
     - "The organization is disabled on the server: its members cannot use it. A license sync or upload enables it again,
       where its subscription is active."
+sync_problem:
+  description:
+    - Why no license can be synced, as far as that was read, although the organization has a connection to the cloud.
+      V(null) if one can.
+    - Cloud communication is off in the running server, the connection is disabled, or holds no token.
+  returned: success
+  type: str
+  sample: "No license can be synced: The organization's connection to the cloud is disabled. Enable it
+    (selfhosted.bitwarden.billing_sync with enabled=true)."
 license:
   description: The license of the organization, as the server reads it from its license file.
   returned: success

@@ -216,8 +216,7 @@ class LicenseUpload:
         license_ = self.current
         shown = shown_fields(self.license, license_)
         if license_.state == UNREADABLE:
-            path = inspected.file.get("path") if isinstance(inspected, OnHost) else license_path(self.organization)
-            raise RejectedLicense(problems.NOT_READABLE.found(path=path))
+            raise RejectedLicense(problems.NOT_READABLE.found(path=license_path(self.organization)))
         if isinstance(inspected, OnHost):
             present = self._by_file(inspected, license_, shown)
             if isinstance(present, ServerLicense):

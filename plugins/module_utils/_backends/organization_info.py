@@ -43,6 +43,7 @@ NO_FACTS: Dict[str, Any] = {
     "sponsorships": None,
     "license": None,
     "problems": [],
+    "sync_problem": None,
 }
 
 
@@ -62,6 +63,11 @@ class OrganizationState(NamedTuple):
         """When the license was last synced, ``None`` for never."""
         return self.connection.synced_at if self.connection else None
 
+    @property
+    def sync_problem(self) -> Optional[str]:
+        """Why no license can be synced, as far as it is known, although the organization has a connection."""
+        return sync_problem(self.cloud_communication is not False, self.connection)
+
     def facts(self, sponsorships_max_age: float) -> Dict[str, Any]:
         """Return the facts in the form of the results."""
         synced, sponsorships = self.last_license_sync, self.current_sponsorships()
@@ -78,6 +84,7 @@ class OrganizationState(NamedTuple):
             "sponsorships": sponsorships.summary(self.time, sponsorships_max_age) if sponsorships else None,
             "license": self.license.facts(),
             "problems": organization_problems(self.organization, self.license),
+            "sync_problem": self.sync_problem,
         }
 
     def current_sponsorships(self) -> Optional[Sponsorships]:
@@ -104,12 +111,11 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
                 return _read(account, params["organization"], warning, warnings)
 
             state = wait_for_answer(read, read_wait(params, check_mode), params["wait_timeout"])
-            problem = sync_problem(state.cloud_communication is not False, state.connection)
-            warnings += [*state.warnings(), *([problem] if problem else [])]
-            return {"changed": False, **state.facts(max_age), "sync_problem": problem, "warnings": warnings}
+            warnings += [*state.warnings(), *([state.sync_problem] if state.sync_problem else [])]
+            return {"changed": False, **state.facts(max_age), "warnings": warnings}
     except ApiError as error:
         if check_mode and params["assume_ready"] and server_is_down(error):
-            return {**NO_FACTS, "changed": False, "sync_problem": None, "warnings": [nothing_known(error)]}
+            return {**NO_FACTS, "changed": False, "warnings": [nothing_known(error)]}
         raise
 
 

@@ -216,8 +216,7 @@ class OrganizationRun:
         due = sync_due.reason_due(self.state.organization, connection, self.state.license, now, limits)
         self.sync = {"due": due, "synced": False, "attempts": 0, "cause": None}
         if due is None:
-            problem = sync_due.sync_problem(self.state.cloud_communication is not False, connection)
-            self.problems = [problem] if problem else []
+            self.problems = [self.state.sync_problem] if self.state.sync_problem else []
             return
         if due == sync_due.FUTURE:
             self.warnings.append(sync_due.future_warning(self.state.last_license_sync))

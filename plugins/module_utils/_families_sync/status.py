@@ -131,7 +131,8 @@ def _expiry_warnings(step: Mapping[str, Result], facts: Result) -> List[str]:
 def _sync_warnings(step: Mapping[str, Result], facts: Result, predicted: bool) -> List[str]:
     """Return why no license can be synced, if ``organization_info`` says so and no later step may have mended it."""
     text = facts.get("sync_problem")
-    later = any(step[name] for name in ("billing", "license")) or (predicted and step["server"].get("changed"))
+    later = any(step[name] for name in ("organization", "billing", "license"))
+    later = later or (predicted and bool(step["server"].get("changed")))
     return [str(text)] if text and not later else []
 
 
