@@ -23,7 +23,7 @@ class ListedContainer(NamedTuple):
 
     ``state`` is the engine's word, ``networks`` are those that it is attached to, by name.
     ``project``, ``service`` and ``folder`` are Compose's, empty for a container that Compose did not make; ``one_off``
-    is one of ``docker compose run``, which Compose leaves alone (but for its first releases).
+    is one of ``docker compose run``, which only the first releases of Compose 2 touch.
     """
 
     id: str
