@@ -122,6 +122,7 @@ backup_file:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import Journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
@@ -155,7 +156,11 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
         plan = file.plan(request)
         if plan.difference:
             file.require_writable(plan)
-        backup_file = None if module.check_mode else file.write(plan, params["backup"], params["backup_count"])
+        try:
+            backup_file = None if module.check_mode else file.write(plan, params["backup"], params["backup_count"])
+        except Terminated as signal:
+            signal.keys["changed"] = bool(plan.difference) and file.holds(plan.after)
+            raise
     result: Dict[str, Any] = {
         "changed": bool(plan.difference),
         "changes": plan.difference.summary(),

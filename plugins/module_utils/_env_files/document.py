@@ -195,11 +195,9 @@ def _lines(text: str, statements: List[Statement]) -> List[_Line]:
     lines = []
     for index, statement in enumerate(statements):
         start, end = spans[index]
-        shared = any(
-            start < other_end and other_start < end
-            for position, (other_start, other_end) in enumerate(spans)
-            if position != index
-        )
+        # What lies between two statements on one line is on it as well, so that the neighbours tell.
+        neighbours = [*spans[max(0, index - 1) : index], *spans[index + 1 : index + 2]]
+        shared = any(start < other_end and other_start < end for other_start, other_end in neighbours)
         key, effective = _intended_key(text, statement)
         lines.append(_Line(statement, key, effective, start, end, shared))
     return lines

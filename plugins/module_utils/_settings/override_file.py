@@ -102,16 +102,19 @@ class OverrideFile:
             return None
         self.require_writable(plan)
         self._require(plan.before)
-        path = self.back_up(plan.before) if backup else None
+        path = self._backup_path() if backup else None
         try:
+            if path is not None:
+                self.put_beside(path, plan.before)
             self.exchange(plan.before, plan.after)
         except BaseException:
-            if path is not None:
+            # A signal can come after the file was replaced as well; then the backup is wanted.
+            if path is not None and not self.holds(plan.after):
                 with contextlib.suppress(OSError):
                     os.unlink(path)
             raise
         if path is not None and keep:
-            self._prune(keep)
+            self._prune(path, keep)
         return path
 
     def exchange(self, expected: bytes, data: bytes) -> None:
@@ -143,14 +146,24 @@ class OverrideFile:
 
     def back_up(self, data: bytes) -> str:
         """Keep ``data`` as a backup of this file; return its path. Raises ``OverrideFileError``."""
+        path = self._backup_path()
+        self.put_beside(path, data)
+        return path
+
+    def _backup_path(self) -> str:
         stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
         number = 0
         while True:
             path = f"{self.path}.{stamp}{f'.{number}' if number else ''}.bak"
             if not os.path.lexists(path):
-                self.put_beside(path, data)
                 return path
             number += 1
+
+    def holds(self, data: bytes) -> bool:
+        """Tell whether the file has this content."""
+        with contextlib.suppress(OverrideFileError):
+            return self.read_bytes() == data
+        return False
 
     def backups(self) -> List[str]:
         """Return the paths of the backups of this file, the oldest first."""
@@ -162,10 +175,12 @@ class OverrideFile:
                 found.append(((match.group(1), int(match.group(2) or 0)), entry.path))
         return [path for _key, path in sorted(found)]
 
-    def _prune(self, keep: int) -> None:
-        # The change is done: an old backup that stays is not a reason to fail.
+    def _prune(self, made: str, keep: int) -> None:
+        # The change is done: an old backup that stays is not a reason to fail. The one just made stays, although others
+        # can be named for a later moment, by a clock that was wrong.
         with contextlib.suppress(OSError):
-            for path in self.backups()[:-keep]:
+            others = [path for path in self.backups() if path != made]
+            for path in others[: max(0, len(others) + 1 - keep)]:
                 os.unlink(path)
 
     def require_writable(self, plan: FilePlan) -> None:

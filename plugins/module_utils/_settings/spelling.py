@@ -76,8 +76,8 @@ def nearest_known(key: str) -> Optional[str]:
     parts = _SEPARATORS.sub(":", key.lower()).strip(":").split(":")
     section, rest = _section_of(parts)
     if not section and _OTHER_PROGRAMS.match(key):
-        return None
-    exact = _exact(section, rest) if section else _exact("", parts) or (_exact("", parts[1:]) if parts[2:] else None)
+        return _of_these_letters(parts) if parts[2:] else None
+    exact = _exact(section, rest) if section else _without_section(parts)
     if exact:
         return exact
     # The section that all names share would make all of them look alike.
@@ -100,14 +100,35 @@ def _nearest_of_mssql(name: str) -> Optional[str]:
 def _section_of(parts: List[str]) -> Tuple[str, List[str]]:
     """Return the section that a name is meant to be in and the parts below it; no section where it has none."""
     first = parts[0]
-    for count in (1, 2):
+    for count in range(1, 5):
         if "".join(parts[:count]) in _SECTIONS:
             return "".join(parts[:count]), parts[count:]
+    if parts[1:] and parts[1] in _SECTIONS:
+        return parts[1], parts[2:]
     joined = next((section for section in _SECTIONS if first.startswith(section)), None)
     if joined:
         return joined, [first[len(joined) :], *parts[1:]]
     near = difflib.get_close_matches(first, _SECTIONS, n=1, cutoff=0.8)
     return (near[0], parts[1:]) if near else ("", parts)
+
+
+def _without_section(parts: List[str]) -> Optional[str]:
+    """Return the setting of these parts, with the section or more left out or shortened."""
+    section = f"{parts[0]}settings"
+    exact = _exact(section, parts[1:]) if parts[1:] and section in _SECTIONS else None
+    exact = exact or _exact("", parts) or (_exact("", parts[1:]) if parts[2:] else None)
+    if exact or not parts[1:]:
+        return exact
+    tail = ":" + ":".join(parts)
+    found = [known for known in _KNOWN if known.endswith(tail)]
+    return _KNOWN[found[0]][0] if len(found) == 1 else None
+
+
+def _of_these_letters(parts: List[str]) -> Optional[str]:
+    """Return the setting whose name below its section has just these letters."""
+    letters = "".join(parts)
+    found = (name for known, (name, _kind) in _KNOWN.items() if known.partition(":")[2].replace(":", "") == letters)
+    return next(found, None)
 
 
 def _exact(section: str, rest: List[str]) -> Optional[str]:

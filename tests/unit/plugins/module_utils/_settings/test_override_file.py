@@ -12,10 +12,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable, List
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common import atomic_file
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import lock as lock_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import (
     LockError,
@@ -28,6 +30,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.ove
     OverrideFileError,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+from ansible_collections.selfhosted.bitwarden.plugins.modules import override_env
 
 from tests.support.killing import hit_at_every_line
 
@@ -163,6 +166,27 @@ def test_without_the_write_there_is_no_backup_either(bwdata: Path, monkeypatch: 
     assert (names(bwdata), Path(file.path).read_bytes()) == (["global.override.env"], BEFORE)
 
 
+@pytest.mark.parametrize(("replaced", "changed"), [(1, False), (2, True)], ids=["the backup", "the file"])
+def test_a_signal_once_something_was_replaced(
+    bwdata: Path, monkeypatch: pytest.MonkeyPatch, replaced: int, changed: bool
+) -> None:
+    calls: List[str] = []
+
+    def end(folder: str) -> None:
+        calls.append(folder)
+        if len(calls) == replaced:
+            raise Terminated("SIGTERM")
+
+    monkeypatch.setattr(atomic_file, "sync_folder", end)
+    params = {"bwdata": str(bwdata), "file": "global", "backup": True, "backup_count": 10, "lock_timeout": "1s"}
+    module = SimpleNamespace(params=params, check_mode=False)
+    with pytest.raises(Terminated) as caught:
+        override_env.run(module, REQUEST)
+    file = bwdata / "env" / "global.override.env"
+    assert caught.value.result()["changed"] is changed is (file.read_bytes() != BEFORE)
+    assert [path.read_bytes() for path in file.parent.iterdir() if path != file] == [BEFORE] * changed
+
+
 @pytest.mark.parametrize(("keep", "left"), [(3, 3), (1, 1), (0, 8), (100, 8)])
 def test_old_backups_are_removed_and_nothing_else(bwdata: Path, keep: int, left: int) -> None:
     env = bwdata / "env"
@@ -182,6 +206,16 @@ def test_old_backups_are_removed_and_nothing_else(bwdata: Path, keep: int, left:
     assert file.backups()[-1] == newest
     assert [Path(path).name for path in file.backups()[:-1]] == ours[len(ours) - left + 1 :]
     assert set(others) < set(names(bwdata))
+
+
+def test_the_backup_just_made_stays_beside_ones_of_a_clock_that_was_wrong(bwdata: Path) -> None:
+    for year in (2097, 2098):
+        (bwdata / "env" / f"global.override.env.{year}-01-01T00-00-00Z.bak").write_text("x")
+    file = override(bwdata)
+    newest = file.write(file.plan(REQUEST), backup=True, keep=2)
+    assert newest is not None
+    assert Path(newest).read_bytes() == BEFORE
+    assert [Path(path).name[20:24] for path in file.backups()[1:]] == ["2098"]
 
 
 def be_mounted(monkeypatch: pytest.MonkeyPatch, path: str) -> None:

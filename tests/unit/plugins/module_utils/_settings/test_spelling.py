@@ -92,6 +92,12 @@ def test_unknown_names(file: str, name: str, message: str) -> None:
         ("installation__id", "globalSettings__installation__id"),
         ("role__owner", "adminSettings__role__owner"),
         ("globalSettings__admins", "adminSettings__admins"),
+        ("smtp__host", "globalSettings__mail__smtp__host"),
+        ("icons__cacheHours", "iconsSettings__cacheHours"),
+        ("change_password_uri_settings__cacheHours", "changePasswordUriSettings__cacheHours"),
+        ("bitwarden__globalSettings__hibpApiKey", "globalSettings__hibpApiKey"),
+        ("MAIL_SMTP_HOST", "globalSettings__mail__smtp__host"),
+        ("DISABLE_EMAIL_NEW_DEVICE", "globalSettings__disableEmailNewDevice"),
         ("adminSettings__mail__smtp__host", "globalSettings__mail__smtp__host"),
     ],
 )
@@ -134,9 +140,7 @@ def test_settings_of_earlier_versions_are_known(unknown_settings: str) -> None:
     assert warnings == ([] if unknown_settings == "ignore" else [expected])
 
 
-@pytest.mark.parametrize(
-    "name", ["globalSettings__a b", "globalSettings/mail", "mail$", "-a", ".a", "[a"]
-)
+@pytest.mark.parametrize("name", ["globalSettings__a b", "globalSettings/mail", "mail$", "-a", ".a", "[a"])
 def test_the_message_about_a_name_lists_what_it_may_have(name: str) -> None:
     with pytest.raises(SettingsError, match=r"digits and the characters _ \. - \[ \]"):
         settings({name: "1"})
@@ -154,6 +158,8 @@ def test_the_message_about_a_name_lists_what_it_may_have(name: str) -> None:
         "ASPNETCORE_ENVIRONMENT",
         "DOTNET_gcServer",
         "PROJECT_NAME",
+        "REQUESTS_CA_BUNDLE",
+        "Kestrel__Certificates__Default__Password",
         "TZ",
         "KEY",
         "Logging__LogLevel__Default",
