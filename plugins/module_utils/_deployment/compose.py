@@ -56,7 +56,10 @@ class Project:
         """Return the Compose files that exist. Raises ``ComposeError`` when there is none."""
         found = [os.path.join(self.folder, name) for name in _FILES]
         if not os.path.isfile(found[0]):
-            raise ComposeError(f"{found[0]} does not exist. Set bwdata to the data folder of an installed server.")
+            raise ComposeError(
+                f"{found[0]} does not exist. Generate it (bitwarden.sh rebuild), or set bwdata to the data folder of "
+                "an installed server."
+            )
         return [path for path in found if os.path.isfile(path)]
 
     def read(self, planned: Optional[PlannedFile] = None) -> Composition:

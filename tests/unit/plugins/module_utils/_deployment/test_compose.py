@@ -250,5 +250,5 @@ def test_an_early_compose_2_brings_up_without_the_option_it_lacks(bwdata, stderr
 
 def test_no_compose_file_no_deployment(bwdata):
     (bwdata / "docker" / "docker-compose.yml").unlink()
-    with pytest.raises(ComposeError, match=r"docker-compose\.yml does not exist"):
+    with pytest.raises(ComposeError, match=r"docker-compose\.yml does not exist\. Generate it"):
         Project(Recorder({}), "/usr/bin/docker", str(bwdata), "/").read()
