@@ -33,11 +33,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Apply the settings
-  selfhosted.bitwarden.families_sync_apply:
-  register: families_sync_server
+- name: Run the role, of which families_sync_apply is a step
+  ansible.builtin.import_role:
+    name: selfhosted.bitwarden.families_sync
 
-- name: Show what changed
+- name: Show what changed in the settings
   ansible.builtin.debug:
     var: families_sync_server.changes
 """

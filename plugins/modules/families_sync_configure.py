@@ -47,14 +47,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Configure through the API
-  selfhosted.bitwarden.families_sync_configure:
-  register: families_sync_organization
+- name: Run the role, of which families_sync_configure is a step
+  ansible.builtin.import_role:
+    name: selfhosted.bitwarden.families_sync
 
-- name: Do what the first pass could not do
-  selfhosted.bitwarden.families_sync_configure:
-    second_pass: true
-  register: families_sync_organization
+- name: Show the state of the host
+  ansible.builtin.debug:
+    var: families_sync_organization.status
 """
 
 RETURN = r"""

@@ -43,12 +43,9 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Fetch the billing sync tokens
-  selfhosted.bitwarden.families_sync_fetch:
-  register: families_sync_tokens
-  run_once: true
-  delegate_to: localhost
-  delegate_facts: true
+- name: Run the role, of which families_sync_fetch is a step
+  ansible.builtin.import_role:
+    name: selfhosted.bitwarden.families_sync
 
 - name: Show who fetched
   ansible.builtin.debug:

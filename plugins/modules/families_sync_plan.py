@@ -32,12 +32,9 @@ options: {}
 """
 
 EXAMPLES = r"""
-- name: Check the variables
-  selfhosted.bitwarden.families_sync_plan:
-  register: families_sync_plan
-  run_once: true
-  delegate_to: localhost
-  delegate_facts: true
+- name: Run the role, of which families_sync_plan is a step
+  ansible.builtin.import_role:
+    name: selfhosted.bitwarden.families_sync
 
 - name: Show where the license comes from
   ansible.builtin.debug:

@@ -144,8 +144,9 @@ def test_a_wrong_master_password_hits_one_organization(unsynced_hosts):
     run = playbook(PLAYBOOK, *LIMIT, "-v", "-e", '{"bitwarden_cloud_password": "not the password"}')
     assert run.status != 0
     assert sorted(fetched(run)) == ["bw1", "bw3"]
-    failed = run.result("bw1", CONFIGURE)
-    assert failed["failed"] and failed["step"] == "fetch" and "password" in failed["msg"]
+    (failing,) = run.of("bw1", CONFIGURE)
+    failed = failing.result
+    assert (failing.status, failed["step"]) == ("failed", "fetch") and "password" in failed["msg"]
     assert failed["msg"] in run.output, "the error can be read"
     assert "fetched by bw1" in run.output
     assert "not the password" not in run.output

@@ -43,6 +43,17 @@ def shown(page, **given):
         text = text.replace(GIVEN[name], value)
     return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
 
+# By hostvars, as the play sets these variables from its own loop.
+ORGANIZATION = {
+    key: f"{{{{ hostvars[inventory_hostname].bitwarden_{name} }}}}"
+    for key, name in {
+        "name": "organization",
+        "cloud_id": "cloud_organization",
+        "client_id": "client_id",
+        "client_secret": "client_secret",
+    }.items()
+}
+
 
 @pytest.fixture(scope="module")
 def host(fleet):
@@ -99,7 +110,7 @@ def test_plays_and_tasks_of_the_guides_run(synced_host, changed, license_file, p
     plays = [block for block in lists if {"hosts", "ansible.builtin.import_playbook"} & set(block[0])]
     for play in plays:
         changed.append(page)
-        run = playbook(play, "--limit", HOST, **USER).ok()
+        run = playbook(play, "--limit", HOST, **USER, organizations=[ORGANIZATION]).ok()
         if not any(task.result.get("changed") for task in run.tasks):
             changed.pop()
     tasks = [one for block in lists if block not in plays for one in block]
