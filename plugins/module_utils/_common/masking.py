@@ -11,10 +11,11 @@ from typing import Any, Callable, Container, Dict, Iterable, List, Mapping, Set
 
 MASK = "********"
 
-# Ends of a part of a name that stand for a secret: installation__key, smtp__password, connectionString.
+# Ends of a part of a name that stand for a secret: installation__key, smtp__password, connectionString. A password has
+# many names, and is misspelt easily.
 _SECRET_NAME = re.compile(
     # A proxy's URL can hold name and password.
-    r"(?:key|secret|passw(?:or)?d|token|connectionstring|credential|certificatepassword|accesskeyid|sas|hash|pin|dsn"
+    r"(?:key|secret|pass?w(?:o?r)?[dt]|(?<![a-z])passw?|pwd|token|connectionstring|credential|certificatepassword|accesskeyid|sas|hash|pin|dsn"
     r"|(?:https?|all|ftp)_proxy)s?\Z",
     re.IGNORECASE,
 )

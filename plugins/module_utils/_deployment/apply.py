@@ -41,7 +41,7 @@ def _apply(run: _Run) -> Outcome:
         if plan.file is not None and plan.writes:
             run.write(plan.file)
     except EXPECTED as error:
-        outcome.failed, outcome.settings_changed, outcome.changes = True, False, []
+        outcome.nothing_was_done()
         raise StateError(plan.mask(message_of(error)), outcome.result()) from error
     try:
         run.change()
@@ -89,6 +89,11 @@ class _Run:
         except EXPECTED:
             if not continued:
                 self.journal.forget(file.name)
+            raise
+        except Terminated:
+            self.outcome.failed = True  # no container was touched yet
+            if not file.holds(plan.after):
+                self.outcome.nothing_was_done()
             raise
 
     def end(self) -> None:

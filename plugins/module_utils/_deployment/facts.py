@@ -10,12 +10,13 @@ import os
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from .._common.errors import EXPECTED, BitwardenError, message_of
-from .._common.masking import MASK, holds_credentials, looks_secret
+from .._common.masking import MASK
 from .._common.setting_names import INSTALLATION_ID
 from .._env_files.document import EnvFile
 from .._licenses.file import LicenseFolder
 from .._settings.override_file import FILES
 from .._settings.regions import region_facts
+from .._settings.secrecy import is_secret_setting
 from .._settings.types import guid_text
 from .deployment import Deployment
 from .drift import Stack
@@ -75,7 +76,7 @@ def server_facts(
 
 def _shown(settings: Optional[EnvFile]) -> Dict[str, str]:
     return {
-        name: MASK if looks_secret(name) or holds_credentials(value) else value
+        name: MASK if is_secret_setting(name, value) else value
         for name, value in (settings.values().items() if settings else ())
     }
 

@@ -37,6 +37,10 @@ class Outcome:
         #: Whether the settings files are other ones than before this run.
         self.settings_changed = plan.writes
 
+    def nothing_was_done(self) -> None:
+        """Record that the run ended before it changed anything."""
+        self.failed, self.settings_changed, self.changes = True, False, []
+
     def result(self) -> Dict[str, Any]:
         """Return the module's return values, and ``warnings``."""
         plan, command = self.plan, self.command

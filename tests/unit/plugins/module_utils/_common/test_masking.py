@@ -61,13 +61,28 @@ def test_it_goes_to_the_host_as_a_secret_and_is_masked_in_what_the_server_says()
 
 
 @pytest.mark.parametrize(
-    "name", ["installation__key", "SA_PASSWORD", "x:apiKey", "Token ", "HTTPS_PROXY", "connectionStrings"]
+    "name",
+    [
+        "installation__key",
+        "SA_PASSWORD",
+        "x:apiKey",
+        "Token ",
+        "HTTPS_PROXY",
+        "connectionStrings",
+        "smtp__paswd",
+        "pasword",
+        "smtp__pass",
+        "x__pwd",
+        "passwort",
+    ],
 )
 def test_names_that_look_secret(name: str) -> None:
     assert looks_secret(name)
 
 
-@pytest.mark.parametrize("name", ["installation__id", "mail__smtp__host", "keyboard", "HTTPS_PROXY_PORT", "NO_PROXY"])
+@pytest.mark.parametrize(
+    "name", ["installation__id", "mail__smtp__host", "keyboard", "bypass", "HTTPS_PROXY_PORT", "NO_PROXY"]
+)
 def test_names_that_do_not(name: str) -> None:
     assert not looks_secret(name)
 
@@ -121,15 +136,18 @@ LICENSE = '{\n  "LicenseKey": "LicenseKey00000000001"\n}\n'
         ({"tokn": ["short secret"], "name": "Example Ltd"}, "short secret of Example Ltd", f"{MASK} of Example Ltd"),
         ({"name": "CanarySecretToken0001"}, "No CanarySecretToken0001.", f"No {MASK}."),
         ({"name": "ExampleEnterpriseOrganization"}, "No ExampleEnterpriseOrganization.", None),
-        ({"name": "7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003", "file": "/srv/licenses_2026/bw1.example.json"},
-         "/srv/licenses_2026/bw1.example.json of 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003", None),
+        (
+            {"name": "7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003", "file": "/srv/licenses_2026/bw1.example.json"},
+            "/srv/licenses_2026/bw1.example.json of 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003",
+            None,
+        ),
         ({"file": LICENSE}, f"No file {LICENSE!r}", f"No file '{MASK}'"),
         ({"name": {"a": ["short secret"]}}, "{'a': ['short secret']}", f"{{'a': ['{MASK}']}}"),
         ({"license": {"src": LICENSE}}, f"/files/{LICENSE}", f"/files/{MASK}"),
         ({"license": {"content": {"LicenseKey": "short key"}}}, "short key", MASK),
         ({"name": "https://user:word@proxy"}, "at https://user:word@proxy", f"at {MASK}"),
     ],
-)  # fmt: skip
+)
 def test_what_no_message_may_show(arguments: dict[str, object], text: str, shown: str | None) -> None:
     assert mask_text(text, secret_texts(arguments, OPTIONS)) == (text if shown is None else shown)
 

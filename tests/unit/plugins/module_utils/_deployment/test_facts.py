@@ -114,3 +114,11 @@ def test_an_error_of_the_system_is_an_expected_one_there(host, monkeypatch):
 def test_the_id_of_an_organization_may_be_written_in_every_form(host, written):
     found = server_facts(Deployment(str(host.bwdata), None, {}), written)["licenses"]
     assert found == server_facts(Deployment(str(host.bwdata), None, {}), ORGANIZATION)["licenses"]
+
+
+def test_values_of_misspelt_secrets_are_masked_as_in_a_diff(host):
+    names = ("smtp__passord", "smtp__paswd", "smtp__host")
+    path = host.bwdata / "env" / "global.override.env"
+    path.write_text(path.read_text() + "".join(f"globalSettings__mail__{name}=canary\n" for name in names))
+    settings = server_facts(Deployment(str(host.bwdata), None, {}))["settings"]
+    assert [settings[f"globalSettings__mail__{name}"] for name in names] == ["********", "********", "canary"]

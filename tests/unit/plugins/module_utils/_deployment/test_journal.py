@@ -252,6 +252,23 @@ def test_what_was_done_before_a_signal_is_told(runs, monkeypatch):
     assert runs.left() == [".bitwarden-journal-global.json"], "the next run cannot take it back"
 
 
+@pytest.mark.parametrize(("replaced", "changed"), [(1, False), (2, True)], ids=["the record", "the file"])
+def test_a_signal_during_the_write_does_not_tell_what_was_only_planned(runs, monkeypatch, replaced, changed):
+    calls = []
+
+    def end(folder):
+        calls.append(folder)
+        if len(calls) == replaced:
+            raise Terminated("SIGTERM")
+
+    monkeypatch.setattr(atomic_file, "sync_folder", end)
+    module, settings = runs.module(GOOD)
+    with pytest.raises(Terminated) as caught:
+        server.run(module, settings)
+    result = caught.value.result()
+    assert (result["changed"], result["restarted"], bool(result["changes"])) == (changed, False, changed)
+
+
 def test_a_failed_rollback_can_be_repeated(runs, monkeypatch):
     rename = os.rename
     content = []
