@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import date
-from typing import Any, Container, Dict, Mapping
+from typing import Any, Container, Dict, Mapping, Optional
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_dict
@@ -20,6 +22,9 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.sec
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import ROLE, BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import VaultedValues, is_vaulted, plain
+
+# How settings are named: globalSettings__hibpApiKey, SA_PASSWORD.
+_SETTING = re.compile(r"[A-Za-z]\w*(?:__|:)[\w:.-]+\Z|[A-Z]+(?:_[A-Z]+)*\Z")
 
 
 class ArgumentError(BitwardenError):
@@ -62,9 +67,9 @@ def with_secrets_apart(arguments: Mapping[str, Any], vaulted: Container[Any] = (
     secret = {
         key: value for key, value in settings.items() if whole or is_secret_setting(key, value) or value in vaulted
     }
+    secret_settings = _mapping(arguments, "secret_settings")
     if not secret and not isinstance(given, str):
         return arguments
-    secret_settings = _mapping(arguments, "secret_settings")
     twice = sorted(str(key) for key in secret if key in secret_settings)
     if twice:
         raise ArgumentError(
@@ -90,12 +95,14 @@ def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
     value = arguments.get(option)
     if value is None or value == "":
         return {}
-    try:
-        return dict(check_type_dict(value))
-    except (TypeError, ValueError):
-        raise ArgumentError(
-            f"{option} must be a mapping (or JSON, or key=value pairs) of settings to values."
-        ) from None
+    found: Optional[Dict[Any, Any]] = None
+    with suppress(TypeError, ValueError):
+        found = dict(check_type_dict(value))
+    # A secret given as text can have an equals sign in it, too.
+    pairs = isinstance(value, str) and not value.lstrip().startswith("{")
+    if found is None or (pairs and not all(_SETTING.match(str(key)) for key in found)):
+        raise ArgumentError(f"{option} must be a mapping (or JSON, or key=value pairs) of settings to values.")
+    return found
 
 
 class HostActionModule(BitwardenAction):

@@ -73,6 +73,20 @@ def test_unusable_arguments_are_not_shown(settings: object) -> None:
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["canary==", "Server=db;Password=canary", "a=1 canary=2"])
+@pytest.mark.parametrize("option", ["settings", "secret_settings"])
+def test_a_secret_in_place_of_a_mapping_is_not_taken_for_pairs(option: str, text: str) -> None:
+    with pytest.raises(ArgumentError, match=f"^{option} must be a mapping") as caught:
+        with_secrets_apart({option: text})
+    assert "canary" not in str(caught.value)
+
+
+def test_pairs_of_settings_are_taken() -> None:
+    found = with_secrets_apart({"settings": f"{HOST}=x SA_PASSWORD=canary"})
+    assert found == {"settings": {HOST: "x"}, "secret_settings": {"SA_PASSWORD": "canary"}}
+    assert with_secrets_apart({"secret_settings": "{}", "settings": {}}) == {"secret_settings": "{}", "settings": {}}
+
+
 def test_a_setting_in_both_options_is_refused() -> None:
     with pytest.raises(ArgumentError, match=KEY):
         with_secrets_apart({"settings": {KEY: "canary"}, "secret_settings": {KEY: "other"}})
