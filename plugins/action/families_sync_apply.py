@@ -17,6 +17,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options
 class ActionModule(ServerAction):
     """Run module server with the options that follow from the variables of the role and the plan."""
 
+    OF_ROLE = True
+
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of module server. A host that is down fails, so that it can be rescued and reported."""
         plan = plan_of(self, task_vars)

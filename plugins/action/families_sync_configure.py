@@ -42,6 +42,8 @@ _OWN = ("status", "planned", "ansible_facts", "first_pass", "diff", "invocation"
 class ActionModule(OrganizationAction):
     """Run module organization with the options that follow from the variables and the earlier steps of the role."""
 
+    OF_ROLE = True
+
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of module organization with the status of the host, which is also set as a fact."""
         second_pass = bool(boolean(self._task.args.pop("second_pass", False)))

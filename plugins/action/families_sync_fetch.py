@@ -35,6 +35,7 @@ class ActionModule(BitwardenAction):
     """Fetches or rotates the token of each organization of the batch's hosts, once in a run, on the controller."""
 
     TRANSFERS_FILES = False
+    OF_ROLE = True
 
     def options(self) -> Mapping[str, Any]:
         """Return the options."""

@@ -32,6 +32,7 @@ class ActionModule(BitwardenAction):
     """Checks the variables of all hosts on the controller, and decides what the role families_sync does on each."""
 
     TRANSFERS_FILES = False
+    OF_ROLE = True
 
     def options(self) -> Mapping[str, Any]:
         """Return the options: none."""

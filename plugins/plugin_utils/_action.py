@@ -27,6 +27,9 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
     included.
     """
 
+    #: Whether it is a step of the role, which reads variables and results of the role's other steps.
+    OF_ROLE = False
+
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Do the task and return its result. May raise whatever comes; an expected error is a ``BitwardenError``."""
         raise NotImplementedError
@@ -41,15 +44,24 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
         try:
             result: dict[str, Any] = super().run(tmp, task_vars)
             self._task.args = self._arguments(task_vars)
+            self._require_role()
             result.update(self.execute(task_vars))
         except Exception as error:
             return self._in_terms_of_the_role(self.masked(self._failure(error)))
         return self._in_terms_of_the_role(result)
 
+    def _in_role(self) -> bool:
+        role = getattr(self._task, "_role", None)
+        return role is not None and role.get_name() == ROLE
+
+    def _require_role(self) -> None:
+        if self.OF_ROLE and not self._in_role():
+            name = str(self._task.action).rpartition(".")[2]
+            raise BitwardenError(f"{name} is a step of the role {ROLE}, and only works in it. Use the role.")
+
     def _in_terms_of_the_role(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return a failure of a task of the role with the names of the role's variables in place of options."""
-        role = getattr(self._task, "_role", None)
-        if role is None or role.get_name() != ROLE or not result.get("failed"):
+        if not self._in_role() or not result.get("failed"):
             return result
         return renamed(result, names_of(str(self._task.action).rpartition(".")[2], result))
 
@@ -72,8 +84,7 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
         variables are not set; for them the defaults of the user's play stay in force.
         """
         arguments = given(self._task.args)
-        role = getattr(self._task, "_role", None)
-        if role is None or role.get_name() != ROLE or not self._task.module_defaults:
+        if not self._in_role() or not self._task.module_defaults:
             return arguments
         action = self._task.resolved_action or self._task.action
         groups = self._task._parent._play._action_groups.get(action, [])

@@ -7,15 +7,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible.errors import AnsibleError, AnsibleFileNotFound
+from ansible.utils.display import Display
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import ENVIRONMENT
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import ReadOnHost
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.waiting import told_to
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._environment import environment, task_environment
@@ -86,7 +89,7 @@ class ApiActionModule(BitwardenAction):
 
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the task on the controller, in the environment that the task sets, or on the host."""
-        with environment(task_environment(self)) as self._before:
+        with environment(task_environment(self)) as self._before, told_to(partial(self._say, task_vars)):
             self._variables = task_vars
             self._task.args = located(self, self._task.args, task_vars)
             params = self._params()
@@ -95,6 +98,11 @@ class ApiActionModule(BitwardenAction):
                 return self._execute_module(module_name=self.MODULE, module_args=arguments, task_vars=task_vars)
             _require_library()
             return self._shown(self.perform(params, bool(self._task.check_mode), task_vars))
+
+    def _say(self, task_vars: Mapping[str, Any], text: str) -> None:
+        """Show what is waited for, without -v. On stderr: callbacks print for programs on stdout."""
+        shown = self._in_terms_of_the_role(self.masked({"failed": True, "msg": text}))["msg"]
+        Display().display(f"{task_vars.get('inventory_hostname')}: {shown}", stderr=True)
 
     def _params(self) -> Dict[str, Any]:
         """Return the values of all options. Raises ``ApiError`` that names every fault."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.waiting import pause
 
 # A minute, and what the way from a turn to the cloud may take longer for one than for another.
 WINDOW = 65.0  # seconds
@@ -65,7 +66,8 @@ class Pacer:
         except OSError as error:
             raise PacerError(f"{self._file} cannot be used: {error.strerror or error}.") from error
         if turn > now:
-            self._sleep(turn - now)
+            reason = f"Waiting for a turn: syncs_per_minute allows {self._per_minute} license syncs from one address"
+            pause(turn - now, reason, self._sleep)
         return max(0.0, turn - now)
 
     def _reserve(self) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, TypeVar
 
+from .._common.waiting import pause
 from .._host_module import run_host_module
 from .argspec import read_options
 from .auth import Account
@@ -82,7 +83,8 @@ def wait_for_answer(
                 if timeout:
                     error.message = f"The server did not answer within {shown}. {error.message}"
                 raise
-        time.sleep(min(_PAUSE, rest))
+            reason = f"Waiting for the server to answer: {error.message}"
+        pause(min(_PAUSE, rest), reason)
 
 
 def read_after_loss(read: Callable[[], Result], lost: ApiError, unsure: str) -> Result:

@@ -15,6 +15,7 @@ from .._api.connections import Connection, read_connection
 from .._api.errors import SERVER, ApiError
 from .._api.organizations import Organization
 from .._api.session import server_is_down
+from .._common.waiting import pause
 from .._sync_log.license_diagnosis import Diagnose, Found
 from .._sync_log.license_failure import SyncFailure, explain
 
@@ -69,7 +70,8 @@ class LicenseSync:
                 if not failure.transient or rest <= 0:
                     raise self._final(failure, retry_timeout) from None
             # Spread, so that the hosts of a fleet that met the same limit do not meet it again together.
-            self.times.sleep(min(rest, self.times.spread(wait / 2, wait)))
+                reason = f"Waiting to sync the license again: {failure.message}"
+            pause(min(rest, self.times.spread(wait / 2, wait)), reason, self.times.sleep)
             wait = min(wait * 2, _LONGEST_WAIT)
             moved = self._moved_if_up()
             if moved is not None:  # another client's sync, or one of ours that was thought lost
@@ -156,7 +158,7 @@ class LicenseSync:
             moved = self._moved_if_up()
             if moved is not None or self.times.monotonic() >= end:
                 return moved
-            self.times.sleep(_LOOK)
+            pause(_LOOK, "Waiting for a license sync to end, whose response was lost", self.times.sleep)
 
     def _final(self, failure: SyncFailure, retry_timeout: float) -> SyncFailure:
         failure.attempts = self.attempts

@@ -17,6 +17,7 @@ from .._api.errors import LOGIN, PERMISSION, REQUEST, ApiError, Response
 from .._api.kind import require_cloud
 from .._api.organizations import Organization, find_organization
 from .._api.response_errors import UNUSUAL_TRAFFIC
+from .._common.waiting import pause
 from .argspec import read_cloud_options
 from .kdf import Kdf, master_password_hash, read_kdf
 
@@ -91,13 +92,13 @@ class CloudAccount(Account):
                     raise CloudError.of(error, UNUSUAL) from None
                 if error.status != 429:
                     raise
-                pause = max(1, error.retry_after or _PAUSE)
-                if time.monotonic() + pause > self._deadline:
+                rest = max(1, error.retry_after or _PAUSE)
+                if time.monotonic() + rest > self._deadline:
                     raise CloudError.of(
                         error, RATE_LIMIT, advice="The cloud was asked too often from this address. Try again later, "
                         "or give retry_timeout more time."
                     ) from None  # fmt: skip
-            self._sleep(pause)
+            pause(rest, "Waiting because of the cloud's rate limit (429)", self._sleep)
 
     def until(self, seen: Callable[[], Optional[_Result]]) -> Optional[_Result]:
         """Return what ``seen`` returns, repeated for a while as long as it is ``None`` or the cloud does not answer."""
@@ -110,7 +111,7 @@ class CloudAccount(Account):
                 found = None
             if found is not None:
                 return found
-            self._sleep(_LOOK)
+            pause(_LOOK, "Waiting to see in the cloud what became of a request without an answer", self._sleep)
         return None
 
     def organization(self, wanted: Optional[str]) -> Organization:

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Steps of the role outside of it: one clear message."""
+
+from __future__ import annotations
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+from ansible.plugins.action import ActionBase
+
+PACKAGE = "ansible_collections.selfhosted.bitwarden.plugins.action"
+
+
+@pytest.mark.parametrize("step", ["plan", "apply", "fetch", "configure"])
+@pytest.mark.parametrize("role", [None, SimpleNamespace(get_name=lambda: "another.role")], ids=["no role", "another"])
+def test_a_step_outside_of_the_role(monkeypatch, step, role):
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
+    name = f"families_sync_{step}"
+    plugin = importlib.import_module(f"{PACKAGE}.{name}").ActionModule
+    action = plugin.__new__(plugin)
+    action._task = SimpleNamespace(args={}, action=f"selfhosted.bitwarden.{name}", _role=role, module_defaults=[])
+    assert action.run(task_vars={"inventory_hostname": "bw1"}) == {
+        "failed": True,
+        "changed": False,
+        "msg": f"{name} is a step of the role selfhosted.bitwarden.families_sync, and only works in it. Use the role.",
+    }
