@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import (
     API_OPTIONS,
     ENVIRONMENT,
+    duration_option,
     read_options,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import (
@@ -94,12 +95,12 @@ def option_faults(
     """Return the plan, with the license file where it was found, and what is wrong with the options of a host."""
     faults: list[str] = []
     environment = {**os.environ, **host.environment(action)}
-    faults += settings_argspec.option_faults(host.options(variables.SERVER))
+    faults += settings_argspec.option_faults(server_options(action, host))
     if plan.configure:
         options = organization_options(action, host)
         if options.get("run_on") == "host":
             options = {name: value for name, value in options.items() if name not in CERTIFICATES}
-        faults += _faults(read_options, options, API_OPTIONS, ENVIRONMENT, environment)
+        faults += _faults(read_options, options, API_OPTIONS, ENVIRONMENT, environment) + _duration_faults(options)
     faults = [variables.with_variables(text, variables.ORGANIZATION) for text in faults]
     if plan.with_account:
         options = cloud_options(action, host, plan.cloud)
@@ -108,6 +109,7 @@ def option_faults(
             faults.append(_is_no_cloud(options["cloud"]))
             options["cloud"] = "us"
         found = _faults(read_cloud_options, options, CLOUD_OPTIONS, CLOUD_ENVIRONMENT, environment)
+        found += _duration_faults(options)
         if plan.token_source and not (options.get("master_password") or environment.get("BW_CLOUD_PASSWORD")):
             found.append(
                 "master_password is missing. Set it, or BW_CLOUD_PASSWORD in the environment of the controller, to "
@@ -136,6 +138,18 @@ def _faults(
     except BitwardenError as error:
         return [str(error)]
     return []
+
+
+def _duration_faults(options: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with durations, those that come from ``module_defaults`` included."""
+    found: list[str] = []
+    for name in options:
+        if name.endswith(("_timeout", "max_age", "_warning")):
+            try:
+                duration_option(options, name)
+            except BitwardenError as error:
+                found.append(str(error))
+    return found
 
 
 def _is_no_cloud(cloud: Any) -> str:

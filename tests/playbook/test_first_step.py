@@ -54,6 +54,21 @@ def test_no_host(play, named):
     assert f"No host matches {extra.get('bitwarden_hosts', 'bitwarden')}" in run.output
 
 
+def test_hosts_and_batches(play):
+    """A pattern may be a list; Ansible ends a play with an unusable serial with a traceback."""
+    hosts = {"bw1": GOOD, "bw2": GOOD, "bw3": GOOD}
+    run = play(hosts, bitwarden_hosts=["bw1", "bw3"], bitwarden_serial=[1, "50%"])
+    assert run.status == 0 and run.touched() == ["bw1", "bw3"], run.output
+    run = play(hosts, bitwarden_serial=[1, "few"])
+    assert run.status == 2 and run.calls == [] and "is not a size of batches" in run.output
+
+
+def test_a_host_whose_variables_cannot_be_read_fails_as_others_do(play):
+    """ansible-core before 2.19 resolves all variables of a host that is in a list."""
+    run = play({"bw1": {**GOOD, "bitwarden_settings": "{{ lookup('file', 'missing.yml') }}"}, "bw2": GOOD})
+    assert run.status == 2 and run.recap("bw1")["failed"] == 1, run.output
+
+
 def test_a_mistyped_tag(play):
     """It would select nothing, which looks as if nothing was to be done. In other playbooks others can have it."""
     run = play({"bw1": GOOD}, "--tags", "licence_sync")

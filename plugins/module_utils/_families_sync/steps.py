@@ -46,7 +46,7 @@ _STEPS: Dict[str, _Tags] = {
 
 
 #: Tags that Ansible itself knows.
-_SPECIAL = frozenset({"all", "always", "never", "tagged", "untagged"})
+_SPECIAL = frozenset({"all", "always", "never", "tagged"})
 
 
 class TagError(BitwardenError):
@@ -60,7 +60,7 @@ def check_tags(inherited: Collection[str], run: Collection[str], skip: Collectio
     """
     steps = list(dict.fromkeys(tag for tags in _STEPS.values() for tag in sorted(tags.select)))
     texts: List[str] = []
-    for option, tags in (("--tags", run), ("--skip-tags", skip)):
+    for option, tags in (("--tags", run), ("--skip-tags", frozenset(skip) - {"untagged"})):
         for tag in sorted(set(tags) - set(steps) - _SPECIAL - set(inherited)):
             near = difflib.get_close_matches(tag, steps, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""

@@ -95,7 +95,7 @@ def mistyped(names: Iterable[str], known: Collection[str]) -> Dict[str, str]:
     bare = {name[len(PREFIX) :]: name for name in known}
     found = {}
     for name in names:
-        if name in known or not name.startswith("b"):
+        if name in known or not name.lower().startswith("b"):
             continue
         near = _nearest(name, bare)
         if near:
@@ -104,8 +104,11 @@ def mistyped(names: Iterable[str], known: Collection[str]) -> Dict[str, str]:
 
 
 def _nearest(name: str, bare: Mapping[str, str]) -> Optional[str]:
+    name, first = name.lower(), PREFIX.rstrip("_")
+    if name.startswith(first) and name[len(first) :] in bare:  # the underscore is missing
+        return bare[name[len(first) :]]
     prefix, _underscore, rest = name.partition("_")
-    if not difflib.get_close_matches(prefix, [PREFIX.rstrip("_")], cutoff=0.8):
+    if not difflib.get_close_matches(prefix, [first], cutoff=0.8):
         return None
     near: List[str] = difflib.get_close_matches(rest, list(bare), n=1, cutoff=_NEAR)
     return bare[near[0]] if near else None

@@ -157,6 +157,17 @@ def test_credentials_may_come_from_elsewhere(check):
     assert check(hosts, environment=[{"BW_CLIENTID": KEY["bitwarden_client_id"], "BW_CLIENTSECRET": "canary"}])["hosts"]
 
 
+@pytest.mark.parametrize(("group", "options", "text"), [
+    ("group/selfhosted.bitwarden.host", {"bwdata": "relative"}, "bitwarden_bwdata: relative is not an absolute path."),
+    ("selfhosted.bitwarden.server", {"wait_timeout": "5min"}, "bitwarden_wait_timeout: '5min' is not a duration."),
+    ("selfhosted.bitwarden.organization", {"license_max_age": "soon"}, "bitwarden_license_max_age: 'soon' is not a"),
+])  # fmt: skip
+def test_values_from_module_defaults_are_checked(check, group, options, text):
+    with pytest.raises(CheckError) as caught:
+        check({"bw1": BY_HAND}, defaults=[{group: options}])
+    assert text in str(caught.value)
+
+
 def test_what_is_not_selected_is_not_required(check):
     assert check({"bw1": {"bitwarden_url": KEY["bitwarden_url"]}}, tags=("server",))["hosts"]["bw1"]["steps"] == []
 
@@ -176,6 +187,7 @@ def test_a_relative_file_is_found_with_the_caller(check, tmp_path, folder):
 
 @pytest.mark.parametrize(("name", "near"), [
     ("bitwarden_licence_file", "bitwarden_license_file"), ("bitwarden_rotat", "bitwarden_rotate"),
+    ("bitwardenregion", "bitwarden_region"), ("Bitwarden_Regoin", "bitwarden_region"), ("bitwardencli_path", ""),
     ("bitwardn_region", "bitwarden_region"), ("bitwarden_max_fail_percent", "bitwarden_max_fail_percentage"),
     ("bitwarden_docker_packages", ""), ("bitwarden_status", ""), ("bridge_url", ""),
 ])  # fmt: skip

@@ -69,6 +69,7 @@ def test_a_role_that_never_runs_is_run_by_its_other_tag():
     ("run", "skip", "texts"),
     [
         (["licence_sync"], [], ["--tags licence_sync: no step has this tag. Did you mean license_sync?"]),
+        (["untagged"], ["untagged"], ["--tags untagged: no step has this tag. The tags are"]),
         (["token", "nonsense"], ["preflght"],
          ["--tags nonsense: no step has this tag. --skip-tags", "Did you mean preflight?"]),
     ],
