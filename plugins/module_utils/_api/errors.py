@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from .._common.errors import BitwardenError
+from .._common.quotes import with_advice
 from .._common.pages import page_title
 
 # Which layer failed.
@@ -102,7 +103,7 @@ class ApiError(BitwardenError):
         self.details: Dict[str, Any] = {}
 
     def __str__(self) -> str:
-        return f"{self.message} {self.advice}".rstrip()
+        return with_advice(self.message, self.advice)
 
     def result(self) -> Dict[str, Any]:
         """Return the failed task's result: ``msg``, ``layer``, ``status``, ``advice``, and the details."""
