@@ -13,8 +13,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from .._common.errors import BitwardenError
-from .._common.quotes import with_advice
 from .._common.pages import page_title
+from .._common.quotes import with_advice
 
 # Which layer failed.
 NETWORK = "network"  # the server was not reached, or something else than the server answered
