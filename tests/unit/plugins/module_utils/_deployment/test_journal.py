@@ -66,7 +66,10 @@ class Runs:
 
     def killed(self, value, every, **params):
         module, settings = self.module(value, **params)
-        keep = lambda: self.state.write_bytes(pickle.dumps((self.host.containers, self.host.now)))  # noqa: E731
+
+        def keep():
+            self.state.write_bytes(pickle.dumps((self.host.containers, self.host.now)))
+
         for line in hit_at_every_line(lambda: server.run(module, settings), LINES, before=keep, every=every):
             self.host.containers, self.host.now = pickle.loads(self.state.read_bytes())
             yield line
