@@ -62,12 +62,12 @@ def with_secrets_apart(arguments: Mapping[str, Any], vaulted: Container[Any] = (
     """
     given = arguments.get("settings")
     arguments = dict(plain(arguments))
-    settings = _mapping(arguments, "settings")
+    settings = settings_of(arguments, "settings")
     whole = is_vaulted(given)
     secret = {
         key: value for key, value in settings.items() if whole or is_secret_setting(key, value) or value in vaulted
     }
-    secret_settings = _mapping(arguments, "secret_settings")
+    secret_settings = settings_of(arguments, "secret_settings")
     if not secret and not isinstance(given, str):
         return arguments
     twice = sorted(str(key) for key in secret if key in secret_settings)
@@ -91,7 +91,8 @@ def _is_structure(value: object) -> bool:
     return isinstance(value, (dict, list, tuple))
 
 
-def _mapping(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
+def settings_of(arguments: Mapping[str, Any], option: str) -> Dict[Any, Any]:
+    """Return the value of ``settings`` or ``secret_settings`` as a mapping. Raises ``ArgumentError``."""
     value = arguments.get(option)
     if value is None or value == "":
         return {}

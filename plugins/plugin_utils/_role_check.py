@@ -29,7 +29,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts i
     hosts_of_role,
     inherited,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import Files, option_faults
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import (
+    Files,
+    option_faults,
+    settings_faults,
+)
 
 _DURATIONS = (
     "wait_timeout", "retry_timeout", "license_max_age", "license_expiry_warning", "sponsorships_max_age",
@@ -102,6 +106,9 @@ class _RunCheck:
         found = _variables(usable, typed)
         more = plan_faults(found, self._selected)
         plan, wrong = option_faults(self._action, usable, make_plan(found, self._selected), self._files)
+        of_settings, ignored = settings_faults(self._action, usable, plan)
+        self._warnings.update(dict.fromkeys(ignored))
+        faults += of_settings
         # What cannot be used is not missing, too.
         faults += [text for text in more + wrong if not text.startswith(tuple(unusable) or ("\n",))]
         self._plans[host.name] = plan

@@ -27,11 +27,21 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspe
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import Plan
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.settings import check_settings
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings import argspec as settings_argspec
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import CERTIFICATES, find_file, located
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import (
+    ArgumentError,
+    settings_of,
+    with_upper_case_region,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 
 COLLECTION = "selfhosted.bitwarden"
+_SETTINGS = ("settings", "secret_settings")
 
 
 class Files:
@@ -89,13 +99,11 @@ def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, A
     return located(action, found, host.raw)
 
 
-def option_faults(
-    action: ActionBase, host: RoleHost, plan: Plan, files: Files
-) -> tuple[Plan, list[str]]:
+def option_faults(action: ActionBase, host: RoleHost, plan: Plan, files: Files) -> tuple[Plan, list[str]]:
     """Return the plan, with the license file where it was found, and what is wrong with the options of a host."""
     faults: list[str] = []
     environment = {**os.environ, **host.environment(action)}
-    faults += settings_argspec.option_faults(server_options(action, host))
+    faults += _server_faults(server_options(action, host))
     if plan.configure:
         options = organization_options(action, host)
         if options.get("run_on") == "host":
@@ -120,6 +128,41 @@ def option_faults(
         plan, wrong = _license(plan, host, files)
         faults += wrong
     return plan, [text for text in faults if text]
+
+
+def settings_faults(action: ActionBase, host: RoleHost, plan: Plan) -> tuple[list[str], list[str]]:
+    """Return what is wrong with the settings of a host, and what to warn of. Raises ``AnsibleError``."""
+    options = with_upper_case_region(server_options(action, host))
+    faults: list[str] = []
+    settings: dict[str, dict[Any, Any]] = {}
+    for name in _SETTINGS:
+        try:
+            settings[name] = settings_of(options, name)
+        except ArgumentError as error:
+            faults.append(variables.with_variables(str(error), variables.SERVER))
+
+    def choice(name: str, otherwise: Any) -> Any:
+        value = options.get(name)
+        return value if value in HOST_MODULES["server"][name]["choices"] else otherwise
+
+    request = SettingsRequest(
+        file=choice("file", "global"),
+        settings=settings.get("settings", {}),
+        secret_settings=settings.get("secret_settings", {}),
+        cloud_communication=plan.cloud_communication,
+        region=choice("region", None),
+        unknown_settings=choice("unknown_settings", "warn"),
+    )
+    cloud = cloud_options(action, host, plan.cloud)["cloud"] if plan.with_account else ""
+    wrong, warnings = check_settings(request, cloud.strip().upper() if isinstance(cloud, str) else "")
+    return faults + wrong, warnings
+
+
+def _server_faults(options: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with options of module server other than settings, those of ``module_defaults`` included."""
+    others = {name: value for name, value in options.items() if name not in _SETTINGS}
+    checked, faults = check_options("server", HOST_MODULES["server"], others)
+    return faults + settings_argspec.option_faults(checked)
 
 
 def _faults(
@@ -168,6 +211,8 @@ def _license(plan: Plan, host: RoleHost, files: Files) -> tuple[Plan, list[str]]
             f"bitwarden_license_file: no file {plan.license_file} on the controller. Correct the path, or download the "
             "license to it. A relative one is searched in the folders of the playbook and of the inventory."
         ]
+    if os.path.isdir(found):
+        return plan, [f"bitwarden_license_file: {found} is a folder. Set it to the license file in it."]
     wrong = files.unreadable(found)
     if wrong:
         return plan, [f"bitwarden_license_file: {found} cannot be read: {wrong.rstrip('.')}."]

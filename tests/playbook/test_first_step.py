@@ -25,6 +25,7 @@ def test_every_fault_of_every_host_ends_the_run_before_anything_is_touched(play)
         "bw4": {**GOOD, "bitwarden_secret_settings": "not-a-dict-canary"},
         "bw5": {**GOOD, "bitwarden_client_secret": {"a": "canary"}, "bitwarden_billing_sync_token": True},
         "bw6": {**GOOD, "bitwarden_license_file": "missing.json", "bitwarden_ca_path": "{{ forgotten }}"},
+        "bw7": {**GOOD, "bitwarden_settings": {"globalSettings:enableCloudCommunication": "{{ false }}"}},
     }
     for options in ((), ("--check",)):
         run = play(hosts, "-vvv", *options, bitwarden_serial=[2, "100%"])
@@ -33,6 +34,7 @@ def test_every_fault_of_every_host_ends_the_run_before_anything_is_touched(play)
             "bw2": "value of bitwarden_region must be one of: EU, US.", "bw3": "bitwarden_cloud is neither US nor EU",
             "bw4": "bitwarden_secret_settings", "bw5": "bitwarden_client_secret is a mapping, not a text. Quote it.",
             "bw6": "bitwarden_license_file: no file missing.json on the controller.",
+            "bw7": "bitwarden_settings gives globalSettings__enableCloudCommunication another value than the role",
         }.items():  # fmt: skip
             assert f"{host_}: {text}" in run.output
         for text in (

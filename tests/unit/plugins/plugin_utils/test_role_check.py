@@ -48,6 +48,7 @@ def check(monkeypatch, tmp_path):
         raise AnsibleFileNotFound(path)
 
     (tmp_path / "there.json").write_text("{}")
+    (tmp_path / "folder").mkdir()
 
     def check(hosts, tags=("all",), strategy="linear", defaults=(), environment=(), license_only=False):
         around = {"module_defaults": list(defaults), "environment": list(environment)}
@@ -112,11 +113,76 @@ def faults(check, variables, **options):
          "bitwarden_cloud_password is missing. Set it, or BW_CLOUD_PASSWORD"),
         ({**ACCOUNT, "bitwarden_license": "cloud", "bitwarden_cloud_ca_path": "gone.pem"},
          "bitwarden_cloud_ca_path does not exist on the controller: gone.pem."),
+        ({"bitwarden_client_id": "installation.1"}, "bitwarden_client_id belongs to an installation's key"),
+        ({"bitwarden_billing_sync_token": None, **ACCOUNT, "bitwarden_cloud_client_id": "organization.1"},
+         "bitwarden_cloud_client_id belongs to an organization's key"),
+        ({"bitwarden_license_file": "folder"}, "/folder is a folder. Set it to the license file in it."),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )  # fmt: skip
 def test_faults_of_a_host(check, variables, text):
     assert text in faults(check, {**BY_HAND, **variables})
+
+
+CLOUD, REGION = "globalSettings__enableCloudCommunication", "globalSettings__baseServiceUri__cloudRegion"
+IDENTITY, PASSWORD = "globalSettings__installation__identityUri", "globalSettings__mail__smtp__password"
+NOT_AS_ROLE = f"gives {CLOUD} another value than the role, which sets it to"
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"settings": {CLOUD: "false"}}, f"bitwarden_settings {NOT_AS_ROLE} true as bitwarden_offline is false."),
+        ({"settings": {"globalsettings:ENABLECLOUDCOMMUNICATION": False}}, f"bitwarden_settings {NOT_AS_ROLE} true"),
+        ({"settings": {CLOUD: None}}, f"bitwarden_settings {NOT_AS_ROLE} true"),
+        ({"secret_settings": {CLOUD: "false"}}, f"bitwarden_secret_settings {NOT_AS_ROLE} true"),
+        ({"settings": {CLOUD: True}, "offline": True}, f"{NOT_AS_ROLE} false as bitwarden_offline is true."),
+        ({"settings": {REGION: "US"}, "region": "EU"}, f"bitwarden_region is EU, but {REGION} is given another value."),
+        ({"settings": {REGION.replace("__", ":").upper(): None}, "region": "EU"}, "bitwarden_region is EU, but "),
+        ({"settings": {IDENTITY: "https://identity.bitwarden.com"}, "region": "EU"},
+         f"bitwarden_region is EU, but bitwarden_settings sets {IDENTITY} to an address of the cloud US."),
+        ({"settings": {REGION: "EU"}, "billing_sync_token": None}, "the account in the cloud is in US:"),
+        ({"settings": {PASSWORD: "canary"}, "secret_settings": {PASSWORD: "canary"}},
+         f"{PASSWORD} is given twice in bitwarden_settings and in bitwarden_secret_settings"),
+        ({"settings": {"globalSettings__mail__replyToEmail": "x", "globalsettings:mail:replytoemail": "y"}},
+         "globalSettings__mail__replyToEmail is given twice in bitwarden_settings (names"),
+        ({"settings": {"globalSettings__mail__smtp__port": "many"}}, "globalSettings__mail__smtp__port takes a 32-bit"),
+        ({"settings": {"globalSettings__mail__smtp__port": [25]}}, "globalSettings__mail__smtp__port is given a list."),
+        ({"settings": {"not a name": "x"}}, "'not a name' is not a valid name of a setting."),
+        ({"settings": {REGION: None}}, f"{REGION} cannot be removed"),
+        ({"settings": "not a name=x"}, "bitwarden_settings"),
+    ],
+)  # fmt: skip
+def test_faults_of_settings(check, settings, text):
+    variables = {f"bitwarden_{name}": value for name, value in settings.items()}
+    assert text in faults(check, {**BY_HAND, **ACCOUNT, **variables})
+
+
+@pytest.mark.parametrize("variables", [
+    {"bitwarden_settings": {CLOUD: True}}, {"bitwarden_settings": {CLOUD: "FALSE"}, "bitwarden_offline": True},
+    {"bitwarden_settings": {REGION: "eu"}, "bitwarden_region": "EU"}, {"bitwarden_settings": {REGION: "EU"}},
+    {"bitwarden_settings": {IDENTITY: "https://proxy.corp.example"}, "bitwarden_region": "EU"},
+    {"bitwarden_settings": {IDENTITY: None, "globalSettings__logDirectory": None}},
+    {"bitwarden_settings": "globalSettings__mail__smtp__port=25"},
+    {**ACCOUNT, "bitwarden_billing_sync_token": "", "bitwarden_settings": {REGION: "eu"}, "bitwarden_cloud": "EU"},
+])  # fmt: skip
+def test_settings_that_agree(check, variables):
+    assert check({"bw1": {**BY_HAND, **variables}})["warnings"] == []
+
+
+def test_settings_for_a_license_alone(check):
+    alone = {**KEY, "bitwarden_license_file": "there.json", "bitwarden_settings": {CLOUD: False}}
+    assert check({"bw1": alone}, license_only=True)["warnings"] == []
+
+
+def test_unknown_settings(check):
+    """A warning, before the server is touched; or a fault, where module_defaults say so."""
+    hosts = {"bw1": {**BY_HAND, "bitwarden_settings": {"globalSettings__hibpApiKee": "canary"}}}
+    (warning,) = check(hosts)["warnings"]
+    assert "globalSettings__hibpApiKee is not a setting of Bitwarden" in warning
+    assert warning.endswith("Did you mean globalSettings__hibpApiKey?")
+    with pytest.raises(CheckError, match="Did you mean globalSettings__hibpApiKey"):
+        check(hosts, defaults=[{"selfhosted.bitwarden.server": {"unknown_settings": "fail"}}])
 
 
 def test_every_fault_of_every_host_is_named_once(check):
@@ -159,6 +225,8 @@ def test_credentials_may_come_from_elsewhere(check):
 
 @pytest.mark.parametrize(("group", "options", "text"), [
     ("group/selfhosted.bitwarden.host", {"bwdata": "relative"}, "bitwarden_bwdata: relative is not an absolute path."),
+    ("selfhosted.bitwarden.server", {"region": "MARS"}, "value of region must be one of: EU, US."),
+    ("selfhosted.bitwarden.server", {"fiel": "global"}, "Unknown options: fiel (did you mean file?)."),
     ("selfhosted.bitwarden.server", {"wait_timeout": "5min"}, "bitwarden_wait_timeout: '5min' is not a duration."),
     ("selfhosted.bitwarden.organization", {"license_max_age": "soon"}, "bitwarden_license_max_age: 'soon' is not a"),
 ])  # fmt: skip

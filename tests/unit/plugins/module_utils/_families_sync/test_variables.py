@@ -40,7 +40,7 @@ OPTIONS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").
         (CLOUD, "cloud is neither US nor EU.", "bitwarden_cloud is neither US nor EU."),
         (SERVER, "bwdata: /x is not a folder.", "bitwarden_bwdata: /x is not a folder."),
         (SERVER, "Given both in settings and in secret_settings: x.",
-         "Given both in settings and in bitwarden_secret_settings: x."),
+         "Given both in bitwarden_settings and in bitwarden_secret_settings: x."),
     ],
 )  # fmt: skip
 def test_messages_name_variables(names, text, expected):
