@@ -45,8 +45,12 @@ class ActionModule(BitwardenAction):
                 return {"failed": True, "msg": "unreachable: no route to host"}
             raise AnsibleConnectionFailure("no route to host")
         if step == "organization" and fake.get("license_required"):
-            # A license that is given is taken, and then there is one.
-            fake = {**fake, "license_required": not (arguments.get("license") or {}).get("content")}
+            # A license that is given is taken, and from then on there is one.
+            with open(os.environ["FAKE_LOG"]) as log:
+                calls = [call for call in map(json.loads, log) if call[:2] == [task_vars["inventory_hostname"], step]]
+            if any((call[2].get("license") or {}).get("content") for call in calls):
+                license = {"state": "ok", "expires": "2027-12-28T00:00:00Z"}
+                fake = {**fake, "license_required": False, "license": license}
         if step == "billing_sync_token" and not fake.get("failed"):
             return {"_ansible_no_log": True, **fake}
         return dict(fake)
