@@ -56,7 +56,8 @@ def test_check_mode_predicts_the_run_and_a_second_one_changes_nothing(fresh, cor
         assert [changed(done)[host.name, step] for step in STEPS] == [True, False, True, True]
         assert host.container_env("api")["globalSettings__enableCloudCommunication"] == "true"
         row = table(done)[host.name]
-        assert row[2:4] == ["on", "set"] and row[4] not in ("never", "-") and row[7:] == ["yes", ""]
+        assert row[2:4] == ["on", "set"] and row[4] not in ("never", "-") and row[8] == "ok"
+        assert row[7].startswith("settings, restart, ") and row[7].endswith("token, license sync")
 
     again = playbook(PLAYBOOK, *limit, core=core).ok()
     assert set(changed(again).values()) == {False}
@@ -77,7 +78,8 @@ def test_a_bad_and_an_unreachable_host_do_not_stop_the_others(fleet, tmp_path):
     more.write_text(json.dumps({"bitwarden": {"hosts": {
         "bw4": {"bitwarden_billing_sync_token": "a-token-that-the-cloud-does-not-know"},
         "bw5": {"ansible_host": NOBODY, "bitwarden_url": f"https://{NOBODY}", "bitwarden_billing_sync_token": "none",
-                "ansible_ssh_timeout": 5},
+                "bitwarden_client_id": "user.00000000-0000-4000-8000-000000000005", "bitwarden_client_secret": "none",
+                "bitwarden_organization": "Company bw5", "ansible_ssh_timeout": 5},
     }}}))  # fmt: skip
     run = playbook(PLAYBOOK, "-i", str(more))
     assert run.status != 0
