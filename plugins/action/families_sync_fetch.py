@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from itertools import groupby
 from typing import Any
 
+from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.fetchers import (
     Candidate,
@@ -49,6 +50,9 @@ class ActionModule(BitwardenAction):
         if plans is None:
             plans = check_run(self, task_vars, list(task_vars["ansible_play_hosts_all"]))["hosts"]
         noted = task_vars["hostvars"].raw_get("localhost").get(_NOTED) or {}
+        # Before ansible-core 2.21 a fact cache brings back what an earlier run has noted. The folder is a run's own.
+        if noted.get("run") != constants.DEFAULT_LOCAL_TMP:
+            noted = {}
         began = noted.get("began") or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         known = dict(noted.get("hosts") or {})
         candidates = (self._candidate(task_vars, name, plans[name]) for name in batch if name in plans)
@@ -60,7 +64,7 @@ class ActionModule(BitwardenAction):
             "tokens": tokens,
             "hosts": chosen,
             "_ansible_no_log": bool(tokens),
-            **set_facts(self, {_NOTED: {"began": began, "hosts": chosen}}),
+            **set_facts(self, {_NOTED: {"run": constants.DEFAULT_LOCAL_TMP, "began": began, "hosts": chosen}}),
         }
 
     def _candidate(self, task_vars: Mapping[str, Any], name: str, plan: Mapping[str, Any]) -> Candidate:

@@ -143,6 +143,14 @@ def test_the_example_inventory_runs_and_shows_no_secret(play, tmp_path):
     assert json.dumps(TOKEN) not in run.output
 
 
+def test_a_fact_cache_does_not_make_a_run_take_an_earlier_one_for_its_own(play):
+    cached = "[defaults]\nfact_caching = jsonfile\nfact_caching_connection = cache\n"
+    for _run in range(2):
+        run = play({"bw1": member(), "bw2": member()}, configuration=cached)
+        assert run.status == 0, run.output
+        assert fetchers(run) == ["bw1"]
+
+
 def test_one_fetch_for_each_organization_in_a_run(play):
     """Whatever batches and plays there are."""
     other = {**FETCHED, "billing_sync_token": "another-token"}
