@@ -57,5 +57,5 @@ class _Tracer:
         self.count += event == "line"
         if event == "line" and self.count == self.line:
             self.before()
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)
         return self.trace

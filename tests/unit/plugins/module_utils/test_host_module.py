@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
+import time
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import (
@@ -96,12 +96,12 @@ def test_a_signal_to_end_cleans_up_and_fails_the_task(number):
 
     def main(module):
         try:
-            os.kill(os.getpid(), number)
-            signal.pause()
+            signal.raise_signal(number)
+            time.sleep(10)
         except Exception:
             done.append("handled as an error")
         finally:
-            os.kill(os.getpid(), number)  # a second one does not interrupt the clean-up
+            signal.raise_signal(number)  # a second one does not interrupt the clean-up
             done.append("cleaned up")
 
     before = signal.getsignal(number)
@@ -122,7 +122,7 @@ def test_what_had_been_done_before_a_signal_is_told():
 def test_an_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert end(lambda module: os.kill(os.getpid(), signal.SIGHUP) or {}).ended[0] == "exit"
+        assert end(lambda module: signal.raise_signal(signal.SIGHUP) or {}).ended[0] == "exit"
     finally:
         signal.signal(signal.SIGHUP, before)
 
