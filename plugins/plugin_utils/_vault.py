@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Set
 
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import is_encrypted
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import maskable
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.structures import leaves, map_leaves
 
 try:
     from ansible.parsing.vault import EncryptedString, VaultHelper
@@ -36,13 +38,7 @@ def read_decrypted(loader: Any, path: str) -> bytes:
 
 def plain(value: Any) -> Any:
     """Return a value with all that is encrypted in it as text. Raises ``AnsibleError`` without the key."""
-    if isinstance(value, EncryptedString):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    return value
+    return map_leaves(value, lambda one: str(one) if isinstance(one, EncryptedString) else one)
 
 
 class VaultedValues:
@@ -60,11 +56,7 @@ class VaultedValues:
 
     def __contains__(self, value: object) -> bool:
         """Tell whether anything in ``value`` was encrypted."""
-        if isinstance(value, dict):
-            return any(one in self for one in value.values())
-        if isinstance(value, (list, tuple)):
-            return any(one in self for one in value)
-        return is_vaulted(value) or self._holds_one(str(value))
+        return any(is_vaulted(one) or self._holds_one(str(one)) for one in leaves(value))
 
     def _holds_one(self, text: str) -> bool:
         if not maskable([text]):
@@ -83,23 +75,10 @@ def is_vaulted(value: object) -> bool:
 
 
 def _decrypted(variables: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in variables.items():
-        if name not in _NOT_THE_HOSTS_OWN:
-            yield from _decrypted_in(value)
-
-
-def _decrypted_in(value: Any) -> Iterator[str]:
-    if isinstance(value, EncryptedString):
-        try:
-            yield str(value).strip()
-        except AnsibleError:
-            # Encrypted by a key that this run does not have, so nothing of it can be in the task.
-            return
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _decrypted_in(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _decrypted_in(one)
-    elif isinstance(value, str) and is_vaulted(value):
-        yield str(value).strip()
+    for one in leaves([value for name, value in variables.items() if name not in _NOT_THE_HOSTS_OWN]):
+        if isinstance(one, EncryptedString):
+            # One of a key that this run does not have cannot be in the task.
+            with contextlib.suppress(AnsibleError):
+                yield str(one).strip()
+        elif isinstance(one, str) and is_vaulted(one):
+            yield str(one).strip()

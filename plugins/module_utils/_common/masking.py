@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Container, Dict, Iterable, List, Mapping, Set
 
+from .structures import leaves, map_leaves
+
 MASK = "********"
 
 # Ends of a part of a name that stand for a secret: installation__key, smtp__password, connectionString. A password has
@@ -107,13 +109,7 @@ def mask_url_credentials(text: str) -> str:
 def mask_values(value: Any, secrets: Iterable[str]) -> Any:
     """Return ``value`` with every secret in its texts masked, at any depth."""
     secrets = list(secrets)
-    if isinstance(value, str):
-        return mask_text(value, secrets)
-    if isinstance(value, dict):
-        return {key: mask_values(item, secrets) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [mask_values(item, secrets) for item in value]
-    return value
+    return map_leaves(value, lambda one: mask_text(one, secrets) if isinstance(one, str) else one)
 
 
 def no_log_values(options: Mapping[str, Any], params: Mapping[str, Any]) -> List[str]:
@@ -148,14 +144,7 @@ def secret_texts(arguments: Mapping[str, Any], options: Mapping[str, Any]) -> Se
 
 
 def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _texts(one)
-    elif isinstance(value, str):
-        yield value
+    return (one for one in leaves(value) if isinstance(one, str))
 
 
 def mask_arguments(

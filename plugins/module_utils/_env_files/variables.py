@@ -42,14 +42,14 @@ def _replace(reference: str, lookup: Lookup) -> str:
         reference, rest = reference[: end + 1], reference[end + 1 :]
     found = _REFERENCE.search(reference)
     if found is None:
-        raise VariableError("a variable reference is not well formed")
+        raise VariableError("a variable reference is malformed")
     if found.group("escaped"):
         return "$"
     if found.group("named"):
         return lookup(found.group("named")) or ""
     braced = found.group("braced")
     if not braced:
-        raise VariableError("a variable reference is not well formed")
+        raise VariableError("a variable reference is malformed")
     if operator not in braced:
         return lookup(braced) or ""
     return _apply(operator, braced, lookup) + substitute(rest, lookup)
