@@ -32,7 +32,7 @@ def connection_refused(account: Account, organization: Organization, error: ApiE
     text = error.text
     if error.status == 400 and text.startswith("Version ") and text.endswith("is not supported."):
         return _version_error(error, file)
-    if error.status == 401 and text == "Unauthorized.":
+    if error.denied_by_system:
         message = f"The server may not read its license file ({file})."
         return ApiError(LICENSE, message, error.status, NOT_PERMITTED.advice, text=text)
     failed = error.status == 500 and error.layer == SERVER and not error.transient

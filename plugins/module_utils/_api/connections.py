@@ -98,7 +98,7 @@ def delete_connection(account: Account, connection: Connection) -> None:
     try:
         account.call("DELETE", f"/organizations/connections/{connection.id}", "delete the connection")
     except ApiError as error:
-        if not (error.status == 404 and error.text) and not error.unknown_outcome:
+        if not error.not_found and not error.unknown_outcome:
             raise
 
 

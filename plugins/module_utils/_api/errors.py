@@ -102,6 +102,16 @@ class ApiError(BitwardenError):
         #: What the failed task returns beside: what it did before, for instance.
         self.details: Dict[str, Any] = {}
 
+    @property
+    def not_found(self) -> bool:
+        """Whether the server looked and found nothing. A 404 without a text means that there is no such address."""
+        return self.status == 404 and bool(self.text)
+
+    @property
+    def denied_by_system(self) -> bool:
+        """Whether the operating system keeps the server from one of its files: it passes on that word."""
+        return self.status == 401 and self.text == "Unauthorized."
+
     def __str__(self) -> str:
         return with_advice(self.message, self.advice)
 

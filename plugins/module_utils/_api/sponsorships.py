@@ -233,7 +233,7 @@ def _given_by_admins(account: Account, organization: Organization) -> Tuple[Opti
     try:
         response = account.get(path, "list the sponsorships")
     except ApiError as error:
-        if error.status == 401 and error.text == "Unauthorized.":
+        if error.denied_by_system:
             return None, "the account may not see them"
         if error.status == 404 and error.layer == REQUEST:
             return None, "the server's version does not tell"

@@ -182,7 +182,7 @@ def _broken(organization: Organization, error: ApiError) -> Optional[License]:
         # The server fails in this way on a file that is missing or corrupt, but on much else, too.
         message = NOT_READ.message.format(status=error.status)
         return License(UNKNOWN, message=message, advice=NOT_READ.advice.format(file=file))
-    if error.status == 401 and error.text == "Unauthorized.":
+    if error.denied_by_system:
         return _found(NOT_PERMITTED, file)
     if error.status == 400 and "license" in error.text.lower():
         return _found(NOT_ACCEPTED, file, quoted(error.text).rstrip("."))

@@ -229,9 +229,7 @@ class _Writer:
 
 def _another_client(error: ApiError) -> bool:
     """Tell whether what is there counts after a failed write: response lost, or deleted or created by another."""
-    return (
-        error.unknown_outcome or (error.status == 404 and bool(error.text)) or "already has a connection" in error.text
-    )
+    return error.unknown_outcome or error.not_found or "already has a connection" in error.text
 
 
 def _remove(

@@ -218,7 +218,7 @@ def _add_change(error: ApiError, action: str) -> None:
 def _explained(error: ApiError, organization: Organization, by_otp: bool) -> ApiError:
     if isinstance(error, CloudError):
         return error
-    if error.status == 404 and error.text:
+    if error.not_found:
         return _no_billing_sync(organization)
     if error.status == 400 and "MasterPasswordHash" in error.text:
         secret = "one-time password (otp)" if by_otp else "master password"

@@ -13,7 +13,7 @@ from .._api.connections import read_connection
 from .._api.errors import ApiError
 from .._api.organizations import Organization, find_organization
 from .._api.session import ASSUME_READY, connected, server_is_down
-from .._api.subscription import judge, read_license
+from .._api.subscription import read_license
 from .host_reading import Inspect
 from .license_upload import LicenseUpload, UploadPlan, as_rejection, parse_content
 from .sync_due import expiry_warnings, organization_problems
@@ -49,8 +49,7 @@ def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect
             if plan.needed:
                 if not check_mode:
                     upload.apply(content, plan, inspect)
-                expires, without_grace = license_.date("Expires"), license_.date("ExpirationWithoutGracePeriod")
-                current = judge(expires, without_grace, account.client.server_time())
+                current = upload.judged(account.client.server_time())
             else:
                 problems = organization_problems(organization, current)
                 upload.warnings.extend(text for text in problems if text not in upload.warnings)

@@ -22,6 +22,7 @@ from .._api.subscription import (
     UNREADABLE,
     License,
     days_text,
+    judge,
     judge_file,
     license_path,
     read_license,
@@ -173,6 +174,11 @@ class LicenseUpload:
             after=self.license.facts() if needed else present.facts(),
         )
 
+    def judged(self, now: datetime) -> License:
+        """Return the license that is to be uploaded, as the server would read it."""
+        expires, without_grace = self.license.date("Expires"), self.license.date("ExpirationWithoutGracePeriod")
+        return judge(expires, without_grace, now, self.expiry_warning)
+
     def apply(self, content: bytes, plan: UploadPlan, inspect: Inspect) -> License:
         """Upload it and see that the server has it; return the license as the server reads it. Raises ``ApiError``."""
         path = f"/organizations/licenses/self-hosted/{self.organization.id}"
@@ -192,7 +198,7 @@ class LicenseUpload:
 
     def _seen(self, inspect: Inspect) -> License:
         """Return the license as the server reads it after an upload that it accepted. Raises ``ApiError``."""
-        current = read_license(self.account, self.organization)
+        current = read_license(self.account, self.organization, self.expiry_warning)
         if is_shown(self.license, current, ENFORCED):
             return current
         if current.response:
@@ -203,7 +209,7 @@ class LicenseUpload:
             )
         inspected = inspect(self.organization.id)
         if isinstance(inspected, OnHost) and is_stored(self.license, inspected.file):
-            current = judge_file(current, inspected.file, self.account.client.server_time())
+            current = judge_file(current, inspected.file, self.account.client.server_time(), self.expiry_warning)
             self.warnings.append(current.text)
             return current
         raise ApiError(

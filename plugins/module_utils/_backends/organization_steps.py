@@ -12,7 +12,7 @@ from .._api.auth import Account
 from .._api.connection_license import explained_by
 from .._api.errors import ApiError
 from .._api.organizations import cloud_communication, find_organization, require_version
-from .._api.subscription import BROKEN, EXPIRED, UNKNOWN, License, judge, read_license
+from .._api.subscription import BROKEN, EXPIRED, UNKNOWN, License, read_license
 from .._licenses.content import MissingFile, content_of
 from .._sync_log.license_failure import SyncFailure
 from . import billing_sync, license_upload, sync_due
@@ -88,6 +88,7 @@ class OrganizationRun:
         """Do the steps that are selected and asked for. Raises ``ApiError``."""
         try:
             token = self._token()
+            self.step = READ
             self._set_license(self.state.license)
             if self._lacks_license():
                 self.license_required = True
@@ -108,14 +109,9 @@ class OrganizationRun:
 
     def _set_license(self, license_: License) -> None:
         """Take the license as read; where the API leaves its state unknown, its file on the host decides."""
-        self.step = READ if self.step == TOKEN else self.step
         now, identifier = self.account.client.server_time(), self.state.organization.id
         license_ = decided_on_host(license_, self.inspection, identifier, now, self.limits.expiry_warning)
         self.state = self.state._replace(license=license_)
-
-    def _read_license(self) -> None:
-        self.inspection.found = None
-        self._set_license(read_license(self.account, self.state.organization, self.limits.expiry_warning))
 
     def _token(self) -> Optional[str]:
         """Return the token to apply; a bad one is an error before anything is changed."""
@@ -135,7 +131,6 @@ class OrganizationRun:
         return lacks or self.state.last_license_sync is None
 
     def _explain_sponsorships(self) -> None:
-        self.step = READ
         found = self.state.current_sponsorships()
         if found is not None and not found.obstacles and found.doubtful(self.state.time, self.limits.sponsorships_age):
             self.sponsorship_failure = sponsorship_failure(
@@ -165,7 +160,8 @@ class OrganizationRun:
             raise license_upload.as_rejection(error) from None
         if plan.needed and not self.check_mode:
             try:
-                upload.apply(content, plan, self.inspection.again)
+                self.inspection.found = None
+                self._set_license(upload.apply(content, plan, self.inspection.again))
             except ApiError as error:
                 if error.details.get("changed"):
                     self.changes.note_all(plan.difference, "license.")
@@ -175,12 +171,10 @@ class OrganizationRun:
             return
         self.changes.note_all(plan.difference, "license.")
         if self.check_mode:
-            expires, without_grace = document.date("Expires"), document.date("ExpirationWithoutGracePeriod")
-            judged = judge(expires, without_grace, self.state.time, self.limits.expiry_warning)
+            judged = upload.judged(self.state.time)
             enabled = organization._replace(enabled=bool(document.fields.get("Enabled", True)))
             self.state = self.state._replace(license=judged, organization=enabled)
         else:
-            self._read_license()
             self._read_organization_again()
 
     def _apply_token(self, token: str) -> None:
@@ -265,7 +259,8 @@ class OrganizationRun:
         before = self.state
         self.state = self.state._replace(connection=connection)
         self.changes.note_sync(before, self.state)
-        self._read_license()
+        self.inspection.found = None
+        self._set_license(read_license(self.account, self.state.organization, self.limits.expiry_warning))
         self._read_organization_again()
         self.changes.note_sync(before, self.state)
 

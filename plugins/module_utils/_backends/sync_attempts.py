@@ -69,8 +69,8 @@ class LicenseSync:
                 rest = self._deadline - self.times.monotonic()
                 if not failure.transient or rest <= 0:
                     raise self._final(failure, retry_timeout) from None
-            # Spread, so that the hosts of a fleet that met the same limit do not meet it again together.
                 reason = f"Waiting to sync the license again: {failure.message}"
+            # Spread, so that the hosts of a fleet that met the same limit do not meet it again together.
             pause(min(rest, self.times.spread(wait / 2, wait)), reason, self.times.sleep)
             wait = min(wait * 2, _LONGEST_WAIT)
             moved = self._moved_if_up()

@@ -101,8 +101,8 @@ def license_warnings(
 
 def rejection(error: ApiError) -> Optional[Problem]:
     """Return the problem that a failed upload reports, with the server's text in it; ``None`` for other failures."""
-    if error.status == 401 and error.text == "Unauthorized.":
+    if error.denied_by_system:
         return problems.NOT_WRITABLE.found()
-    if error.status == 404 and error.layer == REQUEST and error.text:
+    if error.not_found and error.layer == REQUEST:
         return problems.NOT_OWNER.found()
     return upload_rejection(error.text) if error.status == 400 else None

@@ -84,14 +84,14 @@ class SyncFailure(ApiError):
 def explain(error: ApiError, diagnose: Optional[Callable[[], Found]]) -> SyncFailure:
     """Return the failure that a failed sync means. ``diagnose`` reads the log, only where that knows more."""
     status, text = error.status, error.text
-    if status == 401 and text == "Unauthorized.":  # the operating system's word to the server
+    if error.denied_by_system:
         message, advice = NOT_WRITABLE.message, NOT_WRITABLE.advice
         return SyncFailure(LICENSE, message, advice=advice, status=status, text=text, cause=NOT_WRITABLE.cause)
     if error.layer in (NETWORK, TLS) and not error.unknown_outcome:  # something else answered, with any status
         return _as_it_is(error)
     if status == 400 and not text.startswith(_GENERIC):
         return _refused(error)
-    if status == 404 and text:  # without a text there is no such address
+    if error.not_found:
         return SyncFailure.lacking(CONNECTION_NOT_FOUND, error)
     if status in (400, 500) or error.unknown_outcome:
         return _cloud_side(error, diagnose() if diagnose is not None else NoDiagnosis("diagnose is false"))
