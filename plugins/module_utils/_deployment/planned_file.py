@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._env_files.document import EnvFile, EnvFileError
 from .._env_files.variables import substitute
@@ -74,12 +74,17 @@ def with_planned(
     Raises ``EnvFileError``, ``VariableError``.
     """
     changed = dict(composition.services)
+    named = _names(planned, reader) if sources is None else []
     for name, service in composition.services.items():
-        read = _shown_by_values(service, planned, reader) if sources is None else sources.get(name)
-        if read is not None and any(same_file(reader.path(one), planned.path) for one in read.files):
-            before = reader.values(read, planned, planned.before)
-            after = reader.values(read, planned, planned.after)
-            changed[name] = _changed(service, before, after, read.own)
+        read = _shown_by_values(service, named, planned) if sources is None else sources.get(name)
+        if read is None or not any(same_file(reader.path(one), planned.path) for one in read.files):
+            continue
+        if planned.before == planned.after:
+            changed[name] = service._replace(reads_file=True)
+            continue
+        before, after = (reader.values(read, planned, content) for content in (planned.before, planned.after))
+        own = _from_elsewhere(service, before, after) if sources is None else read.own
+        changed[name] = _changed(service, before, after, own)
     return composition._replace(services=changed)
 
 
@@ -99,22 +104,37 @@ def _changed(service: Service, before: Mapping[str, str], after: Mapping[str, st
     return service._replace(environment=environment, reads_file=True)
 
 
-def _shown_by_values(service: Service, planned: PlannedFile, reader: Reader) -> Sources:
+def _names(planned: PlannedFile, reader: Reader) -> List[Tuple[EnvSource, FrozenSet[str]]]:
+    """Return the project's env files, each with its names, the planned one last; only that one where it stays.
+
+    What Compose could not parse is left out.
+    """
+    others = _env_files(reader.folder, planned.path) if planned.before != planned.after else []
+    found = []
+    for path in [*others, planned.path]:
+        source = EnvSource(path, False)
+        with contextlib.suppress(EnvFileError):
+            values = reader.values(Sources((source,), frozenset()), planned, planned.before)
+            found.append((source, frozenset(values)))
+    return found
+
+
+def _shown_by_values(
+    service: Service, named: Sequence[Tuple[EnvSource, FrozenSet[str]]], planned: PlannedFile
+) -> Sources:
     """Return the env files all of whose names a service has, the planned one last, as in every standard deployment."""
     standard = service.name in _STANDARD.get(os.path.basename(planned.path), ())
-    files = []
-    for path in [*_env_files(reader.folder, planned.path), planned.path]:
-        source = EnvSource(path, False)
-        data = planned.before if path == planned.path else reader.content(path) or b""
-        with contextlib.suppress(EnvFileError):
-            names = reader.values(Sources((source,), frozenset()), planned, data).keys()
-            if names <= service.environment.keys() if names else standard and path == planned.path:
-                files.append(source)
-    sources = Sources(tuple(files), frozenset())
-    before, after = (reader.values(sources, planned, data) for data in (planned.before, planned.after))
-    # A name with another value comes from elsewhere, which counts more.
-    own = {name for name in {*before, *after} if service.environment.get(name) != before.get(name)}
-    return Sources(sources.files, frozenset(own))
+    files = [
+        source
+        for source, names in named
+        if (names <= service.environment.keys() if names else standard and source.path == planned.path)
+    ]
+    return Sources(tuple(files), frozenset())
+
+
+def _from_elsewhere(service: Service, before: Mapping[str, str], after: Mapping[str, str]) -> FrozenSet[str]:
+    """Return the names that a service has with another value than its env files give, so that those count less."""
+    return frozenset(name for name in {*before, *after} if service.environment.get(name) != before.get(name))
 
 
 def _env_files(folder: str, planned: str) -> List[str]:

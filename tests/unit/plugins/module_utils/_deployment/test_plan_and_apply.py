@@ -175,8 +175,9 @@ def test_a_change_inspects_before_and_after_and_asks_the_services(host, run):
     )
 
 
-def test_env_files_are_read_once(host, run, monkeypatch):
-    host.start()
+@pytest.fixture
+def parsed(monkeypatch):
+    """Return the list of the env files that are parsed as Compose reads them, which fills meanwhile."""
     read = []
     parse = EnvFile.parse
 
@@ -185,8 +186,25 @@ def test_env_files_are_read_once(host, run, monkeypatch):
         return parse(data, name, *more)
 
     monkeypatch.setattr(EnvFile, "parse", recorded)
+    return read
+
+
+def test_env_files_are_read_once(host, run, parsed):
+    host.start()
     run()
-    assert read and sorted(read) == sorted(set(read)), "a file was parsed twice"
+    assert parsed and sorted(parsed) == sorted(set(parsed)), "a file was parsed twice"
+
+
+def test_env_files_are_read_once_for_all_services_where_the_settings_stay(host, run, parsed):
+    path = str(host.bwdata / "env" / "global.override.env")
+    run(ON)
+    parsed.clear()
+    outcome, _error = run(ON)
+    assert not outcome["changed"]
+    others = [name for name in parsed if name != path]
+    assert others and sorted(others) == sorted(set(others)), "a file was parsed twice"
+    # Once for its values, and once to see which services read it.
+    assert parsed.count(path) == 2
 
 
 @pytest.mark.parametrize("state", ["started", "restarted", "stopped"])
