@@ -197,11 +197,7 @@ class Deployment:
         What Compose could not parse is left out: it does not read that, or ``inspect`` has failed.
         """
         if self._env_files is None:
-            found = {}
-            for path in self._env_file_paths():
-                with contextlib.suppress(EnvFileError):
-                    found[path] = self._env_file(path)
-            self._env_files = found
+            self._env_files = self._parsed(self._env_file_paths())
         return self._env_files
 
     def read_env_files(self) -> Dict[str, EnvFile]:
