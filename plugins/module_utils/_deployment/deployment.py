@@ -77,6 +77,7 @@ class Deployment:
         if docker is None:
             raise EngineError("Docker is not installed here: no command named docker was found.")
         self.engine = Engine(EngineClient(self.commands, docker))
+        self._inventory = EngineInventory(self.engine.client)
         self.project = Project(self.commands, docker, self.bwdata, self._run_directory(), timeout)
         self._env_files: Optional[Dict[str, EnvFile]] = None
         self._read_env_files: Optional[Dict[str, EnvFile]] = None
@@ -143,13 +144,13 @@ class Deployment:
         Why ``tolerated`` services cannot be started is a warning, as is what other projects lose where the run
         ``takes_down`` the server. ``stack`` comes from ``inspect``. Raises ``EngineError``.
         """
-        inventory, scope = self._scope(tolerated)
+        scope = self._scope(tolerated)
         found, others = foreign(scope), lost_networks(scope) if takes_down else []
         blocked: Dict[str, List[Problem]] = {}
         if starts and stack.renamed:
             found.append(other_name(stack.renamed, scope))
         elif starts:
-            host = Host(inventory, self.engine.client.host.startswith("unix://"), listening)
+            host = Host(self._inventory, self.engine.client.host.startswith("unix://"), listening)
             renews = pull and os.path.isdir(os.path.join(self.bwdata, "letsencrypt", "live"))
             found += obstacles(scope, host, pull, renews)
             for name in sorted(tolerated):
@@ -160,34 +161,32 @@ class Deployment:
 
     def left_behind(self) -> List[Problem]:
         """Return a problem for containers of this project that a folder left behind which does not exist any more."""
-        return left_behind(self._scope()[1])
+        return left_behind(self._scope())
 
     def without_image(self, services: Mapping[str, Service]) -> Set[str]:
         """Return those of ``services`` whose image is not local."""
-        missing = without_image(services, EngineInventory(self.engine.client))
+        missing = without_image(services, self._inventory)
         return {name for names in missing.values() for name in names}
 
     def require_own_scope(self) -> None:
         """Raise ``DeploymentError`` where Compose or bitwarden.sh would touch containers of another folder now."""
-        found = foreign(self._scope()[1])
+        found = foreign(self._scope())
         if found:
             raise DeploymentError(" ".join(map(str, found)))
 
-    def _scope(self, tolerated: FrozenSet[str] = frozenset()) -> Tuple[EngineInventory, Scope]:
+    def _scope(self, tolerated: FrozenSet[str] = frozenset()) -> Scope:
         if self._composition is None:
             self._composition = self._read(None)
-        inventory = EngineInventory(self.engine.client)
         services = {name: one for name, one in self._composition.services.items() if name not in tolerated}
-        return inventory, Scope(self.project.folder, self._composition, inventory.all_containers(), services)
+        return Scope(self.project.folder, self._composition, self._inventory.all_containers(), services)
 
     def pull_missing(self, services: Mapping[str, Service]) -> str:
         """Pull the images that are not local; return what failed, empty where all are local now."""
-        inventory = EngineInventory(self.engine.client)
-        missing = without_image(services, inventory)
+        missing = without_image(services, self._inventory)
         if not missing:
             return ""
         result = self.project.pull(sorted(name for names in missing.values() for name in names))
-        left = without_image(services, inventory)
+        left = without_image(services, self._inventory)
         told = f"docker compose pull {result.ending}; {result.last_words}"
         return f"{', '.join(left)}. {told}" if left else ""
 
