@@ -140,8 +140,7 @@ class Stack:
     def setting(self, key: str) -> Optional[str]:
         """Return the value that Compose would give the api service for ``key``, matched as .NET does."""
         api = self.services.get("api")
-        matches = [value for name, value in api.environment.items() if canonical(name) == canonical(key)] if api else []
-        return matches[-1] if matches else None
+        return setting_in(api.environment, key) if api else None
 
     def version(self) -> Optional[str]:
         """Return Bitwarden's version by the images of its services, the api's first; None where none tells.
@@ -177,6 +176,12 @@ class Stack:
                 health = "healthy" if name in answered and container.health else container.health
                 reports.append(ServiceReport(name, container.state, health, container.image))
         return reports
+
+
+def setting_in(environment: Mapping[str, str], key: str) -> Optional[str]:
+    """Return the value of ``key`` in an environment, matched as .NET does, where the last of several counts."""
+    matches = [value for name, value in environment.items() if canonical(name) == canonical(key)]
+    return matches[-1] if matches else None
 
 
 def _tagged(image: str) -> Optional[str]:

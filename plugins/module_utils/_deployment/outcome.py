@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, INSTALLATION_ID
-from .._env_files.document import canonical
 from .._settings.types import guid_text
 from .docker import Container
-from .drift import Stack
+from .drift import Stack, setting_in
 from .plan import DOWN, Plan
 from .runner import Result
 
@@ -67,8 +66,7 @@ class Outcome:
         """Return a setting's value: after a failure that of the container, if there is one, else that of the files."""
         value = stack.setting(key)
         for api in stack.of("api") if self.failed else ():
-            found = [text for name, text in api.environment.items() if canonical(name) == canonical(key)]
-            value = found[-1] if found else None
+            value = setting_in(api.environment, key)
         return value
 
     def _touched(self) -> bool:
