@@ -241,6 +241,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.arg
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.types import is_true
 
 
 def main() -> None:
@@ -273,7 +274,7 @@ def is_current(planned: Plan) -> bool:
 
     One that has not been let out to the cloud yet has not proved anything.
     """
-    switched_on = (planned.stack.setting(CLOUD_COMMUNICATION) or "").strip().lower() == "true"
+    switched_on = is_true(planned.stack.setting(CLOUD_COMMUNICATION))
     return switched_on and not planned.writes and not planned.stack.missing() and not planned.stack.stale()
 
 

@@ -330,6 +330,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.arg
     request_from,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.types import is_true
 
 # What a failed result has where the run did not get so far.
 FAILURE = {"restarted": False, "changes": [], "rolled_back": False, "preflight": None}
@@ -391,8 +392,8 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
 
 def needs_preflight(planned: Plan) -> bool:
     """Tell whether the run is about to change a server that is to communicate with the cloud."""
-    cloud = (planned.stack.setting(CLOUD_COMMUNICATION) or "").strip().lower()
-    return planned.changed and planned.request.state != STOPPED and cloud == "true"
+    switched_on = is_true(planned.stack.setting(CLOUD_COMMUNICATION))
+    return planned.changed and planned.request.state != STOPPED and switched_on
 
 
 def changes_cloud(planned: Plan) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, INSTALLATION_ID
-from .._settings.types import guid_text
+from .._settings.types import guid_text, is_true
 from .docker import Container
 from .drift import Stack, setting_in
 from .plan import DOWN, Plan
@@ -53,7 +53,7 @@ class Outcome:
             "stale_services": plan.stack.stale(),
             "services": [report._asdict() for report in stack.report(self.answered)],
             "version": stack.version(),
-            "cloud_communication": (self._setting(stack, CLOUD_COMMUNICATION) or "").strip().lower() == "true",
+            "cloud_communication": is_true(self._setting(stack, CLOUD_COMMUNICATION)),
             "installation_id": guid_text(self._setting(stack, INSTALLATION_ID)),
             "rolled_back": self.rolled_back,
             "rc": command.rc if command else None,

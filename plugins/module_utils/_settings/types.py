@@ -63,6 +63,11 @@ def meaning(kind: str, text: str) -> str:
     return text.strip()
 
 
+def is_true(text: Optional[str]) -> bool:
+    """Tell whether .NET reads a boolean setting as true."""
+    return (text or "").strip().lower() == "true"
+
+
 def guid_text(text: Optional[str]) -> Optional[str]:
     """Return a GUID as the server writes it, in lower case with dashes; the text itself if it is not a GUID."""
     digits = _guid((text or "").strip())
