@@ -22,17 +22,17 @@ class Cloud(NamedTuple):
     push: str
 
 
+_DOMAINS = {"US": "bitwarden.com", "EU": "bitwarden.eu"}
+
 CLOUDS: Dict[str, Cloud] = {
     region: Cloud(f"https://api.{domain}", f"https://identity.{domain}", f"https://push.{domain}")
-    for region, domain in (("US", "bitwarden.com"), ("EU", "bitwarden.eu"))
+    for region, domain in _DOMAINS.items()
 }
 
 # Region -> setting -> URL.
 REGION_URLS: Dict[str, Dict[str, str]] = {
     region: {IDENTITY_URL: cloud.identity, API_URL: cloud.api, PUSH_URL: cloud.push} for region, cloud in CLOUDS.items()
 }
-
-_DOMAINS = {"bitwarden.com": "US", "bitwarden.eu": "EU"}
 
 # Texts that the server takes for "not set" in the push relay's URL; the installer writes them where nothing was chosen.
 _PLACEHOLDERS = ("replace", "secret")
@@ -53,7 +53,7 @@ def push_is_off(value: str) -> bool:
 def region_of_url(value: str) -> Optional[str]:
     """Return the region to whose cloud a URL points, ``None`` for any other, such as a proxy."""
     host = _host(value)
-    return next((region for domain, region in _DOMAINS.items() if f".{host}".endswith(f".{domain}")), None)
+    return next((region for region, domain in _DOMAINS.items() if f".{host}".endswith(f".{domain}")), None)
 
 
 def is_chosen(name: str, value: str) -> bool:
