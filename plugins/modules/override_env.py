@@ -123,7 +123,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import Journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
@@ -148,11 +148,7 @@ def run(module: AnsibleModule, request: SettingsRequest) -> Dict[str, Any]:
     durations = read_durations(params)
     file = OverrideFile(params["bwdata"], params["file"])
     with server_lock(params["bwdata"], durations["lock_timeout"]):
-        journal = Journal(params["bwdata"])
-        for warning in journal.warnings:
-            module.warn(warning)
-        if not module.check_mode:
-            journal.clean_up()
+        open_journal(params["bwdata"], module.warn, module.check_mode)
         plan = file.plan(request)
         if plan.difference:
             file.require_writable(plan)

@@ -311,7 +311,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setti
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import Journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.outcome import Outcome
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
@@ -365,11 +365,7 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
     with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
         # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
         deployment.commands.inherited = (lock,)
-        journal = Journal(deployment.bwdata)
-        for warning in journal.warnings:
-            module.warn(warning)
-        if not module.check_mode:
-            journal.clean_up()
+        journal = open_journal(deployment.bwdata, module.warn, module.check_mode)
         planned = plan(deployment, request)
         if planned.file is not None and planned.writes:
             planned.file.file.require_writable(planned.file.plan)

@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common import atomic_file
 from .._common.errors import BitwardenError
@@ -147,6 +147,19 @@ class Journal:
 
     def _file(self, name: str) -> OverrideFile:
         return OverrideFile(self._bwdata, name)
+
+
+def open_journal(bwdata: str, warn: Callable[[str], None], check_mode: bool) -> Journal:
+    """Return the journal, after its warnings were given to ``warn`` and, unless in check mode, it was cleaned up.
+
+    Raises ``JournalError`` and ``OverrideFileError``.
+    """
+    journal = Journal(bwdata)
+    for warning in journal.warnings:
+        warn(warning)
+    if not check_mode:
+        journal.clean_up()
+    return journal
 
 
 def _digest(content: bytes) -> str:
