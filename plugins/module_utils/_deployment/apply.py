@@ -192,7 +192,7 @@ class _Run:
         result, after = self._start(recreate_all)
         missing = self._missing(after)
         if missing:
-            told = _told("docker compose up", result)
+            told = result.told("docker compose up")
             raise UnhealthyError(f"{before}Compose could not start {', '.join(missing)}. {told}")
         return after
 
@@ -209,7 +209,7 @@ class _Run:
             for service in left:
                 one = self.deployment.project.up(recreate_all, [service], no_deps=True)
                 if one.rc != 0 and service in self.tolerated:
-                    self.outcome.warnings.append(self.plan.mask(_told(f"docker compose up {service}", one)))
+                    self.outcome.warnings.append(self.plan.mask(one.told(f"docker compose up {service}")))
             after = self._inspect()
         return result, after
 
@@ -221,7 +221,7 @@ class _Run:
         self._restart_nginx(after)
         missing, stale = self._missing(after), after.stale()
         command = self.outcome.command
-        last = f" {_told('The restart', command)}" if command else ""
+        last = f" {command.told('The restart')}" if command else ""
         if missing:
             raise UnhealthyError(f"Not running after the restart: {', '.join(missing)}.{last}")
         if stale:
@@ -241,7 +241,7 @@ class _Run:
             command = self.outcome.command = self.deployment.project.down()
             left = self._running()
             if left:
-                told = _told("docker compose down", command)
+                told = command.told("docker compose down")
                 raise UnhealthyError(f"Still running after the stop: {', '.join(left)}. {told}")
 
     def _running(self) -> List[str]:
@@ -268,10 +268,6 @@ class _Run:
             healthy = waiting.wait(services, timeout, changed_at, self.tolerated)
         self.outcome.answered, self.outcome.containers, unhealthy = healthy
         self.outcome.warnings += [f"{trouble} It was not healthy before this run either." for trouble in unhealthy]
-
-
-def _told(what: str, command: Result) -> str:
-    return f"{what} {command.ending}; {command.last_words}"
 
 
 def _differing(plan: Plan) -> str:

@@ -187,8 +187,7 @@ class Deployment:
             return ""
         result = self.project.pull(sorted(name for names in missing.values() for name in names))
         left = without_image(services, self._inventory)
-        told = f"docker compose pull {result.ending}; {result.last_words}"
-        return f"{', '.join(left)}. {told}" if left else ""
+        return f"{', '.join(left)}. {result.told('docker compose pull')}" if left else ""
 
     def env_files(self) -> Dict[str, EnvFile]:
         """Return the env files of the deployment by path, as Compose reads them. They are read once.

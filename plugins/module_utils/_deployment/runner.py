@@ -125,6 +125,10 @@ class Result(NamedTuple):
         """The last line, as the end of a sentence."""
         return f"its last line: {self.last_line}{'' if self.last_line.endswith('.') else '.'}"
 
+    def told(self, what: str) -> str:
+        """Return a sentence on how the command ``what`` ended, with its last line."""
+        return f"{what} {self.ending}; {self.last_words}"
+
 
 class Attached(NamedTuple):
     """A command whose input and output are a socket."""
