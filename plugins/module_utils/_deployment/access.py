@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 from typing import Iterable, List
 
 from .problem import Problem
@@ -47,7 +46,7 @@ def _describe(account: Account, path: str, blocked: str) -> Problem:
     status = os.stat(blocked)
     on_the_way = blocked != os.path.realpath(path)
     subject = f"{blocked} (on the way to {path})" if on_the_way else blocked
-    owner, mode = f"{_user(status.st_uid)}:{_group(status.st_gid)}", f"{status.st_mode & 0o7777:04o}"
+    owner, mode = f"{Account.owner_of(blocked).name}:{_group(status.st_gid)}", f"{status.st_mode & 0o7777:04o}"
     reader = account.name
     remedy = f"chown {reader} {blocked}"
     if on_the_way:
@@ -58,13 +57,6 @@ def _describe(account: Account, path: str, blocked: str) -> Problem:
         f"{subject} belongs to {owner} with mode {mode}, and {reader}, who runs Docker Compose, cannot read it. "
         f"Correct that ({remedy})."
     )
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _group(gid: int) -> str:
