@@ -38,10 +38,8 @@ def run_host_module(
     try:
         with _terminable():
             result = main(module)
-    except EXPECTED as error:
+    except (*EXPECTED, Terminated) as error:
         module.fail_json(**_with_warnings(module, {"changed": False, **(failure or {}), **result_of(error)}))
-    except Terminated as error:
-        module.fail_json(**_with_warnings(module, {"changed": False, **(failure or {}), **error.result()}))
     else:
         # A key such as rc would count as failure, but what ends here has none.
         module.exit_json(**_with_warnings(module, {"changed": False, "failed": False, **result}))

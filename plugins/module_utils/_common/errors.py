@@ -23,9 +23,9 @@ class BitwardenError(Exception):
 EXPECTED = (BitwardenError, OSError)
 
 
-def result_of(error: Union[BitwardenError, OSError]) -> Dict[str, Any]:
-    """Return the failed task's keys of an expected error."""
-    return error.result() if isinstance(error, BitwardenError) else {"msg": message_of(error)}
+def result_of(error: Union[BitwardenError, OSError, Terminated]) -> Dict[str, Any]:
+    """Return the failed task's keys of an expected error, or of a signal."""
+    return {"msg": message_of(error)} if isinstance(error, OSError) else error.result()
 
 
 def message_of(error: Union[BitwardenError, OSError]) -> str:
