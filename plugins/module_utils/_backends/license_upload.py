@@ -21,17 +21,16 @@ from .._api.subscription import (
     UNKNOWN,
     UNREADABLE,
     License,
-    days_text,
     judge,
     judge_file,
     license_path,
     read_license,
 )
-from .._common.dates import format_date, parse_date
+from .._common.dates import parse_date
 from .._common.diff import Difference
 from .._licenses import file as license_file
 from .._licenses import problems
-from .._licenses.checks import KnownLicense, license_errors, license_warnings, rejection
+from .._licenses.checks import KnownLicense, license_errors, license_warnings, rejection, token_warnings
 from .._licenses.comparison import (
     API,
     ENFORCED,
@@ -113,18 +112,6 @@ class UploadPlan(NamedTuple):
             "before": self.before,
             "after": self.after,
         }
-
-
-def token_warnings(expires: Optional[datetime], now: datetime, warning: float) -> List[str]:
-    """Return the warning of a license whose token ends within ``warning`` seconds, whatever its subscription."""
-    seconds = (expires - now).total_seconds() if expires else warning
-    if not 0 < seconds < warning:
-        return []
-    left = days_text(int(seconds // 86_400))
-    return [
-        f"The server will reject its license file after {format_date(expires)}, in {left}: a license is valid for a "
-        "year from its issue. Download the license again from the cloud and upload it, or sync it."
-    ]
 
 
 class LicenseUpload:

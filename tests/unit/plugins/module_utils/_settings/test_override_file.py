@@ -179,12 +179,14 @@ def test_a_signal_once_something_was_replaced(
 
     monkeypatch.setattr(atomic_file, "sync_folder", end)
     params = {"bwdata": str(bwdata), "file": "global", "backup": True, "backup_count": 10, "lock_timeout": "1s"}
-    module = SimpleNamespace(params=params, check_mode=False)
+    warnings: List[str] = []
+    module = SimpleNamespace(params=params, check_mode=False, warn=warnings.append)
     with pytest.raises(Terminated) as caught:
         override_env.run(module, REQUEST)
     file = bwdata / "env" / "global.override.env"
     assert caught.value.result()["changed"] is changed is (file.read_bytes() != BEFORE)
     assert [path.read_bytes() for path in file.parent.iterdir() if path != file] == [BEFORE] * changed
+    assert warnings == []
 
 
 @pytest.mark.parametrize(("keep", "left"), [(3, 3), (1, 1), (0, 8), (100, 8)])
