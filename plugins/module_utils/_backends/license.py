@@ -51,8 +51,7 @@ def perform(params: Mapping[str, Any], check_mode: bool, content: bytes, inspect
                     upload.apply(content, plan, inspect)
                 current = upload.judged(account.client.server_time())
             else:
-                problems = organization_problems(organization, current)
-                upload.warnings.extend(text for text in problems if text not in upload.warnings)
+                upload.warnings.extend(organization_problems(organization, current))
             upload.warnings.extend(expiry_warnings(current))
             return _result(organization, plan, upload.warnings, check_mode)
     except ApiError as error:
@@ -70,7 +69,7 @@ def _result(organization: Organization, plan: UploadPlan, warnings: List[str], c
         "organization": organization.named(),
         "changes": plan.difference.summary() if plan.needed else [],
         "license": {"before": plan.before, "after": plan.after},
-        "warnings": warnings,
+        "warnings": list(dict.fromkeys(warnings)),  # upload and license may be warned of in the same words
         **({"diff": plan.difference.diff(f"license of {organization.name}")} if plan.needed else {}),
     }
 

@@ -288,5 +288,5 @@ class OrganizationRun:
             "license_required": self.license_required,
             "license_upload": self.upload,
             "license_sync": self.sync,
-            "warnings": [*self.warnings, *warnings],
+            "warnings": list(dict.fromkeys([*self.warnings, *warnings])),  # the upload may have warned of the same
         }

@@ -214,6 +214,8 @@ def test_a_server_that_fails_on_a_good_file_gets_no_second_upload(
     done, again = task(other), task(other)
     assert [(one["changed"], one["reason"]) for one in (done, again)] == [(True, "differs"), (False, "equal")]
     assert uploads(pair) == 2
+    for result in (done, again):
+        assert sum("although its file" in text for text in result["warnings"]) == 1
 
 
 def test_what_was_accepted_is_changed_also_where_nothing_shows_it(

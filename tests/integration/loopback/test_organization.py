@@ -441,6 +441,17 @@ def test_a_token_that_is_not_saved_for_a_corrupt_license(pair: Pair, task: Task,
     assert (error["layer"], "Possible causes" in error["msg"]) == ("server", True)
 
 
+def test_a_good_license_that_the_server_fails_to_read_is_warned_of_once(
+    pair: Pair, task: Task, fresh_license: dict[str, Any]
+) -> None:
+    fault = {"method": "GET", "path": ".*/subscription", "status": 500, "body": "", "times": -1}
+    pair.server.control("POST", "faults", fault)
+    for check_mode, reason in ((True, "differs"), (False, "differs"), (True, "equal"), (False, "equal")):
+        result = task(check_mode, license={"content": fresh_license})
+        assert result["license_upload"]["reason"] == reason
+        assert sum("although its file" in text for text in result["warnings"]) == 1
+
+
 # What the host is asked for.
 
 
