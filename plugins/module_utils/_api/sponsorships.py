@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.dates import format_date, parse_date
+from .._common.quotes import with_advice
 from .auth import Account
 from .connections import Connection
 from .errors import REQUEST, ApiError
@@ -28,7 +29,7 @@ class Note(NamedTuple):
     @property
     def text(self) -> str:
         """Both in one text."""
-        return f"{self.message} {self.advice}".rstrip()
+        return with_advice(self.message, self.advice)
 
 
 NONE_VISIBLE = Note(

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from .._common.dates import format_date, parse_date
-from .._common.quotes import quoted
+from .._common.quotes import quoted, with_advice
 from .auth import Account
 from .errors import SERVER, ApiError
 from .organizations import Organization
@@ -122,7 +122,7 @@ class License(NamedTuple):
     @property
     def text(self) -> str:
         """Message and advice in one text."""
-        return f"{self.message} {self.advice}".rstrip()
+        return with_advice(self.message, self.advice)
 
 
 def license_path(organization: Organization) -> str:

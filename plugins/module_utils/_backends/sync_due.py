@@ -14,6 +14,7 @@ from .._api.connections import Connection
 from .._api.organizations import Organization
 from .._api.subscription import BROKEN, EXPIRING, GRACE, OK, UNKNOWN, UNREADABLE, License
 from .._common.dates import format_date
+from .._common.quotes import with_advice
 from .._sync_log.license_failure import (
     COMMUNICATION_OFF,
     CONNECTION_DISABLED,
@@ -104,8 +105,7 @@ def sync_problem(communication: bool, connection: Optional[Connection]) -> Optio
 
 def organization_problems(organization: Organization, license_: License) -> List[str]:
     """Return what keeps an organization from being used, or will at the server's next check of its license."""
-    disabled = f"{ORGANIZATION_DISABLED.message} {ORGANIZATION_DISABLED.advice}"
-    problems = [] if organization.enabled else [disabled]
+    problems = [] if organization.enabled else [with_advice(*ORGANIZATION_DISABLED)]
     if license_.state not in (OK, EXPIRING, GRACE):
         problems.append(license_.text)
     return problems

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional
 
+from .._common.quotes import with_advice
+
 Result = Mapping[str, Any]
 
 #: The steps whose results are summed up; a playbook of one's own may call the modules one by one.
@@ -125,7 +127,7 @@ def _expiry_warnings(step: Mapping[str, Result], facts: Result) -> List[str]:
         return []
     license_ = _part(step["license"], "license") or _part(facts, "license")
     ends_soon = license_.get("state") in ("expiring", "grace")
-    return [f"{license_.get('message')} {license_.get('advice') or ''}".rstrip()] if ends_soon else []
+    return [with_advice(str(license_.get("message")), license_.get("advice") or "")] if ends_soon else []
 
 
 def _sync_warnings(step: Mapping[str, Result], facts: Result, predicted: bool) -> List[str]:

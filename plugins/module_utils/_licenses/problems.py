@@ -10,7 +10,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common.errors import BitwardenError
-from .._common.quotes import quoted
+from .._common.quotes import quoted, with_advice
 
 # What to do after the remedy. A license is uploaded from a file, or synced from the cloud by the server itself.
 UPLOAD: Dict[str, str] = {
@@ -32,7 +32,7 @@ class LicenseError(BitwardenError):
     """A text that is not a license for a server."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(f"{problem.message} {problem.advice}")
+        super().__init__(with_advice(problem.message, problem.advice))
         self.problem = problem
 
     def result(self) -> Dict[str, Any]:
