@@ -43,7 +43,8 @@ def require_self_hosted(client: Client) -> None:
     except ApiError as error:
         if error.status is None or (error.transient and error.status != 404):
             raise
-        client.probe()  # of what is in front of a server the question may be filtered
+        # What is in front of a server may filter the question. That it is one shows its time, which may be known.
+        client.server_time()
         return
     if kind == CLOUD_KIND:
         raise cloud_instead(client.options.api_url)

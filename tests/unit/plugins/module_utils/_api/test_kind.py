@@ -84,6 +84,15 @@ def test_a_proxy_may_filter_the_question(server: RecordedServer, params: dict[st
     assert [item.path for item in server.requests][:3] == [KIND, "/api/alive", LOGIN]
 
 
+def test_a_server_that_was_asked_whether_it_is_one_is_not_asked_again(
+    server: RecordedServer, params: dict[str, Any]
+) -> None:
+    server.on("GET", KIND, FILTERED[0])
+    with connected(params) as user:
+        user.login()
+    assert [item.path for item in server.requests] == ["/api/alive", KIND, LOGIN]
+
+
 @pytest.mark.parametrize("url", [
     "https://vault.bitwarden.com", "https://vault.bitwarden.eu/", "https://BITWARDEN.com", "https://api.bitwarden-gov.com",
 ])  # fmt: skip
