@@ -152,6 +152,11 @@ class Client:
         """Return the error for a response other than success. ``everywhere``: each server has this address."""
         return self.masked(response_error(response, what, url, self.options, everywhere))
 
+    def not_bitwarden(self, response: Response, url: str) -> ApiError:
+        """Return the error for a success whose content is not that of Bitwarden's API."""
+        message = f"{url} answers, but not as Bitwarden's API does."
+        return self.masked(ApiError(NETWORK, message, response.status, self.options.profile.misled))
+
     def masked(self, error: ApiError) -> ApiError:
         """Hide secrets in what an error says; servers and proxies repeat what they were sent."""
         error.message = mask_text(error.message, self.secrets)
@@ -171,12 +176,7 @@ class Client:
             raise self.error(response, "reach the server's API", url, everywhere=True)
         moment = parse_date(response.json)
         if moment is None:
-            raise ApiError(
-                NETWORK,
-                f"{url} answers, but not as Bitwarden's API does.",
-                status=response.status,
-                advice=self.options.profile.misled,
-            )
+            raise self.not_bitwarden(response, url)
         self._clock_offset = moment - started
 
     def set_server_time(self, moment: datetime, here: datetime) -> None:

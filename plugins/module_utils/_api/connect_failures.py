@@ -13,8 +13,8 @@ from typing import Iterator, List, Sequence
 
 from .._common.durations import format_duration
 from .argspec import ApiOptions
-from .errors import NETWORK, REQUEST, TLS, ApiError
-from .tls_errors import LOAD, tls_error
+from .errors import NETWORK, REQUEST, ApiError
+from .tls_errors import not_loaded, tls_error
 
 try:
     import requests
@@ -40,7 +40,7 @@ def no_response(error: Exception, what: str, url: str, method: str, options: Api
     if _has(causes, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
         return tls_error(causes, start, write, options)
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=LOAD)
+        return not_loaded(start)
     if isinstance(error, ValueError) and isinstance(error, requests.RequestException):
         return ApiError(REQUEST, f"{start} is not an address to send requests to.")
     return _connection_error(error, causes, start, write, options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .addresses import cloud_instead, is_cloud_address
 from .client import Client
-from .errors import NETWORK, REQUEST, ApiError, is_own, server_text
+from .errors import REQUEST, ApiError, is_own, server_text
 
 SELF_HOSTED_KIND, CLOUD_KIND = "self_hosted", "cloud"
 
@@ -32,8 +32,7 @@ def read_kind(client: Client) -> str:
         raise client.error(response, _WHAT, url)
     if isinstance(response.json, dict) and response.json.get("object") == "installation":
         return CLOUD_KIND
-    message = f"{url} answers, but not as Bitwarden's API does."
-    raise ApiError(NETWORK, message, response.status, client.options.profile.misled)
+    raise client.not_bitwarden(response, url)
 
 
 def require_self_hosted(client: Client) -> None:

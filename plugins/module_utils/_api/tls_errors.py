@@ -24,8 +24,6 @@ _OTHER_NAME = (62, 64)
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+\Z")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
-LOAD = "Check ca_path, client_cert and client_key: files in PEM form, and the key that of the certificate."
-
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 _NOT_LOADED = ("NO_CERTIFICATE", "NO_START_LINE", "PEM", "KEY_VALUES_MISMATCH")
 # Alerts with which the other side refuses a client's certificate, or the lack of one.
@@ -52,7 +50,7 @@ def tls_error(causes: Sequence[BaseException], start: str, write: bool, options:
         advice = f"Check the port and http or https in {profile.options}."
         return ApiError(TLS, f"{start} does not speak TLS on this port.", advice=advice)
     if detail.startswith(_NOT_LOADED) or "X509" in detail:
-        return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=LOAD)
+        return not_loaded(start)
     if any(alert in detail for alert in _CLIENT_ALERTS):
         advice = "Where it requires a client certificate, set client_cert and client_key."
         if options.cert:
@@ -63,6 +61,12 @@ def tls_error(causes: Sequence[BaseException], start: str, write: bool, options:
     message = f"{start}: no secure connection was made{f' ({shown})' if shown else ''}."
     # It also breaks off after the request was sent.
     return ApiError(TLS, message, transient=broke_off, unknown_outcome=broke_off and write)
+
+
+def not_loaded(start: str) -> ApiError:
+    """Return the error of certificates of the options that cannot be used, so that nothing was sent."""
+    advice = "Check ca_path, client_cert and client_key: files in PEM form, and the key that of the certificate."
+    return ApiError(TLS, f"{start} was not asked: the certificates given could not be loaded.", advice=advice)
 
 
 def _untrusted(code: int, options: ApiOptions) -> str:
