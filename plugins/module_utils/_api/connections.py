@@ -111,7 +111,7 @@ def delete_connections(account: Account, organization: Organization) -> int:
     for count in range(_MOST):
         try:
             # After a deletion whose response was lost the server may be down.
-            current = wait_for_answer(read, PATIENCE if count else 0, f"{PATIENCE:g}s")
+            current = wait_for_answer(read, PATIENCE if count else 0)
             if current is None:
                 return count
             delete_connection(account, current)

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, TypeVar
 
+from .._common.durations import format_duration
 from .._common.waiting import pause
 from .._host_module import run_host_module
 from .argspec import read_options
@@ -60,12 +61,15 @@ def connected(params: Mapping[str, Any], probe: bool = True, known: Optional[Kno
 
 
 def wait_for_answer(
-    read: Callable[[], Result], timeout: float, shown: str, before_retry: Callable[[], object] = lambda: None
+    read: Callable[[], Result],
+    timeout: float,
+    shown: Optional[str] = None,
+    before_retry: Callable[[], object] = lambda: None,
 ) -> Result:
     """Return what ``read`` returns, repeated for ``timeout`` seconds while the server does not answer.
 
     ``before_retry`` comes before each repetition and may fail as ``read`` does; ``shown`` is the timeout as the task
-    gives it. Raises ``ApiError``.
+    gives it, if it does. Raises ``ApiError``.
     """
     deadline = time.monotonic() + timeout
     attempts = 0
@@ -81,7 +85,8 @@ def wait_for_answer(
             rest = deadline - time.monotonic()
             if rest <= 0:
                 if timeout:
-                    error.message = f"The server did not answer within {shown}. {error.message}"
+                    limit = shown or format_duration(timeout)
+                    error.message = f"The server did not answer within {limit}. {error.message}"
                 raise
             reason = f"Waiting for the server to answer: {error.message}"
         pause(min(_PAUSE, rest), reason)
@@ -93,7 +98,7 @@ def read_after_loss(read: Callable[[], Result], lost: ApiError, unsure: str) -> 
     Raises ``lost``, with what is ``unsure`` then, where it cannot be read.
     """
     try:
-        return wait_for_answer(read, PATIENCE, f"{PATIENCE:g}s")
+        return wait_for_answer(read, PATIENCE)
     except ApiError as error:
         lost.message = f"{lost.message} {unsure} {error.message}"
         raise lost from None
