@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +16,10 @@ from typing import Any
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.user_folder import (
+    hashed_name,
+    user_folder,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.waiting import pause
 
 # A minute, and what the way from a turn to the cloud may take longer for one than for another.
@@ -54,8 +56,8 @@ class Pacer:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._per_minute = per_minute
-        self._folder = folder or Path(tempfile.gettempdir()) / f"selfhosted-bitwarden-{os.getuid()}"
-        self._file = self._folder / hashlib.sha256(egress.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        self._folder = folder or user_folder()
+        self._file = self._folder / hashed_name(egress)
         self._clock = clock
         self._sleep = sleep
 

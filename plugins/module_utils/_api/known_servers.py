@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Optional
 
+from .._common.user_folder import hashed_name, user_folder
 from .argspec import ApiOptions
 
 
@@ -24,7 +23,7 @@ class KnownServers:
     """
 
     def __init__(self, folder: Optional[Path] = None) -> None:
-        self._folder = folder or Path(tempfile.gettempdir()) / f"selfhosted-bitwarden-{os.getuid()}" / "servers"
+        self._folder = folder or user_folder() / "servers"
 
     def has(self, options: ApiOptions) -> bool:
         """Tell whether the server of these addresses is known."""
@@ -43,8 +42,7 @@ class KnownServers:
             self._file(options).touch(mode=0o600)
 
     def _file(self, options: ApiOptions) -> Path:
-        addresses = f"{options.api_url}\n{options.identity_url}"
-        return self._folder / hashlib.sha256(addresses.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return self._folder / hashed_name(f"{options.api_url}\n{options.identity_url}")
 
     @staticmethod
     def _is_own(path: Path) -> bool:
