@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence
 
 from .._api.argspec import API_OPTIONS, duration_option
@@ -29,6 +30,7 @@ from .sync_due import (
     missing_precondition,
     organization_problems,
     reason_due,
+    sync_difference,
     sync_problem,
 )
 
@@ -53,9 +55,10 @@ class State(NamedTuple):
     connection: Optional[Connection]
     license: License
 
-    def last_sync(self) -> Optional[str]:
-        """Return the date of the last sync as results show it."""
-        return format_date(self.connection.synced_at) if self.connection else None
+    @property
+    def last_license_sync(self) -> Optional[datetime]:
+        """When the license was last synced, ``None`` for never."""
+        return self.connection.synced_at if self.connection else None
 
 
 def perform(
@@ -123,20 +126,15 @@ def _synced(
 def _result(before: State, after: Optional[State], due: Optional[str], problems: Sequence[str] = ()) -> Dict[str, Any]:
     """Return the result; ``after`` is ``None`` where a sync is only predicted, which then counts as one that works."""
     now = after or before
-    synced, expires = before.last_sync(), before.license.facts()["expires"]
-    synced_after = after.last_sync() if after else None
-    expires_after = after.license.facts()["expires"] if after else None
+    synced, expires = format_date(before.last_license_sync), format_date(before.license.expires)
+    synced_after = format_date(after.last_license_sync) if after else None
+    expires_after = format_date(after.license.expires) if after else None
     enabled = now.organization.enabled if after else True
-    changes = Difference()
-    if due is not None:
-        changes.compare("last_license_sync", synced or "never", synced_after or "now")
-        changes.compare("organization_enabled", _flag(before.organization.enabled), _flag(enabled))
-        if after is not None:
-            changes.compare("license_expires", expires, expires_after)
+    changes = sync_difference(before, after) if due is not None else Difference()
     problems = [*problems, *(organization_problems(after.organization, after.license) if after else [])]
     warnings = [*problems, *(expiry_warnings(after.license) if after else [])]
-    if due == FUTURE and before.connection is not None:
-        warnings.append(future_warning(before.connection.synced_at))
+    if due == FUTURE:
+        warnings.append(future_warning(before.last_license_sync))
     return {
         "changed": due is not None,
         "due": due,
@@ -150,10 +148,6 @@ def _result(before: State, after: Optional[State], due: Optional[str], problems:
         "diff": changes.diff(f"license of {before.organization.name}"),
         "warnings": warnings,
     }
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
 
 
 def _predict_blindly(error: ApiError) -> Dict[str, Any]:

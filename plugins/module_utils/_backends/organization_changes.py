@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional
 
-from .._common.dates import format_date
 from .._common.diff import Change, Difference
-from .organization_info import OrganizationState
 
 
 class Changes:
@@ -29,18 +27,6 @@ class Changes:
         for change in found.changes:
             self.note(prefix + change.key, change.before, change.after, change.secret)
 
-    def note_sync(self, before: OrganizationState, after: Optional[OrganizationState]) -> None:
-        """Note what a license sync changes; ``after`` is ``None`` where it is predicted, and counts as one that works.
-
-        What the new license brings is not known beforehand, except that it enables the organization.
-        """
-        enabled = after.organization.enabled if after else True
-        synced = format_date(after.last_license_sync) if after else "now"
-        self.note("last_license_sync", format_date(before.last_license_sync) or "never", synced)
-        self.note("organization_enabled", _flag(before.organization.enabled), _flag(enabled))
-        if after is not None:
-            self.note("license_expires", format_date(before.license.expires), format_date(after.license.expires))
-
     def difference(self) -> Difference:
         """Return those that differ in the end."""
         found = Difference()
@@ -58,7 +44,3 @@ def summary(found: Difference) -> List[Dict[str, str]]:
         key = "license" if change.key.startswith("license.") else change.key
         changes.setdefault(key, change.action if change.key in (key, "license.license") else "changed")
     return [{"key": key, "action": action} for key, action in changes.items()]
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"

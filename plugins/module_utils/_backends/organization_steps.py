@@ -222,7 +222,7 @@ class OrganizationRun:
             self.sync["cause"] = missing.cause
             raise missing
         if self.check_mode:
-            self.changes.note_sync(self.state, None)
+            self.changes.note_all(sync_due.sync_difference(self.state, None))
             self._predict_sync()
         else:
             self._do_sync()
@@ -258,11 +258,11 @@ class OrganizationRun:
             self.sync = {**(self.sync or {}), **outcome, "attempts": sync.attempts}
         before = self.state
         self.state = self.state._replace(connection=connection)
-        self.changes.note_sync(before, self.state)
+        self.changes.note_all(sync_due.sync_difference(before, self.state))
         self.inspection.found = None
         self._set_license(read_license(self.account, self.state.organization, self.limits.expiry_warning))
         self._read_organization_again()
-        self.changes.note_sync(before, self.state)
+        self.changes.note_all(sync_due.sync_difference(before, self.state))
 
     def _require_version(self) -> None:
         if self.state.version is None:

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Protocol
 
 from .._api.argspec import duration_option
 from .._api.connections import Connection
 from .._api.organizations import Organization
 from .._api.subscription import BROKEN, EXPIRING, GRACE, OK, UNKNOWN, UNREADABLE, License
 from .._common.dates import format_date
+from .._common.diff import Difference
 from .._common.quotes import with_advice
 from .._sync_log.license_failure import (
     COMMUNICATION_OFF,
@@ -101,6 +102,38 @@ def sync_problem(communication: bool, connection: Optional[Connection]) -> Optio
     """Return why no license can be synced although the organization is connected, ``None`` if one can."""
     missing = missing_precondition(communication, connection) if connection is not None else None
     return f"No license can be synced: {missing}" if missing is not None else None
+
+
+class Synced(Protocol):
+    """What a server has, as far as a license sync changes it."""
+
+    @property
+    def organization(self) -> Organization: ...
+
+    @property
+    def license(self) -> License: ...
+
+    @property
+    def last_license_sync(self) -> Optional[datetime]: ...
+
+
+def sync_difference(before: Synced, after: Optional[Synced]) -> Difference:
+    """Return what a license sync changes; ``after`` is ``None`` where it is predicted, and counts as one that works.
+
+    What the new license brings is not known beforehand, except that it enables the organization.
+    """
+    found = Difference()
+    synced = format_date(after.last_license_sync) if after else "now"
+    found.compare("last_license_sync", format_date(before.last_license_sync) or "never", synced)
+    enabled = after.organization.enabled if after else True
+    found.compare("organization_enabled", _flag(before.organization.enabled), _flag(enabled))
+    if after is not None:
+        found.compare("license_expires", format_date(before.license.expires), format_date(after.license.expires))
+    return found
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def organization_problems(organization: Organization, license_: License) -> List[str]:
