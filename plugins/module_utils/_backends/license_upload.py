@@ -46,6 +46,7 @@ from .._licenses.comparison import (
 from .._licenses.document import LicenseDocument, parse_license_text
 from .._licenses.problems import LicenseError, Problem
 from .host_reading import NOT_ALLOWED, Inspect, NotOnHost, OnHost
+from .sync_due import token_warnings
 
 _LOOKS = (0.0, 2.0)  # seconds before each look: a gateway may give up before the server is done
 _FILE_BROKEN = (license_file.MISSING, license_file.CORRUPT, license_file.CAMEL_CASE)

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Protocol
 from .._api.argspec import duration_option
 from .._api.connections import Connection
 from .._api.organizations import Organization
-from .._api.subscription import BROKEN, EXPIRING, GRACE, OK, UNKNOWN, UNREADABLE, License
+from .._api.subscription import BROKEN, EXPIRING, GRACE, OK, UNKNOWN, UNREADABLE, License, days_text
 from .._common.dates import format_date
 from .._common.diff import Difference
 from .._common.quotes import with_advice
@@ -147,6 +147,18 @@ def organization_problems(organization: Organization, license_: License) -> List
 def expiry_warnings(license_: License) -> List[str]:
     """Return the warning of a license that ends soon, with the days that are left."""
     return [license_.text] if license_.state in (EXPIRING, GRACE) else []
+
+
+def token_warnings(expires: Optional[datetime], now: datetime, warning: float) -> List[str]:
+    """Return the warning of a license whose token ends within ``warning`` seconds, whatever its subscription."""
+    seconds = (expires - now).total_seconds() if expires else warning
+    if not 0 < seconds < warning:
+        return []
+    left = days_text(int(seconds // 86_400))
+    return [
+        f"The server will reject its license file after {format_date(expires)}, in {left}: a license is valid for a "
+        "year from its issue. Download the license again from the cloud and upload it, or sync it."
+    ]
 
 
 def future_warning(synced: Optional[datetime]) -> str:
