@@ -30,7 +30,7 @@ from .._common.dates import parse_date
 from .._common.diff import Difference
 from .._licenses import file as license_file
 from .._licenses import problems
-from .._licenses.checks import KnownLicense, license_errors, license_warnings, rejection, token_warnings
+from .._licenses.checks import KnownLicense, license_errors, license_warnings, rejection
 from .._licenses.comparison import (
     API,
     ENFORCED,

@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import datetime
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, NamedTuple, Optional
 
 from .._api.errors import REQUEST, ApiError
 from .._api.organizations import Organization
-from .._api.subscription import days_text
 from .._common.dates import format_date
 from . import problems
 from .document import LicenseDocument
@@ -98,18 +97,6 @@ def license_warnings(
     expires = document.date("Expires")
     if expires is not None and expires <= now:
         yield problems.EXPIRED_BUT_ACCEPTED.found(expires=format_date(expires))
-
-
-def token_warnings(expires: Optional[datetime], now: datetime, warning: float) -> List[str]:
-    """Return the warning of a license whose token ends within ``warning`` seconds, whatever its subscription."""
-    seconds = (expires - now).total_seconds() if expires else warning
-    if not 0 < seconds < warning:
-        return []
-    left = days_text(int(seconds // 86_400))
-    return [
-        f"The server will reject its license file after {format_date(expires)}, in {left}: a license is valid for a "
-        "year from its issue. Download the license again from the cloud and upload it, or sync it."
-    ]
 
 
 def rejection(error: ApiError) -> Optional[Problem]:
