@@ -39,6 +39,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action 
 )
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
 COLLECTION = "selfhosted.bitwarden"
 _SETTINGS = ("settings", "secret_settings")
@@ -67,12 +68,7 @@ class Files:
 
     def _read(self, path: str) -> str:
         try:
-            real = self._action._loader.get_real_file(path)
-            try:
-                with open(real, "rb") as stream:
-                    return "" if stream.read().strip() else "it is empty"
-            finally:
-                self._action._loader.cleanup_tmp_file(real)
+            return "" if read_decrypted(self._action._loader, path).strip() else "it is empty"
         except (AnsibleError, OSError) as error:
             return str(error)
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.check import CheckError
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils import _role_check
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
@@ -28,6 +29,7 @@ ACCOUNT = {
     "bitwarden_cloud_client_secret": "canary-cloud",
     "bitwarden_cloud_password": "canary-password",
 }
+SECRETS = [("default", VaultSecret(b"canary"))]
 
 
 @pytest.fixture
@@ -58,7 +60,9 @@ def check(monkeypatch, tmp_path):
             _role=SimpleNamespace(_role_path=str(ROOT / "roles/families_sync")),
             get_play=lambda: SimpleNamespace(strategy=strategy),
         )
-        action = SimpleNamespace(_task=task, _loader=DataLoader(), _find_needle=find)
+        loader = DataLoader()
+        loader.set_vault_secrets(SECRETS)
+        action = SimpleNamespace(_task=task, _loader=loader, _find_needle=find)
         shared = {"inventory_dir": str(tmp_path / "inventory"), "families_sync_license_only": license_only}
         templar = SimpleNamespace(template=template)
         found = [RoleHost(name, {**shared, **variables}, templar) for name, variables in hosts.items()]
@@ -251,6 +255,23 @@ def test_a_relative_file_is_found_with_the_caller(check, tmp_path, folder):
     (tmp_path / folder / "licenses/bw1.json").write_text("{}")
     plans = check({"bw1": {**BY_HAND, "bitwarden_license_file": "licenses/bw1.json"}})["hosts"]
     assert plans["bw1"]["license_file"] == str((tmp_path / folder / "licenses/bw1.json").resolve())
+
+
+@pytest.mark.parametrize(("secrets", "content", "text"), [
+    (SECRETS, b"{}", ""), (SECRETS, b" \n", "there.json cannot be read: it is empty."),
+    ([("default", VaultSecret(b"another"))], b"{}", "there.json cannot be read: "),
+])  # fmt: skip
+def test_an_encrypted_license_is_decrypted_in_memory(check, tmp_path, monkeypatch, secrets, content, text):
+    def fail(self, content):
+        raise AssertionError("decrypted content on a disk")
+
+    monkeypatch.setattr(DataLoader, "_create_content_tempfile", fail)
+    (tmp_path / "there.json").write_bytes(VaultLib(secrets).encrypt(content))
+    variables = {**BY_HAND, "bitwarden_license_file": "there.json"}
+    if text:
+        assert text in faults(check, variables)
+    else:
+        assert check({"bw1": variables})["hosts"]
 
 
 @pytest.mark.parametrize(("name", "near"), [
