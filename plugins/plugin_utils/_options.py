@@ -25,6 +25,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspe
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import is_document
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.text_values import options_not_text
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import given
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import CERTIFICATES
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain
 
 # Python's name of a type, and what Ansible says of a value, which ends in it.
@@ -34,7 +35,6 @@ _VALUE = re.compile(r"(?:, got: |\. Got no match for: |(?<=unable to convert to 
 
 # Options for a length of time. The shared one, timeout, is checked with the shared ones.
 _DURATION = re.compile(r"(?:timeout|max_age|expiry_warning)\Z")
-_FILES = ("ca_path", "client_cert", "client_key")
 
 
 class OptionError(ApiError):
@@ -91,8 +91,9 @@ def value_problems(options: Mapping[str, Any], params: Mapping[str, Any], sure: 
 
     ``sure``: whether the values have their types.
     """
-    durations = [name for name in options if _DURATION.search(name) and name != "timeout" and params.get(name)]
-    on_host = dict.fromkeys(_FILES) if params.get("run_on") == "host" else {}
+    present = given(params)
+    durations = [name for name in options if _DURATION.search(name) and name != "timeout" and name in present]
+    on_host = dict.fromkeys(CERTIFICATES) if params.get("run_on") == "host" else {}
     read: Callable[[Mapping[str, Any]], Any] = read_cloud_options if "cloud" in options else argspec.read_options
     checks: list[Callable[[], object]] = [partial(read, {**params, **on_host})]
     checks += [partial(duration_option, params, name) for name in durations]

@@ -31,8 +31,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts i
 )
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import (
     Files,
+    cloud_options,
     option_faults,
+    server_options,
     settings_faults,
+    with_license_file,
 )
 
 _DURATIONS = (
@@ -105,8 +108,12 @@ class _RunCheck:
         typed, _none = check_options("", self._spec, {name: values[name] for name in values if name not in unusable})
         found = _variables(usable, typed)
         more = plan_faults(found, self._selected)
-        plan, wrong = option_faults(self._action, usable, make_plan(found, self._selected), self._files)
-        of_settings, ignored = settings_faults(self._action, usable, plan)
+        plan = make_plan(found, self._selected)
+        server = server_options(self._action, usable)
+        cloud = cloud_options(self._action, usable, plan.cloud) if plan.with_account else {}
+        more += option_faults(self._action, usable, plan, server, cloud)
+        of_settings, ignored = settings_faults(plan, server, cloud)
+        plan, wrong = with_license_file(plan, usable, self._files)
         self._warnings.update(dict.fromkeys(ignored))
         faults += of_settings
         # What cannot be used is not missing, too.

@@ -30,13 +30,16 @@ class RoleHost:
         self.name = name
         self.raw = raw
         self.templar = templar
+        self._values: dict[str, Any] = {}
 
     def value(self, name: str) -> Any:
         """Return the value of a variable; ``None`` where it is not set, or null, empty or omitted.
 
         Raises ``AnsibleError`` where a template of it cannot be resolved.
         """
-        return self.resolved(self.raw.get(name))
+        if name not in self._values:
+            self._values[name] = self.resolved(self.raw.get(name))
+        return self._values[name]
 
     def resolved(self, value: Any) -> Any:
         """Return a value with its templates resolved and decrypted; ``None`` for one that means "not set"."""

@@ -7,22 +7,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import (
-    API_OPTIONS,
     ENVIRONMENT,
-    duration_option,
-    read_options,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync_token, organization
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import (
     CLOUD_ENVIRONMENT,
-    CLOUD_OPTIONS,
     cloud_urls,
-    read_cloud_options,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
@@ -31,13 +27,13 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings import argspec as settings_argspec
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import CERTIFICATES, find_file, located
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file, located
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import (
     ArgumentError,
     settings_of,
     with_upper_case_region,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options, value_problems
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
@@ -95,40 +91,27 @@ def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, A
     return located(action, found, host.raw)
 
 
-def option_faults(action: ActionBase, host: RoleHost, plan: Plan, files: Files) -> tuple[Plan, list[str]]:
-    """Return the plan, with the license file where it was found, and what is wrong with the options of a host."""
-    faults: list[str] = []
+def option_faults(
+    action: ActionBase, host: RoleHost, plan: Plan, server: Mapping[str, Any], cloud: Mapping[str, Any]
+) -> list[str]:
+    """Return what is wrong with the options of a host; ``server`` and ``cloud``: those of module and account.
+
+    Raises ``AnsibleError``.
+    """
     environment = {**os.environ, **host.environment(action)}
-    faults += _server_faults(server_options(action, host))
+    faults = _server_faults(server)
     if plan.configure:
-        options = organization_options(action, host)
-        if options.get("run_on") == "host":
-            options = {name: value for name, value in options.items() if name not in CERTIFICATES}
-        faults += _faults(read_options, options, API_OPTIONS, ENVIRONMENT, environment) + _duration_faults(options)
+        faults += _faults(organization_options(action, host), organization.OPTIONS, ENVIRONMENT, environment)
     faults = [variables.with_variables(text, variables.ORGANIZATION) for text in faults]
     if plan.with_account:
-        options = cloud_options(action, host, plan.cloud)
-        if _is_no_cloud(options["cloud"]):
-            # The rest is checked all the same.
-            faults.append(_is_no_cloud(options["cloud"]))
-            options["cloud"] = "us"
-        found = _faults(read_cloud_options, options, CLOUD_OPTIONS, CLOUD_ENVIRONMENT, environment)
-        found += _duration_faults(options)
-        if plan.token_source and not (options.get("master_password") or environment.get("BW_CLOUD_PASSWORD")):
-            found.append(
-                "master_password is missing. Set it, or BW_CLOUD_PASSWORD in the environment of the controller, to "
-                "the master password of the account in the cloud, or set bitwarden_billing_sync_token by hand."
-            )
+        found = _account_faults(cloud, bool(plan.token_source), environment)
         faults += [variables.with_variables(text, variables.CLOUD) for text in found]
-    if plan.license_file:
-        plan, wrong = _license(plan, host, files)
-        faults += wrong
-    return plan, [text for text in faults if text]
+    return faults
 
 
-def settings_faults(action: ActionBase, host: RoleHost, plan: Plan) -> tuple[list[str], list[str]]:
-    """Return what is wrong with the settings of a host, and what to warn of. Raises ``AnsibleError``."""
-    options = with_upper_case_region(server_options(action, host))
+def settings_faults(plan: Plan, server: Mapping[str, Any], cloud: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return what is wrong with the settings of a host, and what to warn of; the options are as above."""
+    options = with_upper_case_region(server)
     faults: list[str] = []
     settings: dict[str, dict[Any, Any]] = {}
     for name in _SETTINGS:
@@ -149,8 +132,8 @@ def settings_faults(action: ActionBase, host: RoleHost, plan: Plan) -> tuple[lis
         region=choice("region", None),
         unknown_settings=choice("unknown_settings", "warn"),
     )
-    cloud = cloud_options(action, host, plan.cloud)["cloud"] if plan.with_account else ""
-    wrong, warnings = check_settings(request, cloud.strip().upper() if isinstance(cloud, str) else "")
+    known = cloud.get("cloud")
+    wrong, warnings = check_settings(request, known.strip().upper() if isinstance(known, str) else "")
     return faults + wrong, warnings
 
 
@@ -161,46 +144,44 @@ def _server_faults(options: Mapping[str, Any]) -> list[str]:
     return faults + settings_argspec.option_faults(checked)
 
 
+def _account_faults(cloud: Mapping[str, Any], for_token: bool, environment: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the options of the account in the cloud."""
+    found = _cloud_faults(cloud["cloud"])
+    if found:
+        # The rest is checked all the same.
+        cloud = {**cloud, "cloud": "us"}
+    found += _faults(cloud, billing_sync_token.OPTIONS, CLOUD_ENVIRONMENT, environment)
+    if for_token and not (cloud.get("master_password") or environment.get("BW_CLOUD_PASSWORD")):
+        found.append(
+            "master_password is missing. Set it, or BW_CLOUD_PASSWORD in the environment of the controller, to "
+            "the master password of the account in the cloud, or set bitwarden_billing_sync_token by hand."
+        )
+    return found
+
+
 def _faults(
-    read: Callable[[Mapping[str, Any]], object],
-    options: Mapping[str, Any],
-    spec: Mapping[str, Any],
-    stand_ins: Mapping[str, str],
-    environment: Mapping[str, str],
+    options: Mapping[str, Any], spec: Mapping[str, Any], stand_ins: Mapping[str, str], environment: Mapping[str, str]
 ) -> list[str]:
-    """Return what is wrong with options, as ``read`` says it; ``stand_ins`` are variables of the environment."""
+    """Return what is wrong with shared options and durations; ``stand_ins`` are variables of the environment."""
     params = {name: one.get("default") for name, one in spec.items()}
     params.update({name: environment[variable] for name, variable in stand_ins.items() if environment.get(variable)})
     params.update(options)
+    return [str(problem) for problem in value_problems(spec, params, sure=True)]
+
+
+def _cloud_faults(cloud: Any) -> list[str]:
+    """Return what is wrong with a cloud; nothing for one that is known."""
     try:
-        read(params)
+        cloud_urls(cloud)
     except BitwardenError as error:
         return [str(error)]
     return []
 
 
-def _duration_faults(options: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with durations, those that come from ``module_defaults`` included."""
-    found: list[str] = []
-    for name in options:
-        if name.endswith(("_timeout", "max_age", "_warning")):
-            try:
-                duration_option(options, name)
-            except BitwardenError as error:
-                found.append(str(error))
-    return found
-
-
-def _is_no_cloud(cloud: Any) -> str:
-    """Return what is wrong with a cloud; empty for one that is known."""
-    try:
-        cloud_urls(cloud)
-    except BitwardenError as error:
-        return variables.with_variables(str(error), variables.CLOUD)
-    return ""
-
-
-def _license(plan: Plan, host: RoleHost, files: Files) -> tuple[Plan, list[str]]:
+def with_license_file(plan: Plan, host: RoleHost, files: Files) -> tuple[Plan, list[str]]:
+    """Return the plan, with the license file where it was found, and what is wrong with that file."""
+    if not plan.license_file:
+        return plan, []
     found = files.find(plan.license_file, host)
     if not found:
         return plan, [

@@ -33,13 +33,20 @@ SECRETS = [("default", VaultSecret(b"canary"))]
 
 
 @pytest.fixture
-def check(monkeypatch, tmp_path):
+def resolved():
+    """The values whose templates were resolved."""
+    return []
+
+
+@pytest.fixture
+def check(monkeypatch, tmp_path, resolved):
     """Check hosts of ``{name: variables}``; a value ``{{ … }}`` cannot be resolved."""
     for name in ("BW_CLIENTID", "BW_CLIENTSECRET", "BW_CLOUD_CLIENTID", "BW_CLOUD_CLIENTSECRET", "BW_CLOUD_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
     def template(value):
+        resolved.append(value)
         if str(value).startswith("{{"):
             raise AnsibleError("'vault_secret' is undefined")
         return value
@@ -233,11 +240,21 @@ def test_credentials_may_come_from_elsewhere(check):
     ("selfhosted.bitwarden.server", {"fiel": "global"}, "Unknown options: fiel (did you mean file?)."),
     ("selfhosted.bitwarden.server", {"wait_timeout": "5min"}, "bitwarden_wait_timeout: '5min' is not a duration."),
     ("selfhosted.bitwarden.organization", {"license_max_age": "soon"}, "bitwarden_license_max_age: 'soon' is not a"),
+    ("selfhosted.bitwarden.organization", {"license_max_age": False}, "bitwarden_license_max_age: 'False' is not a"),
 ])  # fmt: skip
 def test_values_from_module_defaults_are_checked(check, group, options, text):
     with pytest.raises(CheckError) as caught:
         check({"bw1": BY_HAND}, defaults=[{group: options}])
     assert text in str(caught.value)
+
+
+def test_what_a_host_has_is_resolved_once(check, resolved):
+    variables = {**KEY, **ACCOUNT, "bitwarden_retry_timeout": "17s", "bitwarden_region": "EU",
+                 "bitwarden_settings": {REGION: "EU"}, "bitwarden_pull": "no"}  # fmt: skip
+    options = {"server": {"file": "global"}, "billing_sync_token": {"timeout": "19s"}}
+    check({"bw1": variables}, defaults=[{f"selfhosted.bitwarden.{name}": one for name, one in options.items()}])
+    for value in (*variables.values(), *options.values()):
+        assert resolved.count(value) == 1, value
 
 
 def test_what_is_not_selected_is_not_required(check):
