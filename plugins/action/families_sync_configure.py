@@ -25,7 +25,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     organization_calls,
     status_of,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.variables import names_of, renamed
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
@@ -52,9 +51,8 @@ class ActionModule(OrganizationAction):
         try:
             result = self._configure(task_vars, plan, calls, second_pass)
         except BitwardenError as error:
-            result = {"failed": True, "changed": False, **error.result()}
-        if result.get("failed"):
-            result = renamed(result, names_of("organization", result))
+            result = self._failure(error)
+        result = self._in_terms_of_the_role(result)
         if not second_pass and (plan["rotate"] or result.get("license_required")):
             result["planned"] = plan
         if second_pass:

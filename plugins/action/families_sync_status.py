@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.results import problem_of, status_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
@@ -31,7 +31,7 @@ class ActionModule(BitwardenAction):
         """Return the fact. It is made of what the steps registered, which holds nothing secret but the token."""
         options, faults = check_options("families_sync_status", _OPTIONS, self._task.args)
         if faults:
-            return {"failed": True, "changed": False, "msg": " ".join(faults)}
-        problem = problem_of(task_vars) if boolean(options["failed"]) else ""
+            raise BitwardenError(" ".join(faults))
+        problem = problem_of(task_vars) if options["failed"] else ""
         status = status_of(task_vars, problem, bool(self._task.check_mode))
         return {"changed": False, "status": status, **set_facts(self, {"bitwarden_status": status})}

@@ -32,6 +32,8 @@ def run(monkeypatch):
         monkeypatch.setattr(OrganizationAction, "execute", organization)
         action = ActionModule.__new__(ActionModule)
         action._task = SimpleNamespace(args=dict(arguments or {}), check_mode=check_mode, module_defaults=[],
+                                       action="selfhosted.bitwarden.families_sync_configure",
+                                       _role=SimpleNamespace(get_name=lambda: "selfhosted.bitwarden.families_sync"),
                                        get_name=lambda: "Configure through the API",
                                        _parent=SimpleNamespace(_get_parent_attribute=lambda name: []))  # fmt: skip
         action._templar = SimpleNamespace(template=lambda value: value)
