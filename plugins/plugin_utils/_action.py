@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,8 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
 
         Unlike Ansible it fills what an inner block leaves out (``default(omit)``) from those around it.
         """
-        found: dict[str, Any] = {}
-        for level in self._task.module_defaults or []:
-            for name in names:
-                options = self._templar.template(level.get(name) or {})
-                found.update({key: value for key, value in options.items() if value != task_vars.get("omit")})
-        return given(found)
+        levels = self._task.module_defaults or []
+        return merged_defaults(levels, names, self._templar.template, task_vars.get("omit"))
 
     def _arguments(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options that are set.
@@ -117,6 +113,19 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that are set: an empty text and null both mean that one is not."""
     return {str(name): value for name, value in arguments.items() if value is not None and not _is_empty(value)}
+
+
+def merged_defaults(
+    levels: Iterable[Mapping[str, Any]], names: Sequence[str], resolve: Callable[[Any], Any], omit: Any
+) -> dict[str, Any]:
+    """Return what ``module_defaults`` set for ``names`` of groups and plugins, those of inner blocks over outer ones.
+
+    ``resolve`` resolves templates; ``omit`` is the value of an option that a template leaves out.
+    """
+    found: dict[str, Any] = {}
+    for options in (level[name] for level in levels for name in names if level.get(name)):
+        found.update({key: value for key, value in (resolve(options) or {}).items() if value != omit})
+    return given(found)
 
 
 def _is_empty(value: object) -> bool:

@@ -19,7 +19,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.text_
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, option_faults
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.regions import CLOUDS
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret, is_secret_setting
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import ROLE, BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import VaultedValues, is_vaulted, plain
 
@@ -137,9 +137,8 @@ class HostActionModule(BitwardenAction):
 
     def _arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
         """Return the options that are set; an empty path is one, and wrong: the default may be another server's."""
-        role = getattr(self._task, "_role", None)
-        of_role = role is not None and role.get_name() == ROLE
-        empty = {} if of_role else {name: "" for name in ("bwdata", "script") if self._task.args.get(name) == ""}
+        paths = () if self._in_role() else ("bwdata", "script")
+        empty = {name: "" for name in paths if self._task.args.get(name) == ""}
         return {**super()._arguments(task_vars), **empty}
 
     def _checked_arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import merged_defaults
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain
 
 try:
@@ -64,12 +65,8 @@ class RoleHost:
 
     def module_defaults(self, action: ActionBase, *names: str) -> dict[str, Any]:
         """Return what the user's ``module_defaults`` set for groups and modules, by name. Raises ``AnsibleError``."""
-        found: dict[str, Any] = {}
-        for level in inherited(action._task, "module_defaults"):
-            for name in names:
-                options = self.resolved(level.get(name)) or {}
-                found.update({key: value for key, value in options.items() if value != self.raw.get("omit")})
-        return {key: value for key, value in found.items() if value is not None and value != ""}
+        levels = inherited(action._task, "module_defaults")
+        return merged_defaults(levels, names, self.resolved, self.raw.get("omit"))
 
     def environment(self, action: ActionBase) -> dict[str, str]:
         """Return the variables that the keyword ``environment`` sets around the task. Raises ``AnsibleError``."""
