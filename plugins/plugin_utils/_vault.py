@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Set
 
@@ -51,20 +52,17 @@ class VaultedValues:
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self._variables = variables
-        self._texts: Set[str] = set()
-        self._read = False
 
     def __contains__(self, value: object) -> bool:
         """Tell whether anything in ``value`` was encrypted."""
         return any(is_vaulted(one) or self._holds_one(str(one)) for one in leaves(value))
 
     def _holds_one(self, text: str) -> bool:
-        if not maskable([text]):
-            return False
-        if not self._read:
-            self._texts = set(_decrypted(self._variables))
-            self._read = True
-        return any(one in text for one in maskable(self._texts))
+        return bool(maskable([text])) and any(one in text for one in self._texts)
+
+    @cached_property
+    def _texts(self) -> Set[str]:
+        return maskable(_decrypted(self._variables))
 
 
 def is_vaulted(value: object) -> bool:
