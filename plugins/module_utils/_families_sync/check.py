@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+import contextlib
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 from .._common.errors import BitwardenError
 from .variables import PREFIX
@@ -73,18 +74,8 @@ def strategy_fault(strategy: str) -> str:
 
 
 def percentage_fault(value: object) -> str:
-    """Return what is wrong with the share of hosts that may fail; empty for a number from 0 to 100."""
-    if percentage(value) is not None:
-        return ""
+    """Return what is wrong with the share of hosts that may fail; empty for a number from 0 to 100, also with a %."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(str(value).strip().rstrip("%").strip()) <= 100:
+            return ""
     return f"{PREFIX}max_fail_percentage: {value!r} is not a percentage. Write a number from 0 to 100."
-
-
-def percentage(value: object) -> Optional[float]:
-    """Return the share as a number; ``None`` where it is none. A percent sign may follow it."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(str(value).strip().rstrip("%").strip())
-    except ValueError:
-        return None
-    return number if 0 <= number <= 100 else None

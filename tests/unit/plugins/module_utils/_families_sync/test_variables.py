@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.check import percentage
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.check import percentage_fault
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.variables import (
     CLOUD,
     ORGANIZATION,
@@ -64,9 +64,10 @@ def test_every_variable_becomes_an_option_or_decides_a_plan():
 
 
 @pytest.mark.parametrize(
-    ("value", "number"),
-    [(50, 50), ("50", 50), ("50%", 50), (" 33.3 % ", 33.3), (0, 0), ("abc", None), (101, None), (-1, None),
-     ("nan", None), (True, None), ("", None)],
+    ("value", "right"),
+    [(50, True), ("50", True), ("50%", True), (" 33.3 % ", True), (0, True), ("abc", False), (101, False), (-1, False),
+     ("nan", False), (True, False), ("", False)],
 )  # fmt: skip
-def test_percentages(value, number):
-    assert percentage(value) == number
+def test_percentages(value, right):
+    fault = f"bitwarden_max_fail_percentage: {value!r} is not a percentage. Write a number from 0 to 100."
+    assert percentage_fault(value) == ("" if right else fault)
