@@ -48,9 +48,11 @@ class Run(NamedTuple):
         for line in self.output.splitlines():
             cells = [cell.strip() for cell in line.split("|")]
             if cells[0] == host and len(cells) == COLUMNS:
+                if cells[-1] not in ("warning", "failed"):
+                    return [*cells[:-1], "" if cells[-1] == "ok" else cells[-1]]
                 found = re.search(rf"^{re.escape(host)}: {cells[-1]}: (.*)", self.output, re.MULTILINE)
-                texts = {"ok": "", "warning": "warning: {}", "failed": "{}"}
-                return [*cells[:-1], texts.get(cells[-1], cells[-1]).format(found[1] if found else "")]
+                assert found, f"no line tells why {host} is {cells[-1]}"
+                return [*cells[:-1], "warning: " * (cells[-1] == "warning") + found[1]]
         raise AssertionError(f"no row of {host} in the table:\n{self.output}")
 
     def recap(self, host: str) -> Dict[str, int]:

@@ -13,8 +13,6 @@ import pytest
 
 from .test_families_sync import COMPANY, GOOD, ROLE, TOKEN, fetchers, host, member, tokens
 
-STEPS = ["server", "organization"]
-
 
 def test_every_fault_of_every_host_ends_the_run_before_anything_is_touched(play):
     """In check mode, too; of later batches, too; and with no secret shown."""

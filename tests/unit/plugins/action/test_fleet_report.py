@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.support.tools.commands import WORK
+from tests.support.tools.commands import environment
 
 HOSTS = {"bw1": {"version": "2026.8.0", "changed": False, "problem": "Down for now."}, "bw2": None}
 PLAY = [
@@ -46,9 +45,10 @@ def run(tmp_path_factory):
     (folder / "callback_plugins" / "json.py").write_text(CALLBACK)
 
     def make(**variables):
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(WORK / "collections"), **variables}
         command = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", "play.yml"]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=environment(**variables), capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

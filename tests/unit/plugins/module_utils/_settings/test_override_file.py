@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Callable, List
@@ -100,9 +101,11 @@ def test_nothing_is_written_when_nothing_changes(bwdata: Path) -> None:
 def test_a_change_by_another_process_is_not_overwritten(bwdata: Path, step: str) -> None:
     file = override(bwdata)
     plan = file.plan(REQUEST)
+    if step == "exchange":
+        file.write(plan, backup=False)
     Path(file.path).write_bytes(b"A=3\n")
     with pytest.raises(OverrideFileError, match="changed by another process"):
-        file.write(plan, backup=True) if step == "write" else file.exchange(plan.before, plan.after)
+        file.write(plan, backup=True) if step == "write" else file.exchange(plan.after, plan.before)
     assert Path(file.path).read_bytes() == b"A=3\n"
     assert names(bwdata) == ["global.override.env"]
 
@@ -282,22 +285,30 @@ class TestOwners:
         status = Path(str(file.write(file.plan(REQUEST), backup=True))).stat()
         assert (status.st_uid, status.st_gid) == (self.OWNER, self.GROUP)
 
-    def test_the_owner_backs_up_a_file_of_a_group_that_is_not_his(self, bwdata: Path) -> None:
-        file = override(bwdata)
-        os.chown(file.path, self.OWNER, 0)
-        os.chown(file.folder, self.OWNER, self.GROUP)
+    def as_owner(self, bwdata: Path, act: Callable[[], object]) -> None:
+        """Do something as the owner, who is not root. What it raises fails the test."""
         for folder in (one for one in bwdata.parents if "pytest-" in str(one)):
             folder.chmod(0o755)
         child = os.fork()
         if child == 0:
+            outcome = 1
             try:
                 os.setgroups([])
                 os.setgid(self.GROUP)
                 os.setuid(self.OWNER)
-                file.back_up(BEFORE)
+                act()
+                outcome = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
-                os._exit(0)
-        os.waitpid(child, 0)
+                os._exit(outcome)
+        assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 0
+
+    def test_the_owner_backs_up_a_file_of_a_group_that_is_not_his(self, bwdata: Path) -> None:
+        file = override(bwdata)
+        os.chown(file.path, self.OWNER, 0)
+        os.chown(file.folder, self.OWNER, self.GROUP)
+        self.as_owner(bwdata, lambda: file.back_up(BEFORE))
         (path,) = map(Path, file.backups())
         status = path.stat()
         assert (status.st_uid, stat.S_IMODE(status.st_mode), path.read_bytes()) == (self.OWNER, 0o600, BEFORE)
@@ -314,21 +325,13 @@ class TestOwners:
         file = override(bwdata)
         os.chown(file.path, owner, group)
         Path(file.path).chmod(mode)
-        for folder in (one for one in bwdata.parents if "pytest-" in str(one)):
-            folder.chmod(0o755)
-        child = os.fork()
-        if child == 0:
-            outcome = 1
-            try:
-                os.setgroups([])
-                os.setgid(self.GROUP)
-                os.setuid(self.OWNER)
+
+        def refused() -> None:
+            with pytest.raises(OverrideFileError) as caught:
                 file.write(file.plan(REQUEST), backup=False)
-            except OverrideFileError as error:
-                outcome = 0 if message in str(error) else 2
-            finally:
-                os._exit(outcome)
-        assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 0
+            assert message in str(caught.value)
+
+        self.as_owner(bwdata, refused)
         assert Path(file.path).read_bytes() == BEFORE
 
 
