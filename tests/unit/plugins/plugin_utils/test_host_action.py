@@ -155,6 +155,8 @@ def test_shown_arguments_are_masked() -> None:
             "backup": None,
             "settings": {HOST: "a", KEY: ["canary"]},
             "secret_settings": {HOST: "canary"},
+            "secret_setings": "canary",
+            "setings": {HOST: {"a": "canary"}},
             "stuff": [{"canary": {"a": ["canary"]}}],
         },
         ("bwdata", "backup", "settings", "secret_settings"),

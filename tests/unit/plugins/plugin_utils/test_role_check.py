@@ -40,13 +40,15 @@ def resolved():
 
 @pytest.fixture
 def check(monkeypatch, tmp_path, resolved):
-    """Check hosts of ``{name: variables}``; a value ``{{ … }}`` cannot be resolved."""
+    """Check hosts of ``{name: variables}``; a value ``{{ … }}`` but ``{{ acme }}`` cannot be resolved."""
     for name in ("BW_CLIENTID", "BW_CLIENTSECRET", "BW_CLOUD_CLIENTID", "BW_CLOUD_CLIENTSECRET", "BW_CLOUD_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
     def template(value):
         resolved.append(value)
+        if value == "{{ acme }}":
+            return "ACME"
         if str(value).startswith("{{"):
             raise AnsibleError("'vault_secret' is undefined")
         return value
@@ -257,13 +259,27 @@ def test_what_a_host_has_is_resolved_once(check, resolved):
         assert resolved.count(value) == 1, value
 
 
+def test_a_plan_follows_the_variables(check):
+    variables = {
+        **KEY, **ACCOUNT, "bitwarden_offline": "no", "bitwarden_region": "EU", "bitwarden_rotate": "true",
+        "bitwarden_pull": False, "bitwarden_cloud_organization": "{{ acme }}",
+    }  # fmt: skip
+    plan = check({"bw1": variables})["hosts"]["bw1"]
+    assert (plan["cloud"], plan["rotate"], plan["pull"], plan["cloud_communication"]) == ("eu", True, False, True)
+    assert plan["token_source"] == f'of ["eu", "{ACCOUNT["bitwarden_cloud_client_id"]}", "ACME"]'
+
+
 def test_what_is_not_selected_is_not_required(check):
-    assert check({"bw1": {"bitwarden_url": KEY["bitwarden_url"]}}, tags=("server",))["hosts"]["bw1"]["steps"] == []
+    plan = check({"bw1": {"bitwarden_url": KEY["bitwarden_url"]}}, tags=("server",))["hosts"]["bw1"]
+    assert (plan["configure"], plan["steps"], plan["preflight"]) == (False, [], "skip")
+    token = check({"bw1": {**BY_HAND, "bitwarden_license_file": "missing.json"}}, tags=("token",))["hosts"]["bw1"]
+    assert token["steps"] == ["token"]
 
 
 def test_only_the_license(check):
     plans = check({"bw1": {**KEY, "bitwarden_license_file": "there.json"}}, license_only=True)["hosts"]
-    assert plans["bw1"]["steps"] == ["license"] and plans["bw1"]["license_file"].endswith("/there.json")
+    assert (plans["bw1"]["steps"], plans["bw1"]["license"]) == (["license"], "file")
+    assert plans["bw1"]["license_file"].endswith("/there.json")
 
 
 @pytest.mark.parametrize("folder", [".", "inventory", "inventory/files"])

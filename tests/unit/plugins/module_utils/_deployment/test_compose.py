@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Project
@@ -136,7 +135,7 @@ class Recorder:
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
         self.calls.append((list(arguments), cwd))
         self.limits.append(timeout)
-        self.files = [Path(one).name for one in (environment or {}).get("COMPOSE_FILE", "").split(":")]
+        self.files = (environment or {}).get("COMPOSE_FILE", "").split(":")
         for words, result in self.answers.items():
             if words in " ".join(arguments):
                 return result
@@ -172,12 +171,14 @@ def test_a_confined_docker_is_asked_itself(bwdata):
 
 def test_the_override_of_compose_takes_part_where_it_is(bwdata):
     commands = Recorder({})
-    project = Project(commands, "/usr/bin/docker", str(bwdata), "/")
+    project = Project(commands, "/usr/bin/docker", str(bwdata), "/somewhere")
+    standard, override = (bwdata / "docker" / f"docker-compose{kind}.yml" for kind in ("", ".override"))
     project.read()
-    assert commands.files == ["docker-compose.yml"]
-    (bwdata / "docker" / "docker-compose.override.yml").write_text("")
+    assert commands.files == [str(standard)]
+    override.write_text("")
     project.read()
-    assert commands.files == ["docker-compose.yml", "docker-compose.override.yml"]
+    assert commands.files == [str(standard), str(override)]
+    assert [cwd for arguments, cwd in commands.calls if "config" in arguments] == ["/somewhere"] * 2
 
 
 @pytest.mark.parametrize(("rc", "programs"), [(0, ["/plugin"]), (1, ["/plugin", "/usr/bin/docker"])])
