@@ -74,7 +74,6 @@ def host(tmp_path, monkeypatch):
     fake = WithProcess(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
     fake.pid = os.getpid()
     (fake.bwdata / "docker" / "global.env").write_text(PUSH)
-    (tmp_path / "tmp").mkdir()
     return fake
 
 

@@ -21,37 +21,12 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.d
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import is_gone
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.host_ports import listening
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
-    Request,
-    SettingsChange,
-    StateError,
-    plan,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
-from .fake_host import FakeHost
-
 ON = SettingsRequest(cloud_communication=True)
 HTTPS = {"ports": [{"target": 8443, "published": "443", "protocol": "tcp"}]}
-
-
-@pytest.fixture
-def host(tmp_path, monkeypatch):
-    return FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
-
-
-@pytest.fixture
-def planned(host):
-    """Make a plan: ``planned(settings, **options)``."""
-
-    def make(settings=None, **options):
-        change = None
-        if settings:
-            change = SettingsChange.requested(settings, str(host.bwdata))
-        return plan(Deployment(str(host.bwdata), None, {}), Request(settings=change, **options))
-
-    return make
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Container
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.health_wait import (
     Clock,
     HealthWait,
@@ -15,17 +14,14 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.h
     last_log_lines,
 )
 
+from .containers import make_container
+
 ASK = ("sh", "-c", "ask")
 CRASH = "Unhandled exception. Failed to convert configuration value 'hunter2' at 'GlobalSettings:X'"
 
 
 def container(service="api", **changes):
-    values = {
-        "id": service, "service": service, "state": "running", "health": "starting", "restarts": 0, "created": 100.0,
-        "started": 100.0, "finished": 0.0, "image": "i", "image_id": "sha", "labels": {}, "environment": {},
-        "health_check": ASK,
-    }  # fmt: skip
-    return Container(**{**values, **changes})
+    return make_container(service, **{"health": "starting", "health_check": ASK, **changes})
 
 
 class World:

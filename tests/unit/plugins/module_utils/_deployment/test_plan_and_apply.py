@@ -12,57 +12,17 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
-    Deployment,
-    DeploymentError,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
-    Request,
-    SettingsChange,
-    StateError,
-    plan,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import DeploymentError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
-from .fake_host import READ, FakeHost
+from .fake_host import READ
 
 CLOUD = "globalSettings__enableCloudCommunication"
 ON = SettingsRequest(cloud_communication=True)
 RUNNING = "running on the settings in the files"
-
-
-@pytest.fixture
-def host(tmp_path, monkeypatch):
-    (tmp_path / "tmp").mkdir()
-    return FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
-
-
-@pytest.fixture
-def planned(host, tmp_path):
-    """Make a plan: ``planned(settings, **options)``."""
-
-    def make(settings=None, **options):
-        change = None
-        if settings:
-            change = SettingsChange.requested(settings, str(host.bwdata))
-        return plan(Deployment(str(host.bwdata), None, {}, 7.0), Request(settings=change, **options))
-
-    return make
-
-
-@pytest.fixture
-def run(host, planned):
-    """Plan and apply: ``run(settings, **options)``; the result, and the error, if any."""
-
-    def make(settings=None, **options):
-        try:
-            return apply(planned(settings, **options), host.clock).result(), ""
-        except StateError as error:
-            return error.keys, str(error)
-
-    return make
 
 
 def settings(host):

@@ -7,34 +7,18 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Service
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Container
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.drift import Stack
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
-    Request,
-    SettingsChange,
-    StateError,
-    plan,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.tolerance import tolerated, troubled
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
+from .containers import make_container
 from .fake_host import READ, FakeHost
 
 CLOUD = "globalSettings__enableCloudCommunication"
 ON = SettingsRequest(cloud_communication=True)
 NOW = 1000.0
-
-
-def container(service, **changes):
-    values = {
-        "id": service, "service": service, "state": "running", "health": None, "restarts": 0, "created": 100.0,
-        "started": 100.0, "finished": 0.0, "image": "i", "image_id": "sha", "labels": {}, "environment": {},
-        "health_check": None,
-    }  # fmt: skip
-    return Container(**{**values, **changes})
 
 
 def stack(*containers, services=("api", "mssql", "tunnel"), readers=("api",), changed=()):
@@ -61,8 +45,8 @@ def stack(*containers, services=("api", "mssql", "tunnel"), readers=("api",), ch
     ],
 )
 def test_what_is_in_trouble_before_a_run(changes, is_troubled):
-    others = [container("api"), container("mssql")]
-    found = stack(*others, *([] if changes is None else [container("tunnel", **changes)]))
+    others = [make_container("api"), make_container("mssql")]
+    found = stack(*others, *([] if changes is None else [make_container("tunnel", **changes)]))
 
     def ask(asked):
         return {one.id: one.id == "answers" for one in asked}
@@ -71,9 +55,9 @@ def test_what_is_in_trouble_before_a_run(changes, is_troubled):
 
 
 def test_of_several_containers_one_in_trouble_is_enough_but_not_one_that_was_never_started():
-    beside = [container("api"), container("mssql"), container("tunnel")]
-    assert troubled(stack(*beside, container("tunnel", state="exited")), NOW) == {"tunnel"}
-    assert troubled(stack(*beside, container("tunnel", state="created")), NOW) == set()
+    beside = [make_container("api"), make_container("mssql"), make_container("tunnel")]
+    assert troubled(stack(*beside, make_container("tunnel", state="exited")), NOW) == {"tunnel"}
+    assert troubled(stack(*beside, make_container("tunnel", state="created")), NOW) == set()
 
 
 def test_of_a_stopped_server_its_own_services_are_not_in_trouble():
@@ -81,7 +65,9 @@ def test_of_a_stopped_server_its_own_services_are_not_in_trouble():
 
 
 def test_icons_is_not_asked():
-    found = stack(container("icons", health="unhealthy"), container("icons", health="starting"), services=("icons",))
+    found = stack(
+        make_container("icons", health="unhealthy"), make_container("icons", health="starting"), services=("icons",)
+    )
     assert troubled(found, NOW, lambda asked: pytest.fail("asked")) == set()
 
 
@@ -97,7 +83,7 @@ def test_icons_is_not_asked():
 )
 def test_whose_trouble_is_tolerated(options, writes, expected):
     names = ("api", "mssql", "tunnel")
-    found = stack(*map(container, names), **options)
+    found = stack(*map(make_container, names), **options)
     assert tolerated(found, frozenset(names), writes) == expected
     assert tolerated(found, frozenset(), writes) == set()
 
@@ -108,20 +94,6 @@ def host(tmp_path, monkeypatch):
     fake = FakeHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
     fake.compose_environment["tunnel"] = {"TUNNEL": "1"}
     return fake
-
-
-@pytest.fixture
-def run(host):
-    def make(settings=None, **options):
-        given = settings or SettingsRequest()
-        change = SettingsChange.requested(given, str(host.bwdata))
-        found = plan(Deployment(str(host.bwdata), None, {}), Request(settings=change, **options))
-        try:
-            return apply(found, host.clock).result(), ""
-        except StateError as error:
-            return error.keys, str(error)
-
-    return make
 
 
 def tunnel_crashes(host):
@@ -271,10 +243,10 @@ def context_is_missing(host):
 
 
 @pytest.mark.parametrize("blocks", [port_is_taken, name_is_taken, image_is_missing, context_is_missing])
-def test_check_mode_knows_that_nothing_can_be_started(host, run, blocks):
+def test_check_mode_knows_that_nothing_can_be_started(host, planned, run, blocks):
     host.start().containers.pop("tunnel")
     told = blocks(host)
-    found = plan(Deployment(str(host.bwdata), None, {}), Request(pull=False))
+    found = planned(pull=False)
     assert (found.changed, found.action) == (False, "")
     assert told in found.warnings[0]
     outcome, error = run(pull=False)
@@ -287,11 +259,11 @@ def test_check_mode_knows_that_nothing_can_be_started(host, run, blocks):
 
 
 @pytest.mark.parametrize("context", ["https://example.com/tunnel.git", ""])
-def test_what_compose_can_build_is_not_blocked(host, context):
+def test_what_compose_can_build_is_not_blocked(host, planned, context):
     host.start().containers.pop("tunnel")
     image_is_missing(host)
     host.compose_services["tunnel"] = {"build": {"context": context or str(host.bwdata)}}
-    assert plan(Deployment(str(host.bwdata), None, {}), Request(pull=False)).changed is True
+    assert planned(pull=False).changed is True
 
 
 def test_why_compose_cannot_start_a_foreign_service_is_told(host, run):
@@ -312,14 +284,14 @@ def test_a_foreign_service_that_is_missing_is_started_without_a_restart_of_the_o
 
 
 @pytest.mark.parametrize(("service", "is_refused"), [("tunnel", False), ("mssql", True)])
-def test_what_keeps_a_missing_foreign_service_from_starting_is_a_warning(host, run, service, is_refused):
+def test_what_keeps_a_missing_foreign_service_from_starting_is_a_warning(host, planned, run, service, is_refused):
     host.compose_services[service] = {"ports": [{"target": 1, "published": "8443", "protocol": "tcp"}]}
     host.start().containers.pop(service)
     host.other("blocker", ports=(8443,))
     host.cannot_create = (service,)
     if is_refused:
         with pytest.raises(StateError, match="Port 8443/tcp, which mssql publishes, is taken by the container blocker"):
-            run(ON)
+            planned(ON)
         return
     outcome, error = run(ON)
     assert error == ""
