@@ -67,7 +67,7 @@ def params(pair: Pair) -> dict[str, Any]:
 def cloud_params(pair: Pair) -> dict[str, Any]:
     """The shared options of the cloud's plugins, as Ansible hands them over."""
     return {
-        "cloud": {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"},
+        "cloud": pair.cloud.addresses,
         "client_id": f"user.{OWNER}",
         "client_secret": OWNER_KEY,
         "master_password": PASSWORD,

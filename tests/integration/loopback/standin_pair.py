@@ -40,6 +40,10 @@ SECOND_PASSWORD = "Canary master password 2"
 FAMILIES_ORGANIZATION = "ac5d6e7f-9081-4c23-9e4f-b2e500f1d004"
 EXPIRES = "2031-12-28T00:00:00Z"
 
+#: What a server says of its own failures, and of a file that it may not use.
+FAILED = {"object": "error", "message": "An unhandled server error has occurred."}
+REFUSED = {"object": "error", "message": "Unauthorized."}
+
 CANARIES = (
     OWNER_KEY, ADMIN_KEY, INSTALLATION_KEY, LICENSE_KEY, TOKEN, WRONG_TOKEN, CLOUD_SECOND_KEY, CLOUD_ADMIN_KEY,
     PASSWORD, SECOND_PASSWORD,
@@ -115,8 +119,20 @@ class StandIn:
         self.control("DELETE", "requests")
 
     @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses of its Api and Identity, as options take them."""
+        return {"api_url": f"{self.url}/api", "identity_url": f"{self.url}/identity"}
+
+    @property
     def license_file(self) -> Path:
         return self.folder / "data" / "licenses" / "organization" / f"{ORGANIZATION}.json"
+
+
+def answer(process: StandIn, path: str, status: int, body: Any = "", **more: Any) -> None:
+    """Let a server answer calls of a path so; a body that is no text is JSON. ``more`` is of a fault, as ``times``."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    headers = {"Content-Type": "application/json"}
+    process.control("POST", "faults", {"path": path, "status": status, "body": text, "headers": headers, **more})
 
 
 def new_keys() -> dict[str, str]:

@@ -18,7 +18,20 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors i
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync
 
-from .standin_pair import ADMIN, ADMIN_KEY, CANARIES, CLOUD_ORGANIZATION, NAME, ORGANIZATION, TOKEN, WRONG_TOKEN, Pair
+from .standin_pair import (
+    ADMIN,
+    ADMIN_KEY,
+    CANARIES,
+    CLOUD_ORGANIZATION,
+    FAILED,
+    NAME,
+    ORGANIZATION,
+    REFUSED,
+    TOKEN,
+    WRONG_TOKEN,
+    Pair,
+    answer,
+)
 
 Task = Callable[..., dict[str, Any]]
 KEYS = ("enabled", "billing_sync_token", "last_license_sync")
@@ -202,9 +215,7 @@ def test_a_license_file_that_is_not_good_has_its_own_message(pair: Pair, task: T
 
 
 def test_another_failure_of_the_server_is_not_blamed_on_the_license(pair: Pair, task: Task) -> None:
-    body = {"object": "error", "message": "An unhandled server error has occurred."}
-    fault = {"status": 500, "body": json.dumps(body), "headers": {"Content-Type": "application/json"}}
-    pair.server.control("POST", "faults", {**fault, "method": "POST", "path": "/organizations/connections"})
+    answer(pair.server, "/organizations/connections", 500, FAILED, method="POST")
     with pytest.raises(ApiError) as caught:
         task()
     assert (caught.value.layer, "license" in str(caught.value)) == (SERVER, False)
@@ -222,9 +233,7 @@ def test_what_was_written_before_a_failure_is_changed(pair: Pair, task: Task) ->
 
 def test_a_license_file_that_the_server_may_not_read(pair: Pair, task: Task) -> None:
     """The real one's answer; as root the stand-in can read any file."""
-    fault = {"status": 401, "body": json.dumps({"object": "error", "message": "Unauthorized."}), "times": -1}
-    fault["headers"] = {"Content-Type": "application/json"}
-    pair.server.control("POST", "faults", {**fault, "method": "POST", "path": "/organizations/connections"})
+    answer(pair.server, "/organizations/connections", 401, REFUSED, method="POST", times=-1)
     with pytest.raises(ApiError, match="may not read its license file") as caught:
         task()
     assert caught.value.layer == LICENSE

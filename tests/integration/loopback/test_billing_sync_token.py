@@ -149,7 +149,7 @@ def test_an_account_without_master_password_needs_a_one_time_password(pair: Pair
 
 def requests_otp(pair: Pair, **other: str) -> None:
     params = {
-        "cloud": {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"},
+        "cloud": pair.cloud.addresses,
         "client_id": f"user.{OWNER}",
         "client_secret": OWNER_KEY,
         "timeout": "10s",

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -19,7 +18,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends imp
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.dates import format_date
 
-from .standin_pair import CANARIES, CLOUD_ADMIN, CLOUD_ADMIN_KEY, CLOUD_ORGANIZATION, PASSWORD, TOKEN, Pair
+from .standin_pair import CANARIES, CLOUD_ADMIN, CLOUD_ADMIN_KEY, CLOUD_ORGANIZATION, PASSWORD, TOKEN, Pair, answer
 
 Task = Callable[..., dict[str, Any]]
 NOT_UTF_8 = "p\udce4ss"
@@ -43,12 +42,9 @@ def failure(task: Task, **changed: Any) -> ApiError:
     return caught.value
 
 
-def answer(pair: Pair, path: str, status: int, body: Any = "", times: int = 3) -> None:
+def cloud_answers(pair: Pair, path: str, status: int, body: Any = "") -> None:
     """Let the cloud answer so; a read is asked for up to three times."""
-    text = body if isinstance(body, str) else json.dumps(body)
-    headers = {"Content-Type": "application/json"}
-    fault = {"path": path, "service": "any", "status": status, "times": times, "headers": headers, "body": text}
-    pair.cloud.control("POST", "faults", fault)
+    answer(pair.cloud, path, status, body, service="any", times=3)
 
 
 @pytest.mark.parametrize(("code", "words", "cause", "advice"), [
@@ -63,7 +59,7 @@ def test_each_refused_login_has_its_advice(
     pair: Pair, task: Task, code: str, words: Any, cause: str, advice: str
 ) -> None:
     model = {"ErrorModel": {"Object": "error", "Message": words}} if words else {}
-    answer(pair, "/connect/token", 400, {"error": code, **model})
+    cloud_answers(pair, "/connect/token", 400, {"error": code, **model})
     error = failure(task)
     assert (error.result()["cause"], error.layer) == (cause, "login")
     assert error.message.startswith("The cloud refused the login: ")
@@ -88,7 +84,7 @@ def test_each_refused_login_has_its_advice(
 def test_an_answer_out_of_place_says_nothing_of_owners(
     pair: Pair, task: Task, path: str, status: int, layer: str
 ) -> None:
-    answer(pair, path, status)
+    cloud_answers(pair, path, status)
     error = failure(task)
     assert (error.layer, error.status) == (layer, status)
     assert error.advice
@@ -106,7 +102,7 @@ def test_plans_without_billing_sync_are_not_asked_for_a_key(
     pair: Pair, task: Task, tier: int, fits: bool, state: str
 ) -> None:
     mine = {"id": CLOUD_ORGANIZATION, "name": "Mine", "type": 0, "productTierType": tier}
-    answer(pair, "/organizations", 200, {"data": [mine]})
+    cloud_answers(pair, "/organizations", 200, {"data": [mine]})
     if fits:
         assert task(organization="Mine", state=state)["billing_sync_token"]
     else:
@@ -129,7 +125,7 @@ def test_no_connection(task: Task, scheme: str) -> None:
     ("[" * 200_000, False),
 ])  # fmt: skip
 def test_odd_answers_about_keys(pair: Pair, task: Task, body: Any, works: bool) -> None:
-    answer(pair, ".*/api-key-information/1", 200, body)
+    cloud_answers(pair, ".*/api-key-information/1", 200, body)
     if works:
         assert task()["billing_sync_token"] == TOKEN
     else:
@@ -187,9 +183,9 @@ def test_hashing_with_what_is_no_whole_number(pair: Pair, task: Task, kdf: dict[
     options = {"HasMasterPassword": True, "MasterPasswordUnlock": {"Kdf": kdf, "Salt": "owner@example.com"}}
     token = {"access_token": "any", "expires_in": 3600, "UserDecryptionOptions": options}
     listed = {"data": [{"id": "1", "name": "One", "type": 0, "productTierType": 3}]}
-    answer(pair, "/connect/token", 200, token)
-    answer(pair, "/organizations", 200, listed)
-    answer(pair, ".*/api-key-information/1", 200, {"data": []})
+    cloud_answers(pair, "/connect/token", 200, token)
+    cloud_answers(pair, "/organizations", 200, listed)
+    cloud_answers(pair, ".*/api-key-information/1", 200, {"data": []})
     error = failure(task, organization="One")
     assert "does not make" in error.message and PASSWORD not in str(error)
 
@@ -205,7 +201,7 @@ def test_a_pause_that_makes_no_sense(pair: Pair, task: Task, header: str) -> Non
 def test_unusual_traffic_has_a_cause(pair: Pair, task: Task, path: str) -> None:
     """The cloud's edge says so to any request, with a status that is otherwise of the request itself."""
     said = "Traffic from your network looks unusual. Connect to a different network or try again later. [Error Code 6]"
-    answer(pair, path, 400, {"message": said})
+    cloud_answers(pair, path, 400, {"message": said})
     error = failure(task)
     assert (error.result()["cause"], error.layer) == ("unusual_traffic", "network")
     assert "has flagged requests from this address" in error.advice and said in error.message

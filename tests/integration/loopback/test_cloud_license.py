@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import cloud_license as license_download
 
-from .standin_pair import CANARIES, CLOUD_ORGANIZATION, INSTALLATION, LICENSE_KEY, Pair
+from .standin_pair import CANARIES, CLOUD_ORGANIZATION, INSTALLATION, LICENSE_KEY, Pair, answer
 
 Task = Callable[..., dict[str, Any]]
 
@@ -173,8 +173,7 @@ def test_an_encrypted_file_is_compared_and_never_replaced(
     "body", ["[" * 200_000, '{"x": ' + "[" * 5000 + "]" * 5000 + "}", '{"licenseKey": "\\ud800"}', "null"]
 )
 def test_an_answer_that_is_no_license(pair: Pair, task: Task, dest: Path, body: str) -> None:
-    fault = {"path": ".*/license", "status": 200, "body": body, "headers": {"Content-Type": "application/json"}}
-    pair.cloud.control("POST", "faults", fault)
+    answer(pair.cloud, ".*/license", 200, body)
     with pytest.raises(ApiError) as error:
         task()
     assert error.value.layer == "network" and not dest.exists()

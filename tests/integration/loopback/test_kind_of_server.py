@@ -80,7 +80,7 @@ def test_a_server_in_place_of_the_cloud(
     pair: Pair, cloud_params: dict[str, Any], module: str, check_mode: bool
 ) -> None:
     options, perform = CLOUD[module]
-    cloud = {"api_url": f"{pair.server.url}/api", "identity_url": f"{pair.server.url}/identity"}
+    cloud = pair.server.addresses
     own = {**defaults(options), **cloud_params, "cloud": cloud, "installation_id": INSTALLATION, "state": "present"}
     with pytest.raises(ApiError, match="is a self-hosted server, not Bitwarden's cloud") as caught:
         perform(own, check_mode)

@@ -25,7 +25,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.lic
     NoDiagnosis,
 )
 
-from .standin_pair import CANARIES, CLOUD_ORGANIZATION, ORGANIZATION, TOKEN, WRONG_TOKEN, Pair
+from .standin_pair import CANARIES, CLOUD_ORGANIZATION, ORGANIZATION, REFUSED, TOKEN, WRONG_TOKEN, Pair, answer
 
 Task = Callable[..., dict[str, Any]]
 SYNC = rf"/organizations/licenses/self-hosted/{ORGANIZATION}/sync"
@@ -374,7 +374,7 @@ def test_what_the_server_refuses_itself_needs_no_log(
     pair: Pair, task: Task, token: Callable[..., None], text: str, layer: str, cause: str
 ) -> None:
     token()
-    fault(pair.server, SYNC, status=400, body=json.dumps({"message": text}), headers=JSON)
+    answer(pair.server, SYNC, 400, {"message": text})
 
     def never(organization: str, seconds: float) -> None:
         raise AssertionError
@@ -388,8 +388,7 @@ def test_what_the_server_refuses_itself_needs_no_log(
 
 def test_a_license_file_that_the_server_may_not_write(pair: Pair, task: Task, token: Callable[..., None]) -> None:
     token()
-    body = json.dumps({"object": "error", "message": "Unauthorized."})
-    fault(pair.server, SYNC, status=401, body=body, headers=JSON)
+    answer(pair.server, SYNC, 401, REFUSED)
     error = failure(task)
     assert (error["layer"], error["cause"]) == (LICENSE, "unreadable")
     assert error["msg"].startswith("The server may not write its license file. Restart the server")
@@ -400,7 +399,7 @@ def test_a_configuration_that_the_server_cannot_read_is_not_called_a_missing_tok
 ) -> None:
     token()
     text = "Error parsing Connection config for organization x"
-    fault(pair.server, SYNC, status=400, body=json.dumps({"message": text}), headers=JSON)
+    answer(pair.server, SYNC, 400, {"message": text})
     error = failure(task)
     assert text in error["msg"] and "no billing sync token" not in error["msg"]
 

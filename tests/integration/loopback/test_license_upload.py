@@ -26,7 +26,20 @@ from standin import license_fields, license_signing
 
 from tests.integration.ansible_run import ENVIRONMENTS, ROOT, playbook
 
-from .standin_pair import ADMIN, ADMIN_KEY, CANARIES, INSTALLATION, LICENSE_KEY, ORGANIZATION, OWNER, OWNER_KEY, Pair
+from .standin_pair import (
+    ADMIN,
+    ADMIN_KEY,
+    CANARIES,
+    FAILED,
+    INSTALLATION,
+    LICENSE_KEY,
+    ORGANIZATION,
+    OWNER,
+    OWNER_KEY,
+    REFUSED,
+    Pair,
+    answer,
+)
 from .test_action_plugins import inventory
 
 Task = Callable[..., dict[str, Any]]
@@ -190,15 +203,10 @@ def test_a_license_that_ends_soon_is_warned_of(
         assert [says in warning for warning in result["warnings"]] == ([True] if says else [])
 
 
-FAILED = {"object": "error", "message": "An unhandled server error has occurred."}
-
-
 @pytest.fixture
 def failing(pair: Pair) -> Callable[[], None]:
     """Let every read of the subscription fail, for instance because the database lacks a column."""
-    fault = {"method": "GET", "path": ".*/subscription", "status": 500, "body": json.dumps(FAILED), "times": -1}
-    fault["headers"] = {"Content-Type": "application/json"}
-    return lambda: pair.server.control("POST", "faults", fault)
+    return lambda: answer(pair.server, ".*/subscription", 500, FAILED, method="GET", times=-1)
 
 
 def test_a_server_that_fails_on_a_good_file_gets_no_second_upload(
@@ -232,9 +240,7 @@ def test_what_was_accepted_is_changed_also_where_nothing_shows_it(
 def test_a_license_is_not_sent_where_the_server_may_not_read_its_file(
     pair: Pair, task: Task, fresh_license: dict[str, Any], see_host: bool
 ) -> None:
-    body = json.dumps({"object": "error", "message": "Unauthorized."})
-    fault = {"method": "GET", "path": ".*/subscription", "status": 401, "body": body, "times": -1}
-    pair.server.control("POST", "faults", {**fault, "headers": {"Content-Type": "application/json"}})
+    answer(pair.server, ".*/subscription", 401, REFUSED, method="GET", times=-1)
     for check_mode in (True, False):
         with pytest.raises(ApiError) as caught:
             task(fresh_license, check_mode=check_mode, see_host=see_host)

@@ -143,7 +143,7 @@ def test_a_license_is_uploaded_once(pair: Pair, params: dict[str, Any], lost: di
 
 def _license(pair: Pair) -> bytes:
     """Return the license that the cloud issues."""
-    cloud = {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"}
+    cloud = pair.cloud.addresses
     account = {"client_id": f"user.{OWNER}", "client_secret": OWNER_KEY, "organization": NAME}
     more = {"cloud": cloud, "timeout": "10s", "retry_timeout": "0s", "installation_id": INSTALLATION, "dest": None}
     return str(cloud_license.perform({**account, **more}, False)["license"]).encode()

@@ -25,7 +25,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends imp
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.content import MissingFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import License, parse_license
 
-from .standin_pair import CANARIES, EXPIRES, INSTALLATION, ORGANIZATION, OWNER, TOKEN, WRONG_TOKEN, Pair
+from .standin_pair import CANARIES, EXPIRES, INSTALLATION, ORGANIZATION, OWNER, TOKEN, WRONG_TOKEN, Pair, answer
 
 Task = Callable[..., dict[str, Any]]
 LIST = ("GET", "/organizations")
@@ -407,8 +407,7 @@ def test_an_account_that_is_no_owner(task: Task) -> None:
 
 
 def test_an_old_server_gets_no_token(pair: Pair, task: Task) -> None:
-    old = {"service": "any", "method": "GET", "path": "/version", "status": 200, "body": '"2023.1.1"', "times": -1}
-    pair.server.control("POST", "faults", {**old, "headers": {"Content-Type": "application/json"}})
+    answer(pair.server, "/version", 200, '"2023.1.1"', service="any", method="GET", times=-1)
     assert "this needs 2023.2.0 or later" in failure(lambda: task(**WANTED))["msg"]
     assert pair.writes() == []
 

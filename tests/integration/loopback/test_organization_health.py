@@ -23,14 +23,12 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends imp
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import inspection_by
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.status import summarize
 
-from .standin_pair import CLOUD_ORGANIZATION, ORGANIZATION, TOKEN, Pair
+from .standin_pair import CLOUD_ORGANIZATION, FAILED, ORGANIZATION, REFUSED, TOKEN, Pair, answer
 from .test_organization import FakeHost
 
 Run = Callable[..., dict[str, Any]]
 Break = Callable[[Pair], Any]
 SUBSCRIPTION = f"/organizations/{ORGANIZATION}/subscription"
-REFUSED = {"object": "error", "message": "Unauthorized."}
-FAILED = {"object": "error", "message": "An unhandled server error has occurred."}
 
 
 def days(number: float) -> str:
@@ -61,10 +59,8 @@ def file_with(change: Callable[[Path], object]) -> Break:
 
 
 def answering(status: int, body: Union[dict[str, Any], str]) -> Break:
-    text = body if isinstance(body, str) else json.dumps(body)
-    fault = {"method": "GET", "path": SUBSCRIPTION, "status": status, "body": text, "times": -1}
-    fault["headers"] = {"Content-Type": "text/html" if isinstance(body, str) else "application/json"}
-    return lambda pair: pair.server.control("POST", "faults", fault)
+    more = {"headers": {"Content-Type": "text/html"}} if isinstance(body, str) else {}
+    return lambda pair: answer(pair.server, SUBSCRIPTION, status, body, method="GET", times=-1, **more)
 
 
 @pytest.fixture(params=["license_sync", "organization"])

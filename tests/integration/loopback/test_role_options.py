@@ -11,12 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.integration.ansible_run import Run, playbook
+from tests.integration.ansible_run import Run
 
-from .standin_pair import CANARIES, NAME, OWNER, OWNER_KEY, PASSWORD, Pair
-from .test_action_plugins import CORES, inventory
-from .test_task_options import PASSWORD as VAULT_PASSWORD
-from .test_task_options import vaulted
+from .standin_pair import NAME, OWNER, OWNER_KEY, PASSWORD, Pair
+from .test_action_plugins import CORES
+from .test_task_options import run_play, vaulted
 
 KEY = f"user.{OWNER}"
 WRONG = "CanaryWrongKey0000000000000001"
@@ -27,24 +26,22 @@ def run(pair: Pair, folder: Path, core: str, defaults: dict[str, Any], **more: A
     values = {"secret": OWNER_KEY, "password": PASSWORD, "wrong": WRONG}
     role = {"role": "selfhosted.bitwarden.families_sync", "vars": more.pop("role", {}), "tags": ["vault"]}
     tags = more.pop("tags", TAGS)
-    play = {"hosts": "all", "gather_facts": False, "module_defaults": defaults, "roles": [role], **more}
-    (folder / "password").write_text(VAULT_PASSWORD)
-    environment = {"ANSIBLE_VAULT_PASSWORD_FILE": str(folder / "password")}
-    done = playbook(
-        [play], *tags, "-vvv", "--diff", core=core, inventory=inventory(folder), environment=environment, **values
-    )
-    everything = done.output + json.dumps(done.tasks)
-    assert not [canary for canary in (*CANARIES, WRONG) if canary in everything]
+    play = {"module_defaults": defaults, "roles": [role], **more}
+    done = run_play(folder, play, core, *tags, "-vvv", "--diff", **values)
+    assert WRONG not in done.output + json.dumps(done.tasks)
     return done
 
 
 def groups(pair: Pair, **api: Any) -> dict[str, Any]:
     """Return all that the role needs as module_defaults of a play."""
     account = {"client_id": KEY, "client_secret": "{{ secret }}", "organization": NAME}
-    cloud = {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"}
     return {
         "group/selfhosted.bitwarden.api": {"url": pair.server.url, **account, **api},
-        "group/selfhosted.bitwarden.cloud": {"cloud": cloud, **account, "master_password": "{{ password }}"},
+        "group/selfhosted.bitwarden.cloud": {
+            "cloud": pair.cloud.addresses,
+            **account,
+            "master_password": "{{ password }}",
+        },
     }
 
 

@@ -193,14 +193,20 @@ def vaulted(text: str) -> Vaulted:
     return Vaulted(VaultLib([("default", VaultSecret(PASSWORD.encode()))]).encrypt(text).decode())
 
 
-def run(pair: Pair, folder: Path, tasks: list[dict[str, Any]], core: str, *options: str, **more: Any) -> Run:
+def run_play(folder: Path, play: dict[str, Any], core: str, *options: str, environment: Any = (), **more: Any) -> Run:
+    """Run a play that can decrypt what is ``vaulted``; no secret is shown. ``environment`` is that of the process."""
     (folder / "password").write_text(PASSWORD)
-    environment = {"ANSIBLE_VAULT_PASSWORD_FILE": str(folder / "password"), **more.pop("environment", {})}
-    plays = [{"hosts": "all", "gather_facts": False, **more, "tasks": tasks}]
-    done = playbook(plays, *options, core=core, inventory=inventory(folder), environment=environment)
+    variables = {"ANSIBLE_VAULT_PASSWORD_FILE": str(folder / "password"), **dict(environment)}
+    plays = [{"hosts": "all", "gather_facts": False, **play}]
+    done = playbook(plays, *options, core=core, inventory=inventory(folder), environment=variables, **more)
     everything = done.output + json.dumps(done.tasks)
     assert not [canary for canary in CANARIES if canary in everything]
     return done
+
+
+def run(pair: Pair, folder: Path, tasks: list[dict[str, Any]], core: str, *options: str, **more: Any) -> Run:
+    environment = more.pop("environment", {})
+    return run_play(folder, {**more, "tasks": tasks}, core, *options, environment=environment)
 
 
 @CORES
@@ -208,7 +214,7 @@ def run(pair: Pair, folder: Path, tasks: list[dict[str, Any]], core: str, *optio
 def test_values_encrypted_in_place(pair: Pair, tmp_path: Path, core: str, place: str) -> None:
     """Of a task, below another option, and of module_defaults; of a template that has nothing else, too."""
     text = pair.server.license_file.read_text()
-    cloud = {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"}
+    cloud = pair.cloud.addresses
     tasks: list[dict[str, Any]] = [
         {"selfhosted.bitwarden.billing_sync": {"billing_sync_token": vaulted(TOKEN), "run_on": place}},
         {"selfhosted.bitwarden.organization": {"license": {"content": vaulted(text)}, "run_on": place}},
@@ -288,7 +294,7 @@ def test_the_environment_of_a_task_counts_on_the_controller(pair: Pair, tmp_path
 
 @CORES
 def test_the_cloud_too_takes_its_key_from_the_environment_of_the_task(pair: Pair, tmp_path: Path, core: str) -> None:
-    cloud = {"api_url": f"{pair.cloud.url}/api", "identity_url": f"{pair.cloud.url}/identity"}
+    cloud = pair.cloud.addresses
     variables = {
         "BW_CLOUD_CLIENTID": KEY,
         "BW_CLOUD_CLIENTSECRET": OWNER_KEY,

@@ -21,18 +21,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.waiti
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import Pacer
 
-
-class Clock:
-    """A clock that moves when something sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from .test_pacer import Clock
 
 
 @pytest.fixture
