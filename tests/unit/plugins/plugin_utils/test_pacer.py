@@ -22,24 +22,13 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import
     next_turn,
 )
 
+from tests.support.sleeping_clock import SleepingClock
+
 PACE = 10
 START = 1_795_392_000.0
 
 
-class Clock:
-    """A clock that moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def pacer(folder: Path, clock: Clock, egress: str = "office", pace: int = PACE) -> Pacer:
+def pacer(folder: Path, clock: SleepingClock, egress: str = "office", pace: int = PACE) -> Pacer:
     return Pacer(egress, pace, folder / "turns", clock, clock.sleep)
 
 
@@ -49,7 +38,7 @@ def file_of(folder: Path) -> Path:
 
 
 def test_no_more_than_so_many_in_any_minute(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = SleepingClock(START)
     turns = []
     for _count in range(35):
         pacer(tmp_path, clock).wait()
@@ -61,7 +50,7 @@ def test_no_more_than_so_many_in_any_minute(tmp_path: Path) -> None:
 
 
 def test_those_who_wait_at_the_same_time_get_different_turns(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = SleepingClock(START)
     waits = [Pacer("office", PACE, tmp_path / "turns", lambda: START, lambda _s: None).wait() for _count in range(25)]
     assert waits == sorted(waits) and len(set(waits)) == 25
     assert [int(wait // WINDOW) for wait in waits] == [0] * 10 + [1] * 10 + [2] * 5
@@ -69,7 +58,7 @@ def test_those_who_wait_at_the_same_time_get_different_turns(tmp_path: Path) -> 
 
 
 def test_each_egress_has_its_own(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = SleepingClock(START)
     for _count in range(PACE):
         pacer(tmp_path, clock).wait()
     assert pacer(tmp_path, clock, egress="branch").wait() == 0
@@ -77,7 +66,7 @@ def test_each_egress_has_its_own(tmp_path: Path) -> None:
 
 
 def test_time_passed_is_forgotten(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = SleepingClock(START)
     for _count in range(PACE):
         pacer(tmp_path, clock).wait()
     clock.now += WINDOW + 1
@@ -89,14 +78,14 @@ def test_time_passed_is_forgotten(tmp_path: Path) -> None:
     "content", ["", "no json", "{}", '["x", null, true]', json.dumps([START + 1e6] * 30), "[1e999]"]
 )
 def test_a_damaged_file_or_a_clock_set_back_heals(tmp_path: Path, content: str) -> None:
-    clock = Clock()
+    clock = SleepingClock(START)
     pacer(tmp_path, clock).wait()
     file_of(tmp_path).write_text(content)
     assert pacer(tmp_path, clock).wait() == 0
 
 
 def test_only_this_user_can_read_it_and_only_times_are_in_it(tmp_path: Path) -> None:
-    pacer(tmp_path, Clock(), egress="a name to keep").wait()
+    pacer(tmp_path, SleepingClock(START), egress="a name to keep").wait()
     file = file_of(tmp_path)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
@@ -104,7 +93,7 @@ def test_only_this_user_can_read_it_and_only_times_are_in_it(tmp_path: Path) -> 
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = SleepingClock(START)
     pacer(tmp_path, clock).wait()
     file, victim = file_of(tmp_path), tmp_path / "victim"
     victim.write_text("precious")
@@ -121,7 +110,7 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
         pytest.fail("this test needs root to give a folder away")
     os.chown(tmp_path / "turns", 12345, 12345)
     with pytest.raises(PacerError, match="another user"):
-        pacer(tmp_path, Clock()).wait()
+        pacer(tmp_path, SleepingClock(START)).wait()
 
 
 def _take(folder: str, results: multiprocessing.Queue[float]) -> None:

@@ -21,12 +21,12 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.waiti
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._api_action import ApiActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._pacer import Pacer
 
-from .test_pacer import Clock
+from tests.support.sleeping_clock import SleepingClock
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    clock = Clock()
+    clock = SleepingClock(1000.0)
     monkeypatch.setattr(time, "monotonic", clock)
     monkeypatch.setattr(time, "sleep", clock.sleep)
     return clock
