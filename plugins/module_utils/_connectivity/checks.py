@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Optional
 
 from .._common.setting_names import INSTALLATION_ID, INSTALLATION_KEY
-from .._settings.regions import push_is_off, region_facts
+from .._settings.regions import is_placeholder, region_facts
 from . import failures
 from .endpoints import PUSH_OFF, DesiredCloud, Endpoint, Setting
 from .failures import DNS, PROXY, TCP, TLS, Outcome, skipped
@@ -29,7 +29,7 @@ def check_settings(cloud: DesiredCloud, setting: Setting) -> List[Check]:
     found = [
         (name, failures.OTHER_REGION.outcome(name=name, region=cloud.region))
         for name in region_facts(setting)["mismatches"]
-        if not push_is_off(setting(name) or "")
+        if not is_placeholder(setting(name) or "")
     ]
     for one in cloud.endpoints:
         if one.unusable not in ("", PUSH_OFF):

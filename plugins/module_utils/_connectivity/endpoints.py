@@ -10,7 +10,7 @@ from typing import Callable, List, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._common.setting_names import API_URL, CLOUD_REGION, IDENTITY_URL, INSTALLATION_ID, INSTALLATION_KEY, PUSH_URL
-from .._settings.regions import REGION_URLS, push_is_off, region_of_url
+from .._settings.regions import REGION_URLS, is_placeholder, region_of_url
 from .._settings.types import guid_text, url_error, validation_error
 
 API, IDENTITY, PUSH = "api", "identity", "push"
@@ -50,14 +50,14 @@ class DesiredCloud(NamedTuple):
             identifier = ""
         key = (setting(INSTALLATION_KEY) or "").strip()
         push = setting(PUSH_URL) or ""
-        off = not push.strip() or push_is_off(push)
+        off = not push.strip() or is_placeholder(push)
         endpoints = [
             _endpoint(API, API_URL, setting(API_URL), f"installations/{identifier or _ANY_ID}"),
             _endpoint(IDENTITY, IDENTITY_URL, setting(IDENTITY_URL), ".well-known/openid-configuration"),
             Endpoint(PUSH, PUSH_URL, "", "", PUSH_OFF) if off else _endpoint(PUSH, PUSH_URL, push),
         ]
         region = (setting(CLOUD_REGION) or "").strip().upper() or "US"
-        return cls(region, endpoints, identifier, "" if key.lower() in ("secret", "replace") else key)
+        return cls(region, endpoints, identifier, "" if is_placeholder(key) else key)
 
     def endpoint(self, name: str) -> Endpoint:
         """Return the endpoint of this name."""

@@ -34,7 +34,7 @@ REGION_URLS: Dict[str, Dict[str, str]] = {
     region: {IDENTITY_URL: cloud.identity, API_URL: cloud.api, PUSH_URL: cloud.push} for region, cloud in CLOUDS.items()
 }
 
-# Texts that the server takes for "not set" in the push relay's URL; the installer writes them where nothing was chosen.
+# Texts that the server takes for "not set"; the installer writes them where nothing was chosen.
 _PLACEHOLDERS = ("replace", "secret")
 
 
@@ -45,8 +45,8 @@ class RegionSettings(NamedTuple):
     warnings: List[str]
 
 
-def push_is_off(value: str) -> bool:
-    """Tell whether a push relay's URL turns push off on purpose."""
+def is_placeholder(value: str) -> bool:
+    """Tell whether a value is a text that means "not set"; as a push relay's URL it turns push off on purpose."""
     return value.strip().lower() in _PLACEHOLDERS
 
 
@@ -58,9 +58,9 @@ def region_of_url(value: str) -> Optional[str]:
 
 def is_chosen(name: str, value: str) -> bool:
     """Tell whether a value of one of the cloud's URLs was chosen by someone, so that a region leaves it as it is."""
-    if name == PUSH_URL and push_is_off(value):
+    if name == PUSH_URL and is_placeholder(value):
         return True
-    unset = not value.strip() or value.strip().lower() in _PLACEHOLDERS
+    unset = not value.strip() or is_placeholder(value)
     return name in CLOUD_URLS and not unset and region_of_url(value) is None
 
 
@@ -74,7 +74,7 @@ def region_settings(region: str, current: EnvFile, given: Container[str] = ()) -
     warnings: List[str] = []
     for name in CLOUD_URLS:
         value = current.get(name) or ""
-        if name in given or (name == PUSH_URL and push_is_off(value)):
+        if name in given or (name == PUSH_URL and is_placeholder(value)):
             continue
         url = REGION_URLS[region][name]
         actual = region_of_url(value)

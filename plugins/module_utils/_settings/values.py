@@ -15,7 +15,7 @@ from .._env_files.document import EnvFile, canonical
 from .._env_files.quoting import NotationError, misread_by_tool, write_line
 from .._env_files.setup_tool import BUILT_IN, PUSH_OFF
 from .errors import SettingsError
-from .regions import push_is_off
+from .regions import is_placeholder
 from .secrecy import is_secret
 from .spelling import type_of
 from .types import meaning, url_error, url_meaning, validation_error
@@ -72,7 +72,7 @@ def check_removable(name: str, file: str, current: EnvFile) -> None:
         raise SettingsError(
             f"{name} cannot be removed: Bitwarden's next update would set it to a default. Set it to a value.{advice}"
         )
-    if name == PUSH_URL and push_is_off(current.get(name) or ""):
+    if name == PUSH_URL and is_placeholder(current.get(name) or ""):
         raise SettingsError(
             f"{name} cannot be removed while it turns push off: Bitwarden's next update would set it again. "
             "Set push_notifications to true in config.yml, or give it a URL."
@@ -86,7 +86,7 @@ def check_value(name: str, value: str) -> None:
     except NotationError as error:
         raise SettingsError(f"The value of {name} cannot be written: {error}.") from None
     reason = validation_error(type_of(name) or "string", value)
-    if name in CLOUD_URLS and value.strip() and not (name == PUSH_URL and push_is_off(value)):
+    if name in CLOUD_URLS and value.strip() and not (name == PUSH_URL and is_placeholder(value)):
         reason = url_error(value)
     elif name == INSTALLATION_KEY:
         unset = value.strip().strip("\"'").lower() in ("", "replace", "secret")
