@@ -108,13 +108,16 @@ class Synced(Protocol):
     """What a server has, as far as a license sync changes it."""
 
     @property
-    def organization(self) -> Organization: ...
+    def organization(self) -> Organization:
+        """The organization."""
 
     @property
-    def license(self) -> License: ...
+    def license(self) -> License:
+        """Its license."""
 
     @property
-    def last_license_sync(self) -> Optional[datetime]: ...
+    def last_license_sync(self) -> Optional[datetime]:
+        """When it was last synced, ``None`` where it never was."""
 
 
 def sync_difference(before: Synced, after: Optional[Synced]) -> Difference:
