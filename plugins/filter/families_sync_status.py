@@ -26,6 +26,7 @@ options:
       - Where single modules take its place, C(info) of M(selfhosted.bitwarden.organization_info), C(log) of
         M(selfhosted.bitwarden.sync_log_info), C(upload) of M(selfhosted.bitwarden.license), C(billing) of
         M(selfhosted.bitwarden.billing_sync), C(license) of M(selfhosted.bitwarden.license_sync).
+      - C(server_info) of M(selfhosted.bitwarden.server_info) adds what only the host tells.
       - A step that did not run is left out or empty.
     type: dict
     required: true
@@ -64,6 +65,9 @@ _value:
     - A value is null, and C(last_sync) and C(license_expires) are absent, where no step could tell.
     - C(sponsorships) says how many sponsorships the account sees, when they were last synced, and whether that is
       overdue.
+    - C(available_version), C(backup) (when the last verified one was made, its age in seconds, and how it was verified)
+      and C(certificate) (when it expires, and the days left) are there where C(server_info) ran, and null where it
+      could not tell.
     - C(actions) is what was done, for instance C(settings), C(restart), C(token rotated) or C(license sync).
       C(predicted) says that it is what check mode predicts.
     - C(problem) is what went wrong, or what keeps the organization from being used and no step has mended. A disabled

@@ -16,6 +16,8 @@ description:
   - Turns the C(bitwarden_status) of each host into the lines of a table.
   - The columns are host, version, cloud communication, token, last sync, license expiry, sponsorships
     (when they were last synced), what changed, and the result. In check mode what would change is in brackets.
+  - Where a host knows them, also the available version, the age of the last verified backup, and the days until the
+    certificate expires.
   - The result is V(ok), V(warning), V(failed), or V(not touched) for a host without a status. The problems and warnings
     follow the table in full, each once.
 options:

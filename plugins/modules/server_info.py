@@ -16,6 +16,9 @@ author:
 description:
   - Returns the services, version, settings, installation, region and license files of a standard deployment, as they
     are on the host, without asking the server's API.
+  - Returns which version is available, until when the certificate is valid that nginx serves, and how old the last
+    verified backup is. What of that cannot be known is null, with the reason in RV(unknown), and does not fail the
+    task.
   - Lists the services whose containers were created with other settings than those that are in the files now, so that a
     restart is due. It changes nothing.
   - Where something cannot be read, the task fails with the reason, and its result has the other facts.
@@ -25,6 +28,11 @@ extends_documentation_fragment:
   - selfhosted.bitwarden.attributes.info_module
   - selfhosted.bitwarden.host
 options:
+  script:
+    description:
+      - Path of C(bitwarden.sh).
+      - The default is C(bitwarden.sh) in the folder that contains O(bwdata).
+    type: path
   organization:
     description:
       - Return only the license file of this organization, by the organization's id on this server (not in the cloud).
@@ -36,6 +44,25 @@ options:
         is returned.
     type: bool
     default: true
+  gather:
+    description:
+      - What is gathered beside the deployment itself.
+      - V(available_versions) asks U(https://selfhost.bitwarden.com/version.json) from the host, through the proxy of
+        the task's environment if there is one. Leave it out for air-gapped servers.
+      - V(certificate) connects to the port that nginx publishes on the host.
+      - V(backup) reads O(backup_dest).
+    type: list
+    elements: str
+    choices: [available_versions, certificate, backup]
+    default: [available_versions, certificate, backup]
+  backup_dest:
+    description: The folder of the backup sets on the host, an absolute path.
+    type: path
+    default: /var/backups/bitwarden
+  timeout:
+    description: How long to wait for an answer over the network, as V(<n>[s|m|h|d|w]).
+    type: str
+    default: 10s
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.organization_info
@@ -51,6 +78,11 @@ EXAMPLES = r"""
 - name: Require that all services run on the settings in the files
   ansible.builtin.assert:
     that: not bitwarden_server.stale_services
+
+- name: Gather facts about an air-gapped server
+  selfhosted.bitwarden.server_info:
+    gather: [certificate, backup]
+  become: true
 
 - name: Gather facts about one organization's license file
   selfhosted.bitwarden.server_info:
@@ -100,6 +132,101 @@ version:
   returned: when it can be read, else null
   type: str
   sample: 2026.8.0
+versions:
+  description:
+    - The installed versions by the tags of the images. Null where a tag does not tell, or a service is not installed.
+  returned: always
+  type: dict
+  sample:
+    core: 2026.7.0
+    web: 2026.7.0
+    key_connector: null
+script_versions:
+  description: The versions that C(bitwarden.sh) installs with its commands V(update) and V(rebuild).
+  returned: when it can be read, else null
+  type: dict
+  sample:
+    core: 2026.7.0
+    web: 2026.7.0
+    key_connector: 2026.6.0
+available_versions:
+  description: The newest versions that Bitwarden has published for self-hosted servers.
+  returned: when asked for and known, else null
+  type: dict
+  sample:
+    core: 2026.8.0
+    web: 2026.8.0
+    key_connector: 2026.6.0
+certificate:
+  description: The certificate that nginx serves on the host. A proxy in front of the server may serve another one.
+  returned: when asked for and known, else null
+  type: dict
+  sample:
+    expires: "2027-02-24T09:12:00Z"
+    days_left: 89
+    names:
+      - vault.example.com
+    issuer: Let's Encrypt, R11
+    path: /opt/bitwarden/bwdata/ssl/vault.example.com/certificate.crt
+  contains:
+    expires:
+      description: When it expires, UTC.
+      type: str
+      returned: always
+    days_left:
+      description: Whole days until then by the host's clock, negative afterwards.
+      type: int
+      returned: always
+    names:
+      description: The host names and addresses that it is for.
+      type: list
+      elements: str
+      returned: always
+    issuer:
+      description: Who issued it, organization and name.
+      type: str
+      returned: always
+    path:
+      description: The file that nginx is configured with, null where that is not known.
+      type: str
+      returned: always
+backup:
+  description: The newest backup set of this installation that was verified and is complete.
+  returned: when asked for and known, else null
+  type: dict
+  sample:
+    path: /var/backups/bitwarden/bitwarden-b4d6f8a0-20261126T020000Z
+    created: "2026-11-26T02:00:00Z"
+    age: 28800
+    verified: checksum
+    version: 2026.8.0
+  contains:
+    path:
+      description: Path of the set.
+      type: str
+      returned: always
+    created:
+      description: When it was made, UTC.
+      type: str
+      returned: always
+    age:
+      description: Seconds since then by the host's clock.
+      type: int
+      returned: always
+    verified:
+      description: How it was verified, V(checksum) or V(restore).
+      type: str
+      returned: always
+    version:
+      description: The version of Bitwarden that it is of.
+      type: str
+      returned: always
+unknown:
+  description: Why a fact is null, by the name of the fact, for those of RV(script_versions) and of O(gather).
+  returned: always
+  type: dict
+  sample:
+    backup: /var/backups/bitwarden has no verified backup of this installation.
 settings:
   description: The settings in C(env/global.override.env) as the containers get them. Secret ones are masked. Empty with
     O(show_settings=false).
@@ -223,6 +350,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.facts import server_facts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._server_status.facts import Request, StatusFacts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
 
 
@@ -234,9 +362,12 @@ def main() -> None:
 
 def run(module: AnsibleModule) -> Dict[str, Any]:
     """Return the facts that the options ask for."""
-    read_durations(module.params)
-    deployment = Deployment(module.params["bwdata"], None, os.environ)
-    return server_facts(deployment, module.params["organization"], module.params["show_settings"])
+    params = module.params
+    durations = read_durations(params)
+    deployment = Deployment(params["bwdata"], params["script"], os.environ)
+    request = Request(tuple(params["gather"]), durations["timeout"], params["backup_dest"], os.environ)
+    status = StatusFacts(deployment, request)
+    return server_facts(deployment, params["organization"], params["show_settings"], status.gather)
 
 
 if __name__ == "__main__":

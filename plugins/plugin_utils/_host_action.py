@@ -38,7 +38,8 @@ def check_arguments(module: str, arguments: Mapping[str, Any]) -> None:
     a task does not reach the host at all.
     """
     options = HOST_MODULES[module]
-    structures = [one for one in options if options[one]["type"] != "dict" and _is_structure(arguments.get(one))]
+    single = [one for one in options if options[one]["type"] not in ("dict", "list")]
+    structures = [one for one in single if _is_structure(arguments.get(one))]
     # To some types it would be a text like any other.
     others = {name: value for name, value in arguments.items() if name not in structures}
     checked, faults = check_options(module, options, others)

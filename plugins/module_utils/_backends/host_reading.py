@@ -78,7 +78,7 @@ def inspection_by(read_on_host: ReadOnHost, bwdata: str, allowed: bool = True) -
         if not allowed:
             return NOT_ALLOWED
         # At high verbosity ssh prints all that a module returns.
-        options = {"bwdata": bwdata, "organization": organization, "show_settings": False}
+        options = {"bwdata": bwdata, "organization": organization, "show_settings": False, "gather": []}
         return read_server_info(read_on_host("server_info", options))
 
     return inspect

@@ -11,6 +11,7 @@ import re
 from .errors import BitwardenError
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_HOURS = 24  # of a day
 _FORM = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhdw]?)\s*\Z")
 
 
@@ -39,3 +40,9 @@ def format_duration(seconds: float) -> str:
             if whole % _SECONDS[unit] == 0:
                 return f"{whole // _SECONDS[unit]}{unit}"
     return f"{whole}s"
+
+
+def rounded_duration(seconds: float) -> str:
+    """Write an age or the time that is left in whole hours, from two days on in whole days: ``8h``, ``3d``."""
+    hours = int(seconds // 3600)
+    return f"{hours}h" if hours < 2 * _HOURS else f"{hours // _HOURS}d"

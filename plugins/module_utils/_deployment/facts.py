@@ -23,6 +23,9 @@ from .drift import Stack
 
 T = TypeVar("T")
 
+#: What else is gathered on the stack, as far as that could be read; it raises nothing that is expected.
+More = Callable[[Stack], Mapping[str, Any]]
+
 _ASK_TIMEOUT = 15.0
 
 
@@ -39,9 +42,12 @@ class FactsError(BitwardenError):
 
 
 def server_facts(
-    deployment: Deployment, organization: Optional[str] = None, show_settings: bool = True
+    deployment: Deployment,
+    organization: Optional[str] = None,
+    show_settings: bool = True,
+    more: More = lambda stack: {},
 ) -> Dict[str, Any]:
-    """Return everything that ``server_info`` returns; with ``organization`` only its license.
+    """Return what the deployment itself tells, and ``more`` facts; with ``organization`` only its license.
 
     Raises ``FactsError``, with the facts that can be read, where others cannot.
     """
@@ -68,6 +74,7 @@ def server_facts(
         "installation_id": guid_text(setting(INSTALLATION_ID)) if setting else None,
         "region": region_facts(setting) if setting else None,
         "licenses": read(lambda: _licenses(deployment, organization)),
+        **more(running),
     }
     if reasons:
         raise FactsError(reasons, facts)

@@ -14,7 +14,7 @@ Result = Mapping[str, Any]
 
 #: The steps whose results are summed up; a playbook of one's own may call the modules one by one.
 STEPS = (
-    "preflight", "server", "info", "log", "fetch", "organization", "upload", "billing", "license",
+    "preflight", "server", "server_info", "info", "log", "fetch", "organization", "upload", "billing", "license",
 )  # fmt: skip
 #: Change that the module organization names -> what it is called in the table; other modules' results are of one kind.
 _ACTIONS = {
@@ -39,7 +39,7 @@ def summarize(
     connection = _part(step["billing"], "connection").get("after") or _part(facts, "connection")
     problems = _organization_problems(step, facts)
     status: Dict[str, Any] = {
-        "version": facts.get("version") or step["server"].get("version"),
+        "version": facts.get("version") or step["server"].get("version") or step["server_info"].get("version"),
         "cloud_communication": _cloud_communication(step["server"], facts, predicted),
         "token": _token(step["organization"], connection, reachable),
         "sponsorships": _sponsorships(facts),
@@ -60,7 +60,20 @@ def summarize(
         status["last_sync"] = facts.get("last_license_sync")
         status["license_expires"] = _part(facts, "license").get("expires")
     status.update(_later_dates(step))
+    status.update(_of_host(step["server_info"]))
     return status
+
+
+def _of_host(server_info: Result) -> Dict[str, Any]:
+    """Return what only module server_info gathers; nothing where it did not run, or failed before it gathered any."""
+    if "available_versions" not in server_info:
+        return {}
+    backup, certificate = _part(server_info, "backup"), _part(server_info, "certificate")
+    return {
+        "available_version": _part(server_info, "available_versions").get("core"),
+        "backup": {name: backup.get(name) for name in ("created", "age", "verified")} if backup else None,
+        "certificate": {name: certificate.get(name) for name in ("expires", "days_left")} if certificate else None,
+    }
 
 
 def _actions(step: Mapping[str, Result]) -> List[str]:

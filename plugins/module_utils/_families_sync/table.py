@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from typing import Any, List, Mapping, Optional, Tuple
 
+from .._common.durations import rounded_duration
+
 Status = Mapping[str, Any]
 
 COLUMNS = (
     "host",
     "version",
+    "available",
     "cloud",
     "token",
     "last sync",
     "license expiry",
     "sponsorships",
+    "backup",
+    "certificate",
     "changed",
     "result",
 )
+#: Shown only where something in them is known.
+OPTIONAL = ("available", "backup", "certificate")
 UNKNOWN = "-"
 OK, WARNING, FAILED, UNTOUCHED = "ok", "warning", "failed", "not touched"
 _RESTART = "restart"
@@ -30,8 +37,8 @@ _DOWNTIME = "A restart takes about a minute, in which the server does not respon
 
 def table_lines(hosts: Mapping[str, Optional[Status]]) -> List[str]:
     """Return the lines for ``{host: bitwarden_status}``; a host without a status was not touched."""
-    rows = [COLUMNS, *(_row(name, status or {}) for name, status in hosts.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    rows = _shown([_row(name, status or {}) for name, status in hosts.items()])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines.insert(1, "-+-".join("-" * width for width in widths))
     predicted = [status for status in hosts.values() if status and status.get("predicted")]
@@ -42,17 +49,27 @@ def table_lines(hosts: Mapping[str, Optional[Status]]) -> List[str]:
     return [*lines, "", *texts] if texts else lines
 
 
+def _shown(rows: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
+    """Return the rows with their heading, without optional columns of which nothing is known."""
+    known = [any(row[number] != UNKNOWN for row in rows) for number in range(len(COLUMNS))]
+    kept = [number for number, name in enumerate(COLUMNS) if name not in OPTIONAL or known[number]]
+    return [tuple(row[number] for number in kept) for row in (COLUMNS, *rows)]
+
+
 def _row(name: str, status: Status) -> Tuple[str, ...]:
     if not status:
         return (name, *[UNKNOWN] * (len(COLUMNS) - 2), UNTOUCHED)
     return (
         name,
         str(status.get("version") or UNKNOWN),
+        str(status.get("available_version") or UNKNOWN),
         _word(status.get("cloud_communication"), "on", "off"),
         _word(status.get("token"), "set", "none"),
         _time(status, "last_sync", "never"),
         _time(status, "license_expires", "none"),
         _sponsorships(status.get("sponsorships")),
+        _age((status.get("backup") or {}).get("age")),
+        _days((status.get("certificate") or {}).get("days_left")),
         _changed(status),
         FAILED if status.get("problem") else WARNING if status.get("warnings") else OK,
     )
@@ -84,6 +101,14 @@ def _sponsorships(found: Optional[Status]) -> str:
     if not found.get("visible") and not found.get("last_sync"):
         return "none"
     return _time(found, "last_sync", "never") + (" (overdue)" if found.get("overdue") else "")
+
+
+def _age(seconds: Any) -> str:
+    return UNKNOWN if seconds is None else rounded_duration(seconds)
+
+
+def _days(left: Any) -> str:
+    return UNKNOWN if left is None else f"{left}d" if left >= 0 else "expired"
 
 
 def _word(value: Any, yes: str, no: str) -> str:

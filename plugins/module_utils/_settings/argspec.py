@@ -40,6 +40,11 @@ SETTINGS_OPTIONS: Dict[str, Dict[str, Any]] = {
     "lock_timeout": {"type": "str", "default": "15m"},
 }
 
+#: What server_info gathers beside the deployment itself.
+GATHERED = ("available_versions", "certificate", "backup")
+#: The folder of the backup sets on a host.
+BACKUP_DEST = "/var/backups/bitwarden"
+
 # The options of each host module, for the module and for its action plugin, which checks them before it sends any.
 HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     "override_env": {**HOST_OPTIONS, **SETTINGS_OPTIONS},
@@ -58,8 +63,12 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     },
     "server_info": {
         **HOST_OPTIONS,
+        "script": {"type": "path"},
         "organization": {"type": "str"},
         "show_settings": {"type": "bool", "default": True},
+        "gather": {"type": "list", "elements": "str", "choices": list(GATHERED), "default": list(GATHERED)},
+        "backup_dest": {"type": "path", "default": BACKUP_DEST},
+        "timeout": {"type": "str", "default": "10s"},
     },
     "sync_log_info": {
         **HOST_OPTIONS,
@@ -86,7 +95,7 @@ class OptionError(BitwardenError):
 def option_faults(params: Mapping[str, Any]) -> List[str]:
     """Return what is wrong with the values of options, one sentence or two for each; ``params`` has their types."""
     faults = []
-    for name in ("bwdata", "script"):
+    for name in ("bwdata", "script", "backup_dest"):
         path = params.get(name)
         if isinstance(path, str) and not os.path.isabs(path):
             seen = f"{path} is not an absolute path" if path else "is empty"

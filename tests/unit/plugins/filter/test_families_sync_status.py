@@ -200,11 +200,28 @@ def test_what_nobody_could_tell_is_absent():
     assert not {"last_sync", "license_expires"} & set(families_sync_status({"server": SWITCHED_ON}))
 
 
+def test_what_only_the_host_tells():
+    found = {
+        "version": "2026.8.0",
+        "available_versions": {"core": "2026.9.0", "web": "2026.9.1", "key_connector": None},
+        "backup": {"path": "/x", "created": "2026-11-26T02:00:00Z", "age": 60, "verified": "checksum", "version": "1"},
+        "certificate": {"expires": "2027-02-24T09:12:00Z", "days_left": 89, "names": [], "issuer": "", "path": None},
+    }
+    status = families_sync_status({"server_info": found})
+    assert (status["version"], status["available_version"]) == ("2026.8.0", "2026.9.0")
+    assert status["backup"] == {"created": "2026-11-26T02:00:00Z", "age": 60, "verified": "checksum"}
+    assert status["certificate"] == {"expires": "2027-02-24T09:12:00Z", "days_left": 89}
+    unknown = families_sync_status({"server_info": dict.fromkeys(found)})
+    assert [unknown[name] for name in ("available_version", "backup", "certificate")] == [None] * 3
+    for step in ({}, {"failed": True, "msg": "no Docker"}):
+        assert not {"available_version", "backup", "certificate"} & set(families_sync_status({"server_info": step}))
+
+
 def test_problem_is_kept():
     assert families_sync_status({}, problem="Wait for the API: down")["problem"] == "Wait for the API: down"
 
 
 @pytest.mark.parametrize("wrong", [None, [], {"servers": {}}])
 def test_wrong_input_is_refused(wrong):
-    with pytest.raises(AnsibleFilterError, match="preflight, server, info"):
+    with pytest.raises(AnsibleFilterError, match="preflight, server, server_info, info"):
         families_sync_status(wrong)

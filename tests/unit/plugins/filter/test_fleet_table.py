@@ -9,8 +9,9 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.selfhosted.bitwarden.plugins.filter.fleet_table import fleet_table
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import COLUMNS
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import COLUMNS, OPTIONAL
 
+SHOWN = [name for name in COLUMNS if name not in OPTIONAL]
 GOOD = {
     "version": "2026.8.0",
     "cloud_communication": True,
@@ -29,7 +30,7 @@ def cells(line):
 
 
 def test_heading_names_every_column():
-    assert cells(fleet_table({})[0]) == list(COLUMNS)
+    assert cells(fleet_table({})[0]) == SHOWN
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,20 @@ def test_row(status, row):
     assert cells(fleet_table({"bw1": status})[2]) == ["bw1", *row]
 
 
+def test_columns_of_what_only_some_hosts_know():
+    certificate, backup = {"expires": "2027-02-24T09:12:00Z", "days_left": 89}, {"created": "…", "age": 8 * 3600 + 59}
+    hosts = {
+        "bw1": {**GOOD, "available_version": "2026.9.0", "backup": backup, "certificate": certificate},
+        "bw2": {**GOOD, "available_version": None, "backup": {**backup, "age": 3 * 86400}, "certificate": None},
+        "bw3": {**GOOD, "certificate": {**certificate, "days_left": -1}},
+        "bw4": None,
+    }
+    lines = [cells(line) for line in fleet_table(hosts)]
+    assert lines[0] == list(COLUMNS)
+    found = [[row[COLUMNS.index(name)] for name in OPTIONAL] for row in lines[2:6]]
+    assert found == [["2026.9.0", "8h", "89d"], ["-", "3d", "-"], ["-", "-", "expired"], ["-", "-", "-"]]
+
+
 @pytest.mark.parametrize(
     ("sponsorships", "cell"),
     [
@@ -78,7 +93,7 @@ def test_row(status, row):
 )
 def test_sponsorships(sponsorships, cell):
     row = cells(fleet_table({"bw1": {**GOOD, "sponsorships": sponsorships}})[2])
-    assert row[COLUMNS.index("sponsorships")] == cell
+    assert row[SHOWN.index("sponsorships")] == cell
 
 
 @pytest.mark.parametrize(
@@ -93,7 +108,7 @@ def test_sponsorships(sponsorships, cell):
     ],
 )
 def test_what_changed(status, cell):
-    assert cells(fleet_table({"bw1": {**GOOD, **status}})[2])[COLUMNS.index("changed")] == cell
+    assert cells(fleet_table({"bw1": {**GOOD, **status}})[2])[SHOWN.index("changed")] == cell
 
 
 @pytest.mark.parametrize(

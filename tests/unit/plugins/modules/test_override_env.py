@@ -269,7 +269,7 @@ def test_the_second_run_changes_nothing(run: Run, name: str) -> None:
         ("unknown", "lock_timeout: 'soon' is not a duration"),
         ("no_path", "bwdata: is empty. Set it to an absolute path"),
         ("structures", "bwdata takes a single value, not a list or mapping. backup takes a single value"),
-        ("unknown_default", "Unknown options: client_secret. The options of server_info are bwdata"),
+        ("unknown_default", "Unknown options: client_secret. The options of server_info are backup_dest"),
     ],
 )
 def test_wrong_arguments_are_named(run: Run, name: str, message: str) -> None:

@@ -112,12 +112,24 @@ def test_an_option_that_no_host_module_has_is_not_sent(module: str, value: objec
 
 @pytest.mark.parametrize(
     ("module", "option"),
-    [(module, name) for module, options in HOST_MODULES.items() for name in options if options[name]["type"] != "dict"],
+    [
+        (module, name)
+        for module, options in HOST_MODULES.items()
+        for name in options
+        if options[name]["type"] not in ("dict", "list")
+    ],
 )
 @pytest.mark.parametrize("value", [["canary"], {"password": "canary"}, [{"a": {"b": "canary"}}]])
 def test_a_structure_for_a_single_value_is_not_shown(module: str, option: str, value: object) -> None:
     with pytest.raises(ArgumentError, match=f"{option} takes a single value, not a list or mapping") as caught:
         check_arguments(module, {option: value})
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [["canary"], {"password": "canary"}, [{"a": {"b": "canary"}}]])
+def test_what_a_list_does_not_take_is_not_shown(value: object) -> None:
+    with pytest.raises(ArgumentError, match="gather") as caught:
+        check_arguments("server_info", {"gather": value})
     assert "canary" not in str(caught.value)
 
 
