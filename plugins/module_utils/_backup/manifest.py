@@ -55,7 +55,8 @@ class FileEntry(NamedTuple):
 class Database(NamedTuple):
     """The database of the server; ``file`` is its backup within the set, None where the set has none.
 
-    ``kind`` is ``built_in``, ``external`` or ``none`` (built in, and left out on purpose).
+    ``kind`` is ``built_in``, ``external`` or ``none`` (built in, and left out on purpose). ``counts_before`` are the
+    rows of each table just before the backup, ``counts`` those just after it: a running server writes meanwhile.
     """
 
     name: str = ""
@@ -64,6 +65,13 @@ class Database(NamedTuple):
     counts: Mapping[str, int] = {}
     newest_migration: Optional[str] = None
     protected_key_ids: Tuple[str, ...] = ()
+    counts_before: Mapping[str, int] = {}
+
+    def fits(self, table: str, count: int) -> bool:
+        """Tell whether a restored table with ``count`` rows can be that of the backup."""
+        after = self.counts.get(table, count)
+        before = self.counts_before.get(table, after)
+        return min(before, after) <= count <= max(before, after)
 
 
 class Manifest(NamedTuple):
@@ -106,6 +114,7 @@ class Manifest(NamedTuple):
             "database": {
                 **self.database._asdict(),
                 "counts": dict(self.database.counts),
+                "counts_before": dict(self.database.counts_before),
                 "protected_key_ids": list(self.database.protected_key_ids),
             },
             "key_ids": list(self.key_ids),
@@ -170,9 +179,10 @@ def _manifest(data: Dict[str, Any]) -> Manifest:
                 str(database["name"]),
                 str(database["kind"]),
                 database["file"],
-                {str(table): int(count) for table, count in database["counts"].items()},
+                _counts(database["counts"]),
                 database["newest_migration"],
                 tuple(map(str, database["protected_key_ids"])),
+                _counts(database["counts_before"]),
             ),
             tuple(map(str, data["key_ids"])),
             (int(data["owner"]["uid"]), int(data["owner"]["gid"])),
@@ -185,6 +195,10 @@ def _manifest(data: Dict[str, Any]) -> Manifest:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(error) from None
+
+
+def _counts(data: Mapping[str, Any]) -> Dict[str, int]:
+    return {str(table): int(count) for table, count in data.items()}
 
 
 def _entry(data: Dict[str, Any]) -> FileEntry:

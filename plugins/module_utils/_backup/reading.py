@@ -80,14 +80,14 @@ def _members(
         raise SetError(f"{backup.path} is damaged: {error or type(error).__name__}.") from None
 
 
-def damage(backup: BackupSet) -> List[str]:
-    """Read a set whole and return what differs from its manifest, empty where nothing does.
+def damage(backup: BackupSet, files: Optional[List[FileEntry]] = None) -> List[str]:
+    """Read a set whole and return what differs from its manifest (or from ``files``), empty where nothing does.
 
     What is in an encrypted archive cannot be read here: of that, the archive itself is compared.
     """
     problems: List[str] = []
     try:
-        files = read_files(backup)
+        files = read_files(backup) if files is None else files
         if not backup.is_archive:
             return _different(backup, files, None)
         with open(backup.path, "rb") as stream:

@@ -120,6 +120,14 @@ class Project:
         """Stop and remove all containers of the project."""
         return self._run(["down"], self.files())
 
+    def stop(self, services: Sequence[str]) -> Result:
+        """Stop ``services``; their containers stay."""
+        return self._run(["stop", *services], self.files())
+
+    def start(self, services: Sequence[str]) -> Result:
+        """Start the containers of ``services`` again, as they are."""
+        return self._run(["start", *services], self.files())
+
     def _config(self) -> str:
         result = self._read_only(["config", "--format", "json"])
         if result.rc != 0:

@@ -164,6 +164,11 @@ class Stack:
         planned = [(name, service.image) for name, service in self.services.items()]
         return planned + [(one.service, one.image) for one in self.containers if _tagged(one.image)]
 
+    def image_version(self, service: str) -> Optional[str]:
+        """Return the version that the image of one service names; None where it does not."""
+        found = [_tagged(image) for name, image in self._images() if name == service]
+        return found[-1] if found else None
+
     def is_too_old(self) -> bool:
         """Tell whether the version is known and older than this collection supports."""
         version = self.version()

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The services that write are stopped for a copy, and started again in every case."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import Iterator, List, Optional
+
+from .._common.errors import BitwardenError
+from .._common.masking import mask_text
+from .._deployment.deployment import Deployment
+from .._deployment.drift import Stack
+from .._deployment.health_wait import Clock, HealthWait
+
+WRITERS = ("admin", "api", "attachments", "events", "identity", "key-connector", "notifications", "scim", "sso")
+_NGINX = "nginx"
+
+
+class WritersError(BitwardenError):
+    """The services that write could not be stopped or started. The message says which, and what to do."""
+
+
+class Downtime:
+    """How long the services were down, in seconds; None where they were not stopped."""
+
+    def __init__(self) -> None:
+        self.seconds: Optional[float] = None
+
+
+@contextmanager
+def writers_stopped(deployment: Deployment, stack: Stack, wait_timeout: float, downtime: Downtime) -> Iterator[None]:
+    """Stop the services that write; start those that were running again, whatever happens, and wait for them.
+
+    Raises ``WritersError``, ``UnhealthyError``.
+    """
+    services = [name for name in stack.running() if name in WRITERS]
+    began, clock = time.monotonic(), Clock()
+    try:
+        _stop(deployment, services)
+        yield
+    finally:
+        try:
+            _start(deployment, services, stack)
+        finally:
+            downtime.seconds = round(time.monotonic() - began, 1)
+    unhealthy = frozenset(one.service for one in stack.containers if one.health == "unhealthy")
+    secrets = deployment.secrets(stack)
+    wait = HealthWait(deployment.engine, deployment.containers, lambda text: mask_text(text, secrets), clock)
+    wait.wait(services, wait_timeout, clock.now(), unhealthy)
+    downtime.seconds = round(time.monotonic() - began, 1)
+
+
+def _stop(deployment: Deployment, services: List[str]) -> None:
+    result = deployment.project.stop(services)
+    left = [one.service for one in deployment.containers() if one.is_up and one.service in services]
+    if left:
+        raise WritersError(f"Could not be stopped: {', '.join(left)}. {result.told('docker compose stop')}")
+
+
+def _start(deployment: Deployment, services: List[str], stack: Stack) -> None:
+    result = deployment.project.start(services)
+    containers = deployment.containers()
+    up = {one.service for one in containers if one.is_up}
+    left = [one for one in services if one not in up]
+    if left:
+        raise WritersError(
+            f"Not running again after they were stopped for the copy: {', '.join(left)}. "
+            f"{result.told('docker compose start')} Start the server (module server, or bitwarden.sh start)."
+        )
+    # nginx resolves the addresses of the other services once, at its start, and they may have others now.
+    for one in containers:
+        if one.service == _NGINX and one.state == "running":
+            deployment.engine.restart(one)
