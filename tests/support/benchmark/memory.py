@@ -74,7 +74,7 @@ def _make_collection(base: Path, results: Dict[str, Dict[str, Any]], last: str) 
 def _host(number: int) -> Dict[str, Any]:
     return {
         "bitwarden_url": f"https://vault{number}.example.com",
-        "bitwarden_client_id": "user.1",
+        "bitwarden_client_id": f"user.00000000-0000-4000-8000-{number:012}",
         "bitwarden_client_secret": "not used",
         "bitwarden_billing_sync_token": "not used",
     }
