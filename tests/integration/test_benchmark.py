@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..support.benchmark import flow, size, traffic
+from ..support.benchmark import flow, memory, size, traffic
 from ..support.benchmark.runs import FLOW, PING, Controller
 
 pytestmark = pytest.mark.fleet
@@ -55,3 +55,10 @@ def test_requests_are_counted(unchanged, tmp_path, monkeypatch):
     figures = flow.measure(controller, 1)
     assert min(figures["logins"]) >= 1
     assert len(figures["reads"]) == len(figures["tasks"]) == len(unchanged)
+
+
+def test_memory_of_many_pretended_hosts(unchanged, tmp_path):
+    """The role's checks accept them, and the modules that return what the fleet's did are enough for a whole run."""
+    controller = Controller(tmp_path)
+    figures = memory.measure(controller, rounds=1, size=3)
+    assert 0.9 < figures["memory"][0] < 3
