@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping
 
-from ansible import constants
-from ansible.utils.display import Display
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import table_lines
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._fleet_table import show_table
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
-
-# Callbacks whose output is read by programs.
-_MACHINE_READABLE = ("json", "jsonl", "null")
 
 
 class ActionModule(BitwardenAction):
@@ -33,11 +28,4 @@ class ActionModule(BitwardenAction):
         options, faults = check_options("fleet_report", self.options(), self._task.args)
         if faults:
             raise BitwardenError(" ".join(faults))
-        hosts = options["hosts"]
-        lines = table_lines(hosts)
-        callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
-        if callback.rpartition(".")[2] not in _MACHINE_READABLE:
-            # Not as the task's message: that is cut to one line, or not shown at all where nothing failed.
-            Display().display("\n".join(lines))
-        stats = {"data": {"bitwarden_fleet": hosts}, "per_host": False, "aggregate": True}
-        return {"changed": False, "lines": lines, "ansible_stats": stats}
+        return {"changed": False, **show_table(options["hosts"])}

@@ -59,6 +59,12 @@ def readme(text: str) -> str:
     rows = [
         ("`families_sync` (playbook)", "Run the role over a fleet, in batches, with a table at the end", "both"),
         ("`families_sync` (role)", "Take one server through the Families sync flow", "both"),
+        (
+            "`fleet_status` (playbook)",
+            "Show the status of a fleet and write it for monitoring",
+            "both",
+        ),
+        ("`fleet_status` (role)", "Gather and judge the status of the servers of a play", "both"),
         *plugins(),
     ]
     return replace_table(text, ("plugin", "what it does", "runs on"), rows)
