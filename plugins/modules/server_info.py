@@ -168,6 +168,7 @@ certificate:
       - vault.example.com
     issuer: Let's Encrypt, R11
     path: /opt/bitwarden/bwdata/ssl/vault.example.com/certificate.crt
+    loaded: true
   contains:
     expires:
       description: When it expires, UTC.
@@ -189,6 +190,12 @@ certificate:
     path:
       description: The file that nginx is configured with, null where that is not known.
       type: str
+      returned: always
+    loaded:
+      description:
+        - Whether nginx serves what the file holds. V(false) after the file was replaced, until nginx is reloaded; null
+          where the file cannot be read.
+      type: bool
       returned: always
 backup:
   description: The newest backup set of this installation that was verified and is complete.

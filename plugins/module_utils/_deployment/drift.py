@@ -154,11 +154,6 @@ class Stack:
         counted = Counter(version for version in found.values() if version)
         return counted.most_common(1)[0][0] if counted else None
 
-    def version_of(self, service: str) -> Optional[str]:
-        """Return the version of one service by the tag of its image; None where it has none."""
-        found = [_tagged(image) for name, image in self._images() if name == service]
-        return next((version for version in reversed(found) if version), None)
-
     def _images(self) -> List[Tuple[str, str]]:
         """Return each service with its image, that of its container last."""
         planned = [(name, service.image) for name, service in self.services.items()]

@@ -31,7 +31,7 @@ class Metric(NamedTuple):
 
 def render(hosts: Mapping[str, Status], now: datetime) -> str:
     """Return the text for ``{host: status}``, gathered at ``now``. A value that is not known has no sample."""
-    lines = _lines("bitwarden_status_timestamp_seconds", "When the status was gathered.", {(): now.timestamp()})
+    lines = _lines("bitwarden_status_timestamp_seconds", "When the status was gathered.", {(): int(now.timestamp())})
     for metric in METRICS:
         values: Dict[Labels, float] = {}
         for host, status in hosts.items():

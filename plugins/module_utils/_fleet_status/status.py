@@ -13,6 +13,7 @@ from .._common.dates import parse_date
 from .._common.durations import format_duration, rounded_duration
 from .._deployment.drift import BITWARDEN
 from .._families_sync.status import summarize
+from .._server_status.facts import AVAILABLE_VERSIONS, NOT_AVAILABLE, NOT_LOADED
 from .._server_status.versions import is_newer
 from .thresholds import Thresholds
 
@@ -46,13 +47,18 @@ def host_status(results: Mapping[str, Optional[Result]], thresholds: Thresholds,
     problems = [*failures, *judged.health(unhealthy), *([status["problem"]] if status["problem"] else [])]
     problems += [*judged.licenses(status["licenses"]), *judged.certificate(), *judged.backup(), *judged.sync()]
     problems += judged.version()
-    status["warnings"] = list(dict.fromkeys([*status["warnings"], *judged.warnings, *(server.get("warnings") or [])]))
-    status["problem"] = " ".join(dict.fromkeys(problems))
+    status["warnings"] = list(dict.fromkeys([*status["warnings"], *judged.warnings]))
+    status["problem"] = " ".join(dict.fromkeys(map(_sentence, problems)))
     return status
 
 
 def _ran(result: Optional[Result]) -> Result:
     return {} if not result or result.get("skipped") else result
+
+
+def _sentence(text: str) -> str:
+    """Return a text that another one can follow."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _failures(steps: Mapping[str, Result]) -> List[str]:
@@ -143,8 +149,10 @@ class _Judged:
         return problems
 
     def certificate(self) -> List[str]:
-        """Return whether the certificate ends soon."""
+        """Return whether the certificate ends soon; of one that nginx has not loaded yet it warns."""
         found = self._server.get("certificate") or {}
+        if found.get("loaded") is False:
+            self.warnings.append(NOT_LOADED.format(path=found.get("path")))
         names = ", ".join(map(str, found.get("names") or []))
         _left, text = self._expiry(f"The certificate for {names}", found.get("expires"))
         return [text + _REPLACE] if text else []
@@ -175,7 +183,10 @@ class _Judged:
         return [f"The last license sync was {ago}. {_SYNC}"] if age > limit else []
 
     def version(self) -> List[str]:
-        """Return whether a newer version is available, where that is to fail."""
+        """Return whether a newer version is available, where that is to fail; that it is not known it warns of."""
+        reason = (self._server.get("unknown") or {}).get(AVAILABLE_VERSIONS)
+        if reason:
+            self.warnings.append(NOT_AVAILABLE.format(reason=reason))
         installed, available = self._status.get("version"), self._status.get("available_version")
         if not self._thresholds.fail_when_outdated or not is_newer(available, installed):
             return []

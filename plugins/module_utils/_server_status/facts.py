@@ -25,6 +25,11 @@ from .certificate import Certificate, CertificateError, certificate_path, is_in_
 from .versions import available_versions, installed_versions, script_versions
 
 AVAILABLE_VERSIONS, CERTIFICATE, BACKUP = "available_versions", "certificate", "backup"
+#: What is warned of.
+NOT_AVAILABLE = "The available version is not known: {reason}"
+NOT_LOADED = (
+    "nginx serves another certificate than the one in {path}. Reload it (docker exec bitwarden-nginx nginx -s reload)."
+)
 _NGINX = "nginx"
 _DAY = 86400
 
@@ -58,7 +63,7 @@ class StatusFacts:
             BACKUP: self._if_asked(BACKUP, lambda: self._backup(stack)),
         }
         if AVAILABLE_VERSIONS in self._unknown:
-            self._warnings.append(f"The available version is not known: {self._unknown[AVAILABLE_VERSIONS]}")
+            self._warnings.append(NOT_AVAILABLE.format(reason=self._unknown[AVAILABLE_VERSIONS]))
         return {**facts, "unknown": self._unknown, "warnings": self._warnings}
 
     def _if_asked(self, name: str, read: Callable[[], Dict[str, Any]]) -> Optional[Dict[str, Any]]:
@@ -85,7 +90,6 @@ class StatusFacts:
         name = urlsplit(stack.setting(VAULT_URL) or "").hostname or ""
         found = served_certificate(nginx.ports if nginx else (), name, self._request.timeout)
         path = self._certificate_path()
-        self._compare(found, path)
         expires = datetime.fromtimestamp(found.expires, timezone.utc)
         return {
             "expires": format_date(expires),
@@ -93,6 +97,7 @@ class StatusFacts:
             "names": list(found.names),
             "issuer": found.issuer,
             "path": path,
+            "loaded": self._is_loaded(found, path),
         }
 
     def _certificate_path(self) -> Optional[str]:
@@ -102,17 +107,15 @@ class StatusFacts:
             return None
         return certificate_path(self._deployment.bwdata, site)
 
-    def _compare(self, found: Certificate, path: Optional[str]) -> None:
-        """Warn where the file has another certificate than the one that is served."""
+    def _is_loaded(self, found: Certificate, path: Optional[str]) -> Optional[bool]:
+        """Tell whether nginx serves what its file holds, and warn where it does not; None where that is not known."""
         try:
-            same = is_in_file(found, _text(path)) if path else None
+            loaded = is_in_file(found, _text(path)) if path else None
         except OSError:
-            return
-        if same is False:
-            self._warnings.append(
-                f"nginx serves another certificate than the one in {path}. Reload it (docker exec bitwarden-nginx "
-                "nginx -s reload)."
-            )
+            return None
+        if loaded is False:
+            self._warnings.append(NOT_LOADED.format(path=path))
+        return loaded
 
     def _backup(self, stack: Stack) -> Dict[str, Any]:
         setting = stack.setting(INSTALLATION_ID) or override_settings(self._deployment).get(INSTALLATION_ID)

@@ -19,6 +19,8 @@ Versions = Dict[str, Optional[str]]
 #: Where Bitwarden publishes the newest versions for self-hosted servers.
 PUBLISHED = "https://selfhost.bitwarden.com/version.json"
 
+# Those that have a version of their own.
+_OWN = {"web": "web", "key_connector": "key-connector"}
 _SCRIPT = re.compile(r"^(CORE|WEB|KEYCONNECTOR)VERSION=[\"']?([0-9][\w.+-]*)", re.MULTILINE)
 _IN_SCRIPT = {"core": "CORE", "web": "WEB", "key_connector": "KEYCONNECTOR"}
 _PUBLISHED = {"core": "coreVersion", "web": "webVersion", "key_connector": "keyConnectorVersion"}
@@ -32,7 +34,8 @@ class VersionError(BitwardenError):
 
 def installed_versions(stack: Stack) -> Versions:
     """Return the versions by the tags of the images; None where no tag tells."""
-    return {"core": stack.version(), "web": stack.version_of("web"), "key_connector": stack.version_of("key-connector")}
+    own = {name: stack.image_version(service) for name, service in _OWN.items()}
+    return {"core": stack.version(), **own}
 
 
 def script_versions(text: str) -> Versions:

@@ -88,7 +88,7 @@ def test_everything_that_is_wrong_is_said_at_once():
     old = {"created": "2026-11-01T00:00:00Z"}
     found = status(
         server(services=DOWN, backup=old, certificate={"expires": "2026-11-01T00:00:00Z", "names": ["a"]}),
-        {"failed": True, "msg": "The API does not answer."},
+        {"failed": True, "msg": "The API does not answer"},
     )
     for text in ("The API does not answer.", "admin (exited)", "The certificate for a expired", "25d old"):
         assert text in found["problem"]
@@ -132,12 +132,19 @@ def test_an_expired_license_is_told_once():
 
 def test_warnings_come_from_all():
     found = status(
-        server(stale_services={"api": ["x"]}, warnings=["The available version is not known: no route."]),
+        server(
+            stale_services={"api": ["x"]},
+            certificate={**server()["certificate"], "loaded": False, "path": "/ssl/x.crt"},
+            available_versions=None,
+            unknown={"available_versions": "no route."},
+            warnings=["Host 'bw1' is using the discovered Python interpreter at '/usr/bin/python3.13'."],
+        ),
         organization(sync_problem="Cloud communication is off."),
     )
     assert found["problem"] == ""
-    for text in ("settings in the files: api", "The available version is not known", "Cloud communication is off."):
+    for text in ("settings in the files: api", "not known: no route.", "/ssl/x.crt", "Cloud communication is off."):
         assert any(text in warning for warning in found["warnings"]), text
+    assert "interpreter" not in str(found["warnings"]), "Ansible's own"
 
 
 @pytest.mark.parametrize("result", [None, {}])

@@ -81,7 +81,7 @@ def test_a_server_with_everything(host, tmp_path):
     assert found["script_versions"] == {"core": "2026.8.1", "web": "2026.8.0", "key_connector": None}
     assert found["available_versions"] == {"core": "2026.9.0", "web": "2026.9.0", "key_connector": "2026.6.0"}
     certificate = found["certificate"]
-    assert certificate["names"] == [NAME]
+    assert (certificate["names"], certificate["loaded"]) == ([NAME], True)
     assert certificate["path"] == str(host.bwdata / "ssl" / NAME / "certificate.crt")
     expires = datetime.strptime(certificate["expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     assert certificate["days_left"] == (expires - NOW).days
@@ -131,7 +131,7 @@ def test_a_certificate_that_nginx_has_not_loaded_yet_is_a_warning(host):
     path = host.bwdata / "ssl" / NAME / "certificate.crt"
     path.write_text(ssl.DER_cert_to_PEM_cert(b"renewed"))
     found = gathered(host, ("certificate",))
-    assert found["certificate"]["names"] == [NAME]
+    assert (found["certificate"]["names"], found["certificate"]["loaded"]) == ([NAME], False)
     assert str(path) in found["warnings"][0]
 
 
