@@ -21,6 +21,11 @@ _READS_COMMAND = re.compile(rb"^[^\s#].*\$\{?[1@*]", re.MULTILINE)
 _SHOWN = 60
 
 
+def reads_command(content: bytes) -> bool:
+    """Tell whether one of Bitwarden's scripts has the lines at its end that choose its command."""
+    return bool(_READS_COMMAND.search(content))
+
+
 class Script:
     """The script at ``path`` for the deployment in ``bwdata``; ``timeout`` in seconds is how long a call may take."""
 
@@ -95,7 +100,7 @@ class Script:
         if checked.rc != 0:
             said = mask(checked.stderr.strip().split("\n", 1)[0]) or f"bash -n {checked.ending}"
             return content, f"is broken: {said}. It begins with {first!r}."
-        if not _READS_COMMAND.search(content):
+        if not reads_command(content):
             return content, f"is cut off: it never reads the command that it is given. It begins with {first!r}."
         return content, ""
 
