@@ -38,6 +38,10 @@ def test_a_server_as_set_up(bw4):
     assert found["region"] == {"configured": "US", "settings_fit": True, "mismatches": []}
     assert found["settings"]["globalSettings__installation__key"] == "********"
     assert found["settings"]["globalSettings__baseServiceUri__vault"] == bw4.url
+    assert found["versions"]["core"] == found["script_versions"]["core"] == "2026.8.0"
+    assert f"{HOST}.fleet.test" in found["certificate"]["names"]
+    assert found["certificate"]["loaded"] is True and found["certificate"]["days_left"] > 0
+    assert (found["backup"] is None) == ("backup" in found["unknown"])
     (license_,) = found["licenses"]
     assert (license_["state"], license_["problem"]) == ("ok", "")
     assert license_["expires"] > "2026" and license_["cloud_organization_id"] != license_["organization_id"]

@@ -72,6 +72,8 @@ def _failures(steps: Mapping[str, Result]) -> List[str]:
             texts.append(f"The host is unreachable: {message}")
         elif result.get("failed"):
             texts.append(f"{_STEPS[name]}: {message}")
+        elif result.get("reachable") is False:  # in check mode, which does not fail on it
+            texts.append(f"{_STEPS[name]} does not answer.")
     return texts
 
 

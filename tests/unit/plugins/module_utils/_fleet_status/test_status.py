@@ -64,6 +64,7 @@ DOWN = [
         ({"failed": True, "msg": "Docker is not here."}, None, False, "The host: Docker is not here."),
         (server(services=DOWN), None, False, "not healthy: admin (exited), api (unhealthy), icons (absent). Read"),
         (None, {"failed": True, "msg": "vault was not reached."}, False, "The API: vault was not reached."),
+        (None, {"reachable": False, "organization": None, "license": None}, False, "The API does not answer."),
         (None, organization(problems=["The organization is disabled."]), True, "The organization is disabled."),
         (None, organization(license=SOON), True, "license of Example Enterprise expires in 11d, on 2026-12-08. Renew"),
         (server(certificate={"expires": "2026-11-27T11:00:00Z", "names": ["a", "b"]}), None, True,
