@@ -10,6 +10,6 @@
 
 from __future__ import annotations
 
-from .api import Cloud, FleetError, Host, Registry, cloud, host, hosts, registry, secrets
+from .api import Cloud, FleetError, Host, Registry, cloud, downloads, host, hosts, registry, secrets
 
-__all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "host", "hosts", "registry", "secrets"]
+__all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "downloads", "host", "hosts", "registry", "secrets"]

@@ -84,7 +84,7 @@ def _status() -> int:
         print("no engine answers")
         return 1
     states = containers.states()
-    wanted = [names.REGISTRY_CONTAINER]
+    wanted = [names.REGISTRY_CONTAINER, names.DOWNLOADS_CONTAINER]
     wanted += [cloud.container for cloud in names.CLOUDS.values()]
     wanted += [host.container for host in names.HOSTS.values()]
     sick = 0

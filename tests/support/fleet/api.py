@@ -15,10 +15,11 @@ from typing import Any, Dict, cast
 from . import data, inventory, keys, names
 from .containers import seeds
 from .control import Control
+from .downloads import downloads
 from .registry_client import RegistryClient
 from .shell import FleetError, docker, run
 
-__all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "host", "hosts", "registry", "secrets"]
+__all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "downloads", "host", "hosts", "registry", "secrets"]
 _CLOUD_NGINX = ("nginx", "-c", "/opt/cloud/nginx.conf")
 _INITIAL_STATE = "/usr/local/lib/bwfleet/initial_state.py"
 _FAULTS = "/run/container-faults"
@@ -146,7 +147,7 @@ class Host:
         self.control.wait(self.name, seconds)
 
     def use_version(self, version: str) -> None:
-        """Put the installation on another version (`service_images.older`), as if it had never been updated."""
+        """Put the installation on another version (`names.RELEASES`), as if it had never been updated."""
         for path in (f"{names.BITWARDEN}/bitwarden.sh", "docker/docker-compose.yml"):
             self.write(path, self.read(path).replace(names.VERSION, version))
         self.script("restart")
@@ -156,6 +157,7 @@ class Host:
         """Back to the state after set-up, here and in the cloud; returns what had to be restarted, or ``kept``."""
         docker("start", self.container)
         registry().start()
+        downloads().reset()
         self.cloud.start()
         self.engine("start")
         self.containers_network("open")

@@ -52,6 +52,7 @@ def up(base: Base, fleet: FleetData) -> None:
     _ensure_network(fleet)
     with step("registry and clouds"):
         digests = _ensure_registry(base)
+        _ensure_downloads(base)
         for region in names.CLOUDS:
             _ensure_cloud(base, fleet, region)
     with concurrent.futures.ThreadPoolExecutor(len(names.HOSTS)) as pool:
@@ -107,6 +108,16 @@ def _ensure_registry(base: Base) -> dict[str, str]:
     client = RegistryClient(f"{names.REGISTRY_ADDRESS}:5000")
     client.wait(20)
     return service_images.publish(base, client)
+
+
+def _ensure_downloads(base: Base) -> None:
+    name = names.DOWNLOADS_CONTAINER
+    files = installation.downloads_tar()
+    recipe = _recipe(base.image, files)
+    if not _running(name, recipe):
+        options = [f"--network-alias={alias}" for alias in names.DOWNLOADS_NAMES]
+        command = ["python3", "/opt/downloads/server.py"]
+        _create(Wanted(name, recipe, names.DOWNLOADS_ADDRESS, files, command), base.image, options)
 
 
 def _ensure_cloud(base: Base, fleet: FleetData, region: str) -> None:

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from ..standin.setup_rewrite import rewrite
 from . import data, keys, names
 from .data import FleetData, HostData
-from .files.setup.generated_files import GLOBAL_ENV, MSSQL_ENV, compose_file, nginx_site
+from .files.setup.configuration import Configuration
+from .files.setup.generated_files import GLOBAL_ENV, MSSQL_ENV, Versions, app_id, compose_file
+from .files.setup.nginx_site import nginx_site
 
 _OWNER = names.USERS["bitwarden"]
 _PREFIX = "globalSettings__"
@@ -23,6 +25,8 @@ _FOLDERS = (
     " logs mssql mssql/backups mssql/data nginx scripts ssl web"
 )
 _LOGS = "admin api attachments events icons identity mssql nginx notifications sso web"
+
+_CERTIFICATE = {"certificate": "certificate.crt", "key": "private.key"}
 
 # One moment for all files, so that equal files make equal containers.
 _INSTALLED = 1_767_225_600
@@ -47,9 +51,10 @@ def host_tar(fleet: FleetData, name: str) -> bytes:
         Entry(home, None, 0o700),
         Entry(f"{home}/pristine.tar", pristine, 0o600),
         Entry(f"{home}/initial_state.py", _file("host/initial_state.py"), 0o755),
-        Entry("usr/local/bin/entrypoint.sh", _file("host/entrypoint.sh"), 0o755),
+        Entry("usr/local/bin/entrypoint.sh", _entrypoint(), 0o755),
         Entry("usr/local/bin/engine", _file("host/engine"), 0o755),
         Entry("usr/local/bin/containers-network", _file("host/containers-network"), 0o755),
+        Entry("usr/local/share/ca-certificates/fleet.crt", keys.CA.read_bytes(), 0o644),
         Entry("etc/docker", None, 0o755),
         Entry("etc/docker/daemon.json", json.dumps(engine).encode(), 0o644),
         Entry("etc/ssh/ssh_host_ed25519_key", keys.host_key(name), 0o600),
@@ -70,6 +75,28 @@ def registry_tar() -> bytes:
             Entry("opt/registry/config.yml", _file("registry/config.yml"), 0o644),
             Entry("opt/registry/no_names.py", _file("registry/no_names.py"), 0o644),
             Entry("opt/registry/registry.sh", _file("registry/registry.sh"), 0o755),
+            Entry("opt/registry/sites", "\n".join(names.SITES).encode(), 0o644),
+        ]
+    )
+
+
+def downloads_tar() -> bytes:
+    """Everything that the container of the downloads gets."""
+    releases = {
+        release.core: {"core": release.core, "web": release.web, "keyConnector": release.key_connector}
+        for release in names.RELEASES.values()
+    }
+    offered = json.dumps({"releases": releases, "current": names.VERSION}).encode()
+    container = names.DOWNLOADS_CONTAINER
+    return tar(
+        [
+            Entry("opt/downloads", None, 0o700),
+            Entry("opt/downloads/server.py", _file("downloads/server.py"), 0o644),
+            Entry("opt/downloads/bitwarden.sh", _file("bitwarden/bitwarden.sh"), 0o644),
+            Entry("opt/downloads/run.sh", _file("bitwarden/run.sh"), 0o644),
+            Entry("opt/downloads/releases.json", offered, 0o644),
+            Entry("opt/downloads/certificate.crt", keys.certificate(container), 0o644),
+            Entry("opt/downloads/private.key", keys.private_key(container), 0o600),
         ]
     )
 
@@ -99,15 +126,21 @@ def bitwarden(fleet: FleetData, host: HostData) -> list[Entry]:
     folders = [*_FOLDERS.split(), *(f"logs/{service}" for service in _LOGS.split()), f"ssl/{address}"]
     seed = json.dumps(data.host_seed(fleet, host.name)).encode()
     password = host.settings["database_password"]
+    release = names.RELEASES[names.VERSION]
+    certificate = {f"ssl_{key}_path": f"/etc/ssl/{address}/{file}" for key, file in _CERTIFICATE.items()}
+    config = Configuration({"url": url, **certificate})
+    compose = compose_file(config, Versions(release.core, release.web, release.key_connector))
     files = {
-        "config.yml": (f"url: {url}\npush_notifications: true\n".encode(), 0o644),
+        "config.yml": (config.write().encode(), 0o644),
         "env/uid.env": (f"LOCAL_UID={_OWNER}\nLOCAL_GID={_OWNER}\n".encode(), 0o600),
         "env/global.override.env": (global_override(host, url), 0o600),
-        "env/mssql.override.env": (f"SA_PASSWORD={password}\n".encode(), 0o600),
+        "env/mssql.override.env": (f"SA_PASSWORD={password}\nDATABASE=vault\n".encode(), 0o600),
         "docker/global.env": (GLOBAL_ENV.encode(), 0o600),
         "docker/mssql.env": (MSSQL_ENV.encode(), 0o600),
-        "docker/docker-compose.yml": (compose_file(names.VERSION).encode(), 0o644),
-        "nginx/default.conf": (nginx_site(url).encode(), 0o644),
+        "docker/docker-compose.yml": (compose.encode(), 0o644),
+        "nginx/default.conf": (nginx_site(config).encode(), 0o644),
+        "web/app-id.json": (app_id(url).encode(), 0o644),
+        "identity/identity.pfx": (keys.identity(host), 0o600),
         f"ssl/{address}/certificate.crt": (keys.certificate(host.name), 0o644),
         f"ssl/{address}/private.key": (keys.private_key(host.name), 0o600),
         "ca-certificates/fleet.crt": (keys.CA.read_bytes(), 0o644),
@@ -161,6 +194,10 @@ def tar(entries: list[Entry]) -> bytes:
                 header.size = len(entry.content)
                 archive.addfile(header, io.BytesIO(entry.content))
     return target.getvalue()
+
+
+def _entrypoint() -> bytes:
+    return _file("host/entrypoint.sh").replace(b"@nameserver@", names.REGISTRY_ADDRESS.encode())
 
 
 def _file(path: str) -> bytes:

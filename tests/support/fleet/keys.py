@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import names
+from .data import HostData
 from .shell import run
 
 CA = names.STATE / "ca.pem"
@@ -31,6 +32,8 @@ def ensure() -> None:
              "-keyout", str(_CA_KEY), "-out", str(CA)])  # fmt: skip
     for host in names.HOSTS.values():
         _certificate(host.name, [f"IP:{host.address}", f"DNS:{host.name}.fleet.test"])
+    sites = [f"DNS:{name}" for name in names.DOWNLOADS_NAMES]
+    _certificate(names.DOWNLOADS_CONTAINER, [f"IP:{names.DOWNLOADS_ADDRESS}", *sites])
     for cloud in names.CLOUDS.values():
         _certificate(cloud.container, [f"IP:{cloud.address}", *(f"DNS:{name}" for name in cloud.names)])
     for key in [SSH_KEY, *(_host_key(host) for host in names.HOSTS)]:
@@ -48,6 +51,18 @@ def certificate(name: str) -> bytes:
 def private_key(name: str) -> bytes:
     """Its key (PEM)."""
     return (_CERTIFICATES / f"{name}.key").read_bytes()
+
+
+def identity(host: HostData) -> bytes:
+    """The ``identity.pfx`` of a host, made once, with the password of its settings."""
+    target = _CERTIFICATES / f"{host.name}-identity.pfx"
+    if not target.exists():
+        key, made = target.with_suffix(".key"), target.with_suffix(".pem")
+        run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "36500",
+             "-subj", "/CN=Bitwarden IdentityServer", "-keyout", str(key), "-out", str(made)])  # fmt: skip
+        run(["openssl", "pkcs12", "-export", "-inkey", str(key), "-in", str(made), "-passout", "stdin",
+             "-out", str(target)], stdin=f"{host.settings['certificate_password']}\n".encode())  # fmt: skip
+    return target.read_bytes()
 
 
 def host_key(name: str) -> bytes:

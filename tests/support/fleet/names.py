@@ -47,9 +47,34 @@ KDFS: dict[str, dict[str, int | None]] = {
     "bw4": {"type": 0, "iterations": 100000, "memory": None, "parallelism": None},
 }
 
+
+class Release(NamedTuple):
+    """What a release is made of: versions of the core, the web vault and Key Connector, and SQL Server's major one."""
+
+    core: str
+    web: str
+    key_connector: str
+    engine: int
+
+
+# Newest first. All hold the same programs, which know their version by STANDIN_VERSION.
+RELEASES: dict[str, Release] = {
+    release.core: release
+    for release in (
+        Release("2026.9.0", "2026.9.0", "2025.11.0", 17),
+        Release("2026.8.0", "2026.8.0", "2025.11.0", 17),
+        Release("2026.7.0", "2026.7.0", "2025.11.0", 17),
+        # The last one before the engine's step.
+        Release("2026.6.0", "2026.6.0", "2025.11.0", 16),
+        # The oldest supported one, and one before it.
+        Release("2023.2.0", "2023.2.0", "2022.12.0", 15),
+        Release("2023.1.0", "2023.1.0", "2022.12.0", 15),
+    )
+}
+# What is installed at set-up, and what the fleet's downloads offer unless a test says otherwise.
 VERSION = "2026.8.0"
-# Older tags hold the same programs: an older patch level, the oldest supported release, and one before it.
-OLDER_VERSIONS = ("2026.7.0", "2023.2.0", "2023.1.0")
+NEWER_VERSION = "2026.9.0"
+OLDER_VERSIONS = tuple(version for version in RELEASES if version not in {VERSION, NEWER_VERSION})
 SERVICES = (
     "mssql",
     "web",
@@ -63,6 +88,8 @@ SERVICES = (
     "events",
     "nginx",
 )
+# Images that only config.yml asks for.
+OPTIONAL_SERVICES = ("key-connector", "scim")
 
 
 class CloudName(NamedTuple):
@@ -100,6 +127,12 @@ CLOUDS: dict[str, CloudName] = {
     )
     for region, domain, address in (("us", "com", f"{_NETWORK}.4"), ("eu", "eu", f"{_NETWORK}.5"))
 }
+# Bitwarden's own sites: the scripts, what the newest version is, and the files of a tag.
+DOWNLOADS_CONTAINER = f"{PREFIX}-downloads"
+DOWNLOADS_ADDRESS = f"{_NETWORK}.6"
+DOWNLOADS_NAMES = ("func.bitwarden.com", "selfhost.bitwarden.com", "raw.githubusercontent.com")
+# The registry's container is asked for these, too: by containers on a host's default bridge, as the setup tool's.
+SITES = (*DOWNLOADS_NAMES, *(name for cloud in CLOUDS.values() for name in cloud.names))
 HOSTS: dict[str, HostName] = {
     name: HostName(
         name,

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import gzip
 import hashlib
 import http
@@ -15,7 +17,7 @@ import json
 import tarfile
 import time
 from pathlib import Path
-from typing import Mapping, NamedTuple
+from typing import Mapping
 from urllib.parse import urlsplit
 
 from .shell import FleetError
@@ -25,15 +27,16 @@ _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
-class Layer(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Layer:
     """A layer as it is sent: gzipped tar, and the digest of the tar itself."""
 
     data: bytes
     diff_id: str
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        return "sha256:" + hashlib.sha256(self.data).hexdigest()
+        return _digest(self.data)
 
 
 def layer_of(files: Mapping[str, tuple[bytes, int]]) -> Layer:
@@ -54,6 +57,7 @@ class RegistryClient:
     def __init__(self, address: str) -> None:
         self._address = address
         self._connection = http.client.HTTPConnection(address, timeout=30)
+        self._there: set[tuple[str, str]] = set()
 
     def push(self, repository: str, tags: list[str], layers: list[Layer], config: dict[str, object]) -> str:
         """Store an image under each of ``tags``; ``config`` is what a Dockerfile's instructions would set.
@@ -69,8 +73,8 @@ class RegistryClient:
             "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "bwfleet"} for _rest in layers],
         }
         blob = json.dumps(image, sort_keys=True).encode()
-        for data in [layer.data for layer in layers] + [blob]:
-            self._push_blob(repository, data)
+        for layer in [*layers, Layer(blob, "")]:
+            self._push_blob(repository, layer)
         manifest = {
             "schemaVersion": 2,
             "mediaType": _MANIFEST,
@@ -99,8 +103,11 @@ class RegistryClient:
                 raise FleetError(f"the registry does not answer after {seconds:.0f} s")
             time.sleep(0.2)
 
-    def _push_blob(self, repository: str, data: bytes) -> None:
-        digest = _digest(data)
+    def _push_blob(self, repository: str, layer: Layer) -> None:
+        digest = layer.digest
+        if (repository, digest) in self._there:
+            return
+        self._there.add((repository, digest))
         status, _rest = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", wanted=(200, 404))
         if status == http.HTTPStatus.OK:
             return
@@ -110,7 +117,7 @@ class RegistryClient:
         if status == http.HTTPStatus.CREATED or location is None:
             return
         parts = urlsplit(location)
-        self._ask("PUT", f"{parts.path}?{parts.query}&digest={digest}", data, wanted=(201,))
+        self._ask("PUT", f"{parts.path}?{parts.query}&digest={digest}", layer.data, wanted=(201,))
 
     def _ask(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping
 
-from . import byte_code, names
+from . import byte_code, keys, names
 from .base_image import Base
 from .registry_client import RegistryClient, layer_from_file, layer_of
 
@@ -19,6 +19,7 @@ _ALIVE = "wget -q -O /dev/null http://localhost:5000/alive || exit 1"
 # Times are left to the engine: first probe after 30 s.
 HEALTH_CHECKS: dict[str, str] = {
     **dict.fromkeys(("api", "admin", "events", "notifications", "sso", "attachments", "web"), _ALIVE),
+    **dict.fromkeys(names.OPTIONAL_SERVICES, _ALIVE),
     "identity": "wget -q -O /dev/null http://localhost:5000/.well-known/openid-configuration || exit 1",
     "nginx": "wget -q -O /dev/null --no-check-certificate https://localhost:8443/alive"
     " || wget -q -O /dev/null http://localhost:8080/alive || exit 1",
@@ -38,21 +39,36 @@ _STANDIN = [
 
 
 def publish(base: Base, client: RegistryClient) -> dict[str, str]:
-    """Put all images into the registry; returns name -> digest. What is there already is not sent again."""
+    """Put the images of all releases into the registry; returns name -> digest of the current one.
+
+    What is there already is not sent again. The layers are those of every release: only what the image is told differs.
+    """
     rootfs = layer_from_file(base.layer, base.diff_id)
     programs = layer_of({**_tree("usr/local/bin", names.FILES / "service"), **_alive()})
     sources = {**_tree("opt/standin", names.STANDIN, ".py", ".json"), **_setup()}
     standin = layer_of({**sources, **byte_code.of(base, sources)})
-    tags = [names.VERSION, *names.OLDER_VERSIONS]
+    authority = layer_of({"usr/local/share/ca-certificates/fleet.crt": (keys.CA.read_bytes(), 0o644)})
+    digests: dict[str, str] = {}
     # api first: the others' layers are then mounted from it.
-    order = sorted([*names.SERVICES, "setup"], key=lambda service: service != "api")
-    layers = [rootfs, programs, standin]
-    return {service: client.push(f"bitwarden/{service}", tags, layers, image_config(service)) for service in order}
+    services = [*names.SERVICES, *names.OPTIONAL_SERVICES, "setup"]
+    for service in sorted(services, key=lambda service: service != "api"):
+        layers = [rootfs, programs, standin, *([authority] if service == "setup" else [])]
+        for version in sorted({version_of(service, release) for release in names.RELEASES.values()}):
+            current = version == version_of(service, names.RELEASES[names.VERSION])
+            tags = [version, "latest"] if current else [version]
+            digest = client.push(f"bitwarden/{service}", tags, layers, image_config(service, version))
+            digests.update({service: digest} if current else {})
+    return digests
 
 
-def image_config(service: str) -> dict[str, object]:
+def version_of(service: str, release: names.Release) -> str:
+    """The tag that a service's image has in a release."""
+    return {"web": release.web, "key-connector": release.key_connector}.get(service, release.core)
+
+
+def image_config(service: str, version: str) -> dict[str, object]:
     """What the image's Dockerfile would say."""
-    environment = list(_ENVIRONMENT)
+    environment = [*_ENVIRONMENT, f"STANDIN_VERSION={version}"]
     if service in {"api", "identity", "setup"}:
         environment += [*_STANDIN, f"STANDIN_SERVICE={service}"]
     config: dict[str, object] = {
@@ -92,11 +108,6 @@ def _alive() -> Mapping[str, tuple[bytes, int]]:
         "srv/alive": (b"alive\n", 0o644),
         "srv/index.html": (b"<!doctype html><title>Bitwarden</title>\n", 0o644),
         "backup-db.sh": ((names.FILES / "service" / "backup-db.sh").read_bytes(), 0o755),
+        "etc/nginx/nginx.conf": ((names.FILES / "service" / "nginx.conf").read_bytes(), 0o644),
         "healthcheck.sh": (b"#!/bin/sh\ntest -e /tmp/ready\n", 0o755),
     }
-
-
-def older(version: str | None) -> list[str]:
-    """The tags older than ``version`` (default: the current one), newest first."""
-    known = [names.VERSION, *names.OLDER_VERSIONS]
-    return known[known.index(version or names.VERSION) + 1 :]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from .settings_binding import Settings
     from .state import Document, State
 
-VERSION = "2026.8.0"
+# An image tells the release that it belongs to.
+VERSION = os.environ.get("STANDIN_VERSION", "2026.8.0")
 _EXTENSION = "standin"
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.fleet import machine
-from tests.support.fleet.files.registry.no_names import answer
-from tests.support.fleet.files.setup.generated_files import compose_file
+from tests.support.fleet.files.registry.no_names import answer, name_in
+from tests.support.fleet.files.setup.configuration import Configuration
+from tests.support.fleet.files.setup.generated_files import Versions, compose_file
 from tests.support.fleet.registry_client import layer_of
 
 DEB822 = "Types: deb\n# a comment\nURIs: {}\nSuites: trixie\n"
@@ -53,12 +54,13 @@ def test_name_server_denies_and_repeats_the_question() -> None:
     assert reply[:2] == b"\x12\x34"
     assert reply[3] & 0x0F == no_such_name
     assert reply[12:] == question
+    assert name_in(b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" + question) == "api.example"
 
 
 @pytest.mark.parametrize(
     ("service", "override"), [("api", True), ("events", True), ("web", False), ("icons", False), ("mssql", False)]
 )
 def test_env_chain(service: str, override: bool) -> None:
-    block = compose_file("1").split(f"\n  {service}:\n")[1].split("\n\n")[0]
+    block = compose_file(Configuration(), Versions("1", "1")).split(f"\n  {service}:\n")[1].split("\n\n")[0]
     assert ("global.override.env" in block) is override
     assert "../env/uid.env" in block

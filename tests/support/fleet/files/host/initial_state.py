@@ -25,7 +25,7 @@ REMEMBERED = HOME / "containers.json"
 BITWARDEN = Path("/opt/bitwarden")
 BWDATA = BITWARDEN / "bwdata"
 # Folders that hold only what set-up laid there (bwdata/core has the server's data, which its own reset empties).
-OWNED = ("env", "docker", "nginx", "ssl", "ca-certificates", "scripts")
+OWNED = ("env", "docker", "nginx", "ssl", "ca-certificates", "scripts", "identity", "letsencrypt", "web")
 
 
 def docker(*arguments: str) -> str:
@@ -102,7 +102,8 @@ def restore() -> list[str]:
     in_the_way = left.intersection(f"bitwarden-{service}" for service in differing)
     if in_the_way:
         docker("rm", "--force", *in_the_way)
-    compose("up", "--detach", "--remove-orphans", "--pull", "never")
+    # An update has pruned the images that it replaced.
+    compose("up", "--detach", "--remove-orphans", "--pull", "missing")
     if "nginx" not in differing:
         # It knows the addresses of the others from when it was started.
         docker("restart", "--time", "2", "bitwarden-nginx")

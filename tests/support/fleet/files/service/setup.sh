@@ -1,2 +1,2 @@
 #!/bin/sh
-exec /usr/libexec/standin/python3 /opt/setup/setup.py "$@"
+exec /usr/libexec/standin/python3 -m setup.entry_point "$@"

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import json
+from typing import NamedTuple
+
+from .configuration import Configuration
 
 REGISTRY = "registry.fleet.test:5000/bitwarden"
 _CHAIN = ("global.env", "../env/uid.env", "../env/global.override.env")
 _SHORT_CHAIN = _CHAIN[:2]
-_CORE = ["../core:/etc/bitwarden/core", "../ca-certificates:/etc/bitwarden/ca-certificates"]
+_AUTHORITIES = "../ca-certificates:/etc/bitwarden/ca-certificates"
+_CORE = ["../core:/etc/bitwarden/core", _AUTHORITIES]
 _UPSTREAMS = ("web", "attachments", "api", "identity", "sso", "admin", "icons", "notifications", "events")
 
 GLOBAL_ENV = """\
@@ -23,34 +27,53 @@ globalSettings__pushRelayBaseUri=https://push.bitwarden.com
 MSSQL_ENV = """\
 ACCEPT_EULA=Y
 MSSQL_PID=Express
+SA_PASSWORD=SECRET
 """
 
 
-def compose_file(version: str, registry: str = REGISTRY) -> str:
-    """``docker/docker-compose.yml`` for images of ``version``."""
+class Versions(NamedTuple):
+    """The tags of the images: of the core, of the web vault and of Key Connector."""
+
+    core: str = "latest"
+    web: str = "latest"
+    key_connector: str = "latest"
+
+    def of(self, service: str) -> str:
+        """The tag of a service's image."""
+        return {"web": self.web, "key-connector": self.key_connector}.get(service, self.core)
+
+
+def compose_file(config: Configuration, versions: Versions, registry: str = REGISTRY) -> str:
+    """``docker/docker-compose.yml`` for images of these versions."""
     parts = ["# Generated at each update: changes belong into docker-compose.override.yml.\n\nservices:\n"]
-    for service in ("mssql", *_UPSTREAMS, "nginx"):
-        parts.append("\n".join(_service(service, version, registry)) + "\n")
+    services = ["mssql"] if config.flag("enable_built_in_ms_sql") else []
+    services += [*_UPSTREAMS, "nginx"]
+    services += [name for name in ("key-connector", "scim") if config.flag(f"enable_{name.replace('-', '_')}")]
+    for service in services:
+        parts.append("\n".join(_service(service, config, f"{registry}/{service}:{versions.of(service)}")) + "\n")
+    if config.flag("database_docker_volume"):
+        parts.append("volumes:\n  mssql_data:\n    labels:\n      com.bitwarden.product: bitwarden\n")
     parts.append("networks:\n  default:\n    internal: true\n  public:\n    internal: false\n")
     return "\n".join(parts)
 
 
-def _service(service: str, version: str, registry: str) -> list[str]:
+def _service(service: str, config: Configuration, image: str) -> list[str]:
     lines = [
         f"  {service}:",
-        f"    image: {registry}/{service}:{version}",
+        f"    image: {image}",
         f"    container_name: bitwarden-{service}",
         "    restart: always",
     ]
     if service == "mssql":
         lines.append("    stop_grace_period: 60s")
-    lines += _list("volumes", _volumes(service))
+    lines += _list("volumes", _volumes(service, config))
     lines += _list("env_file", _env_files(service))
-    if service in {"api", "admin", "identity", "sso"}:
+    if service in {"api", "admin", "identity", "sso"} and config.flag("enable_built_in_ms_sql"):
         lines += _list("depends_on", ["mssql"])
     if service == "nginx":
         lines += _list("depends_on", list(_UPSTREAMS))
-        lines += _list("ports", ["'80:8080'", "'443:8443'"])
+        ports = {8080: config.text("http_port").strip(), 8443: config.text("https_port").strip()}
+        lines += _list("ports", [f"'{port}:{inside}'" for inside, port in ports.items() if port])
     if service not in {"mssql", "web", "attachments"}:
         lines += _list("networks", ["default", "public"])
     return lines
@@ -60,15 +83,18 @@ def _list(name: str, items: list[str]) -> list[str]:
     return [f"    {name}:", *(f"      - {item}" for item in items)] if items else []
 
 
-def _volumes(service: str) -> list[str]:
+def _volumes(service: str, config: Configuration) -> list[str]:
+    data = "mssql_data" if config.flag("database_docker_volume") else "../mssql/data"
     special = {
-        "mssql": ["../mssql/data:/var/opt/mssql/data", "../logs/mssql:/var/opt/mssql/log",
+        "mssql": [f"{data}:/var/opt/mssql/data", "../logs/mssql:/var/opt/mssql/log",
                   "../mssql/backups:/etc/bitwarden/mssql/backups"],
         "web": ["../web:/etc/bitwarden/web"],
         "attachments": ["../core/attachments:/etc/bitwarden/core/attachments"],
         "identity": [*_CORE, "../identity:/etc/bitwarden/identity", "../logs/identity:/etc/bitwarden/logs"],
         "nginx": ["../nginx:/etc/bitwarden/nginx", "../letsencrypt:/etc/letsencrypt", "../ssl:/etc/ssl",
                   "../logs/nginx:/var/log/nginx"],
+        "key-connector": ["../key-connector:/etc/bitwarden/key-connector", _AUTHORITIES,
+                          "../logs/key-connector:/etc/bitwarden/logs"],
     }  # fmt: skip
     return special.get(service, [*_CORE, f"../logs/{service}:/etc/bitwarden/logs"])
 
@@ -76,57 +102,14 @@ def _volumes(service: str) -> list[str]:
 def _env_files(service: str) -> list[str]:
     if service == "mssql":
         return ["mssql.env", "../env/uid.env", "../env/mssql.override.env"]
+    if service == "key-connector":
+        return ["../env/uid.env", "../env/key-connector.override.env"]
     if service == "nginx":
         return ["../env/uid.env"]
     return list(_SHORT_CHAIN if service in {"web", "attachments", "icons"} else _CHAIN)
 
 
-def nginx_site(url: str) -> str:
-    """``nginx/default.conf``: TLS in front of the services, whose names nginx looks up once, when it starts."""
-    domain = urlsplit(url).hostname or "localhost"
-    headers = "\n".join(
-        f"    proxy_set_header {name} {value};"
-        for name, value in (
-            ("Host", "$host"),
-            ("X-Real-IP", "$remote_addr"),
-            ("X-Forwarded-For", "$proxy_add_x_forwarded_for"),
-            ("X-Forwarded-Proto", "$scheme"),
-        )
-    )
-    locations = "\n".join(
-        f"    location /{path}/ {{\n        proxy_pass http://{path}:5000{rest};\n    }}"
-        for path, rest in (
-            ("api", "/"),
-            ("identity", "/"),
-            ("attachments", "/"),
-            ("icons", "/"),
-            ("notifications", "/"),
-            ("events", "/"),
-            ("sso", ""),
-            ("admin", ""),
-        )
-    )
-    return f"""\
-server {{
-    listen 8080 default_server;
-    server_name {domain};
-    return 301 https://$host$request_uri;
-}}
-
-server {{
-    listen 8443 ssl default_server;
-    server_name {domain};
-    ssl_certificate /etc/ssl/{domain}/certificate.crt;
-    ssl_certificate_key /etc/ssl/{domain}/private.key;
-{headers}
-
-    location = /alive {{
-        default_type text/plain;
-        return 200 $date_gmt;
-    }}
-    location / {{
-        proxy_pass http://web:5000/;
-    }}
-{locations}
-}}
-"""
+def app_id(url: str) -> str:
+    """``web/app-id.json``."""
+    facets = [{"version": {"major": 1, "minor": 0}, "ids": [url, "ios:bundle-id:com.8bit.bitwarden"]}]
+    return json.dumps({"trustedFacets": facets}, indent=2) + "\n"
