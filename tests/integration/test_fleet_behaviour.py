@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
+import uuid
+from typing import Iterator
 
 import pytest
 
@@ -118,17 +121,80 @@ def test_a_value_that_kills_the_real_server_kills_api_and_identity(host: fleet.H
     assert not host.control.answers()
 
 
-def test_older_installation_can_be_updated(host: fleet.Host) -> None:
-    compose = "docker/docker-compose.yml"
-    host.write(compose, host.read(compose).replace(names.VERSION, names.OLDER_VERSIONS[0]))
-    # The scripts cannot be downloaded here, which is curl's own exit status; run.sh works without a download.
-    assert host.script("update").returncode == 6
-    versions = [names.VERSION, names.VERSION, "2025.11.0"]
-    update = shlex.join([f"{names.BITWARDEN}/bwdata/scripts/run.sh", "update", f"{names.BITWARDEN}/bwdata", *versions])
-    done = host.ssh(update, check=False, timeout=300)
+def version_of(host: fleet.Host, port: int = 443) -> tuple[str, str]:
+    """What the Api and the web vault say that they are."""
+    asked = (f"https://localhost:{port}/{path}" for path in ("api/config", "version.json"))
+    said = [json.loads(host.execute("curl", "-sSkf", "--retry", "30", "--retry-delay", "1", "--retry-all-errors", url)) for url in asked]
+    return said[0]["version"], said[1]["version"]
+
+
+def test_the_scripts_update_what_is_offered_and_a_reset_goes_back(host: fleet.Host) -> None:
+    sites = fleet.downloads()
+    before = host.read("scripts/run.sh")
+    sites.stop("unknown")
+    assert [host.script(command).returncode for command in ("update", "updateself")] == [6, 1]
+    sites.reset()
+    sites.offer(names.NEWER_VERSION)
+    sites.fail("run", 404)
+    assert host.script("update").returncode == 1
+    sites.fail("run", "cut")
+    assert host.script("update").returncode == 18
+    assert host.read("scripts/run.sh") == before and len(running(host)) == len(names.SERVICES)
+    sites.fail("run", "html")
+    # The version is still the present script's, and its run.sh is a page from now on.
+    assert [host.script(command).returncode for command in ("update", "stop")] == [2, 2]
+    sites.fail("run", None)
+    assert host.script("updateself").returncode == 0
+    done = host.script("update")
     assert done.returncode == 0, done.stderr
-    assert host.containers()["api"]["image"] == f"{names.REGISTRY}/bitwarden/api:{names.VERSION}"
-    assert "not needed" in host.ssh(update).stdout
+    assert version_of(host) == (names.NEWER_VERSION, names.NEWER_VERSION)
+    assert {container["image"] for container in host.containers().values()} == {
+        f"{names.REGISTRY}/bitwarden/{service}:{names.NEWER_VERSION}" for service in names.SERVICES
+    }
+    assert "not needed" in host.script("update").stdout
+    assert [url.partition("?")[0] for url in sites.requests()] == ["https://func.bitwarden.com/api/dl/"] * 6
+    host.reset()
+    assert version_of(host) == (names.VERSION, names.VERSION)
+
+
+@pytest.fixture
+def elsewhere(host: fleet.Host) -> Iterator[str]:
+    """Give a folder with the script for a second installation, while the first one is down."""
+    folder = "/opt/other"
+    host.ssh(f"install -d -o bitwarden -g bitwarden -m 0700 {folder}")
+    url = "https://func.bitwarden.com/api/dl/?app=self-host&platform=linux"
+    host.ssh(f"cd {folder} && curl -sSf -o bitwarden.sh '{url}' && chmod u+x bitwarden.sh", user="bitwarden")
+    assert host.script("stop").returncode == 0
+    yield folder
+    host.ssh(f"rm -rf {folder}")
+
+
+def test_the_script_installs(host: fleet.Host, elsewhere: str) -> None:
+    def script(*arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+        # It wants a terminal.
+        command = f"cd {elsewhere} && script -qec './bitwarden.sh {shlex.join(arguments)}' /dev/null"
+        return host.ssh(command, user="bitwarden", stdin=answers, check=False)
+
+    installation = host.data.installation
+    answers = ["bw4.fleet.test", "n", "vault", installation["id"], installation["key"], "US", "n", "y"]
+    wrong = [*answers[:3], str(uuid.UUID(int=1)), *answers[4:6]]
+    refused = script("install", answers="".join(f"{line}\n" for line in wrong))
+    assert "Invalid installation id for US region." in refused.stdout and refused.returncode == 0
+    again = script("install", answers="".join(f"{line}\n" for line in answers))
+    assert (again.returncode, host.execute("ls", f"{elsewhere}/bwdata/docker")) == (1, "")
+    host.ssh(f"rm -r {elsewhere}/bwdata/docker")
+    done = script("install", answers="".join(f"{line}\n" for line in answers))
+    assert "Installation complete" in done.stdout, done.stdout
+    config = f"{elsewhere}/bwdata/config.yml"
+    text = host.read(config).replace("http_port: 80", "http_port: ").replace("https_port: 443", "https_port: 8443")
+    host.write(config, text)
+    for command in ("rebuild", "start"):
+        done = script(command)
+        assert done.returncode == 0, done.stdout
+    assert version_of(host, 8443) == (names.VERSION, names.VERSION)
+    assert host.docker("exec", "bitwarden-nginx", "nginx", "-t") == ""
+    key = "/etc/ssl/self/bw4.fleet.test/private.key"
+    assert int(host.docker("exec", "bitwarden-nginx", "stat", "-c", "%u", key)) == names.USERS["bitwarden"]
 
 
 def test_containers_reach_the_cloud_and_nothing_else(host: fleet.Host) -> None:
