@@ -43,6 +43,7 @@ def shown(page, **given):
         text = text.replace(GIVEN[name], value)
     return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
 
+
 # By hostvars, as the play sets these variables from its own loop.
 ORGANIZATION = {
     key: f"{{{{ hostvars[inventory_hostname].bitwarden_{name} }}}}"

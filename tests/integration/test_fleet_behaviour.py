@@ -123,8 +123,9 @@ def test_a_value_that_kills_the_real_server_kills_api_and_identity(host: fleet.H
 
 def version_of(host: fleet.Host, port: int = 443) -> tuple[str, str]:
     """What the Api and the web vault say that they are."""
-    asked = (f"https://localhost:{port}/{path}" for path in ("api/config", "version.json"))
-    said = [json.loads(host.execute("curl", "-sSkf", "--retry", "30", "--retry-delay", "1", "--retry-all-errors", url)) for url in asked]
+    patiently = ("--retry", "30", "--retry-delay", "1", "--retry-all-errors")
+    urls = [f"https://localhost:{port}/{path}" for path in ("api/config", "version.json")]
+    said = [json.loads(host.execute("curl", "-sSkf", *patiently, url)) for url in urls]
     return said[0]["version"], said[1]["version"]
 
 

@@ -244,9 +244,7 @@ def test_a_failed_sync_leaves_the_disabled_organization_in_sight(pair: Pair, run
     (answering(500, FAILED), "Possible causes"),
     (lambda pair: None, ""),
 ])  # fmt: skip
-def test_organization_info_shows_it(
-    pair: Pair, params: dict[str, Any], break_it: Break, problem: str
-) -> None:
+def test_organization_info_shows_it(pair: Pair, params: dict[str, Any], break_it: Break, problem: str) -> None:
     prepare(pair)
     break_it(pair)
     given = {**params, "wait_timeout": "0s", "sponsorships_max_age": "26h", "license_expiry_warning": "30d"}

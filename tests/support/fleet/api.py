@@ -16,7 +16,7 @@ from . import data, inventory, keys, names
 from .containers import seeds
 from .control import Control
 from .downloads import downloads
-from .registry_client import RegistryClient
+from .registry import Registry, registry
 from .shell import FleetError, docker, run
 
 __all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "downloads", "host", "hosts", "registry", "secrets"]
@@ -239,20 +239,6 @@ class Cloud:
         self.limiter()
 
 
-class Registry:
-    """Where the hosts pull from."""
-
-    def stop(self) -> None:
-        """Every pull is refused from now on."""
-        docker("exec", names.REGISTRY_CONTAINER, "/opt/registry/registry.sh", "off")
-
-    def start(self) -> None:
-        """Pulls work again."""
-        docker("start", names.REGISTRY_CONTAINER)
-        docker("exec", names.REGISTRY_CONTAINER, "/opt/registry/registry.sh", "on")
-        RegistryClient(f"{names.REGISTRY_ADDRESS}:5000").wait(20)
-
-
 def host(name: str) -> Host:
     """The host ``bw1`` … ``bw4``."""
     return Host(name)
@@ -266,11 +252,6 @@ def hosts() -> list[Host]:
 def cloud(region: str) -> Cloud:
     """The cloud ``us`` or ``eu``."""
     return Cloud(region)
-
-
-def registry() -> Registry:
-    """The registry."""
-    return Registry()
 
 
 def secrets() -> dict[str, str]:

@@ -17,7 +17,7 @@ import json
 import tarfile
 import time
 from pathlib import Path
-from typing import Mapping
+from typing import Any, Callable, Dict, Mapping
 from urllib.parse import urlsplit
 
 from .shell import FleetError
@@ -83,9 +83,31 @@ class RegistryClient:
         }
         document = json.dumps(manifest, sort_keys=True).encode()
         for tag in tags:
-            path = f"/v2/{repository}/manifests/{tag}"
-            self._ask("PUT", path, document, {"Content-Type": _MANIFEST}, wanted=(201,))
+            self.put_manifest(repository, tag, document)
         return _digest(document)
+
+    def put_manifest(self, repository: str, tag: str, manifest: bytes) -> None:
+        """Let a tag name the image of a manifest whose parts are there."""
+        path = f"/v2/{repository}/manifests/{tag}"
+        self._ask("PUT", path, manifest, {"Content-Type": _MANIFEST}, wanted=(201,))
+
+    def manifest(self, repository: str, tag: str) -> bytes:
+        """The manifest that a tag names."""
+        return self._get(f"/v2/{repository}/manifests/{tag}", {"Accept": _MANIFEST})
+
+    def delete_manifest(self, repository: str, manifest: bytes) -> None:
+        """Forget an image, and with it its tags."""
+        self._ask("DELETE", f"/v2/{repository}/manifests/{_digest(manifest)}", wanted=(202,))
+
+    def changed(self, repository: str, manifest: bytes, change: Callable[[Dict[str, Any]], None]) -> bytes:
+        """A manifest of the same layers with a changed image configuration, which is stored."""
+        document = json.loads(manifest)
+        image = json.loads(self._get(f"/v2/{repository}/blobs/{document['config']['digest']}"))
+        change(image)
+        blob = Layer(json.dumps(image, sort_keys=True).encode(), "")
+        self._push_blob(repository, blob)
+        document["config"].update(size=len(blob.data), digest=blob.digest)
+        return json.dumps(document, sort_keys=True).encode()
 
     def answers(self) -> bool:
         """Whether the registry serves requests."""
@@ -118,6 +140,14 @@ class RegistryClient:
             return
         parts = urlsplit(location)
         self._ask("PUT", f"{parts.path}?{parts.query}&digest={digest}", layer.data, wanted=(201,))
+
+    def _get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+        self._connection.request("GET", path, headers=dict(headers or {}))
+        response = self._connection.getresponse()
+        said = response.read()
+        if response.status != http.HTTPStatus.OK:
+            raise FleetError(f"registry: GET {path}: {response.status} {said[:300].decode(errors='replace')}")
+        return said
 
     def _ask(
         self,
