@@ -196,6 +196,11 @@ def test_the_script_installs(host: fleet.Host, elsewhere: str) -> None:
     assert host.docker("exec", "bitwarden-nginx", "nginx", "-t") == ""
     key = "/etc/ssl/self/bw4.fleet.test/private.key"
     assert int(host.docker("exec", "bitwarden-nginx", "stat", "-c", "%u", key)) == names.USERS["bitwarden"]
+    assert script("uninstall", answers="n\ny\nn\n").returncode == 0
+    assert host.execute("ls", elsewhere).split() == ["bitwarden.sh"]
+    assert host.script("uninstall", stdin="n\ny\nn\n").returncode == 0
+    host.reset()
+    assert version_of(host) == (names.VERSION, names.VERSION)
 
 
 def test_containers_reach_the_cloud_and_nothing_else(host: fleet.Host) -> None:

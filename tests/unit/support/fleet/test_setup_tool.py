@@ -186,6 +186,14 @@ def test_the_region_is_spelled_as_it_is_or_it_is_another(tool, given):
     region = tool.values("global")["globalSettings__baseServiceUri__cloudRegion"]
     assert region == ("EU" if given == "EU " else "US")
     assert tool.config().url == "http://bw.example.com"
+    assert "8443" not in tool.read("nginx/default.conf")
+
+
+def test_an_update_adds_the_default_database_to_a_file_of_before_2023(tool):
+    tool.install("-cloud-region", "US", "-skip-ssl", "1", "-dbname", "other")
+    (tool.root / "env/mssql.override.env").write_text("SA_PASSWORD=mine\nBACKUP_DB=0\n")
+    assert tool.run("-update", "1").returncode == 0
+    assert tool.read("env/mssql.override.env") == "SA_PASSWORD=mine\nDATABASE=vault\nBACKUP_DB=0\n"
 
 
 def test_answers_come_as_lines(tool):

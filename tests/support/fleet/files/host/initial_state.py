@@ -56,6 +56,8 @@ def containers() -> dict[str, object]:
 
 
 def restore_files() -> None:
+    # An installation can have been removed.
+    BWDATA.mkdir(parents=True, exist_ok=True)
     for folder in OWNED:
         empty(BWDATA / folder)
     for path in (*BITWARDEN.iterdir(), *BWDATA.iterdir()):
