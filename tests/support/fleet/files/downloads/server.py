@@ -14,6 +14,7 @@ SIGUSR1: connections are refused; SIGUSR2: no longer.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -125,7 +126,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body[:sent])
-        self.close_connection = self.close_connection or sent is not None
+        if sent is not None:
+            self.close_connection = True
+            self.wfile.flush()
+            # Without it the transfer would end in an error of TLS, and not be too short.
+            self.connection.settimeout(1)
+            with contextlib.suppress(OSError):
+                self.connection.unwrap()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
