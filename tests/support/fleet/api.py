@@ -150,8 +150,11 @@ class Host:
         """Put the installation on another version (`names.RELEASES`), as if it had never been updated."""
         for path in (f"{names.BITWARDEN}/bitwarden.sh", "docker/docker-compose.yml"):
             self.write(path, self.read(path).replace(names.VERSION, version))
+        self.script("stop")
+        self.execute("sh", "-c", f"rm -rf {names.BWDATA}/mssql/data/*")
         self.script("restart")
         self.wait()
+        self.reset_data()
 
     def reset(self) -> str:
         """Back to the state after set-up, here and in the cloud; returns what had to be restarted, or ``kept``."""
@@ -169,7 +172,15 @@ class Host:
             # Containers as they should be, made by a test at addresses that nginx does not know.
             self.docker("restart", "--time", "2", "bitwarden-nginx")
             self.wait()
-        self.reset_data()
+        try:
+            self.reset_data()
+        except FleetError:
+            # Its database cannot be put right any more.
+            touched = self.execute("python3", _INITIAL_STATE, "empty-database").strip()
+            self.wait()
+            self.reset_data()
+        if "mssql" in touched.split():
+            self.execute("python3", _INITIAL_STATE, "remember-database")
         return touched
 
     def reset_data(self) -> None:

@@ -26,6 +26,8 @@ SECRETS = names.STATE / "secrets.json"
 # Data of another form, from an older clone, is made anew.
 FORM = 2
 _ALPHANUMERIC = string.ascii_letters + string.digits
+# How many items are in the vaults of a host.
+_CIPHERS = 3
 Json = Dict[str, object]
 
 
@@ -154,6 +156,7 @@ def host_seed(data: FleetData, name: str) -> Json:
     return {
         **data.license_keys,
         "users": [host.owner, host.admin, host.stranger],
+        "ciphers": _CIPHERS,
         "organizations": [
             {
                 "id": host.organization["id"],

@@ -107,7 +107,6 @@ def _alive() -> Mapping[str, tuple[bytes, int]]:
     return {
         "srv/alive": (b"alive\n", 0o644),
         "srv/index.html": (b"<!doctype html><title>Bitwarden</title>\n", 0o644),
-        "backup-db.sh": ((names.FILES / "service" / "backup-db.sh").read_bytes(), 0o755),
+        **{name: ((names.FILES / "service" / name).read_bytes(), 0o755) for name in ("backup-db.sh", "healthcheck.sh")},
         "etc/nginx/nginx.conf": ((names.FILES / "service" / "nginx.conf").read_bytes(), 0o644),
-        "healthcheck.sh": (b"#!/bin/sh\ntest -e /tmp/ready\n", 0o755),
     }

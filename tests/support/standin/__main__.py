@@ -17,6 +17,9 @@ from typing import Any, List, Optional
 from .settings_binding import FatalSetting, Settings, bind
 
 _THREADS = 12
+# For the database. The real ones start without it, too; the first start has the schema to make.
+_FIRST_WAIT = 30
+_WAIT = 5
 _PROGRAMS = {"api": "Api", "identity": "Identity"}
 
 
@@ -32,21 +35,26 @@ def main(arguments: Optional[List[str]] = None) -> None:
 def serve(options: argparse.Namespace, services: List[str], settings: Settings) -> None:
     """Run the services. Imports are late, so that a bad setting kills at once, but before the user changes."""
     import encodings.idna  # noqa: F401, PLC0415 (loaded by the first look-up of a host otherwise)
-    import json  # noqa: PLC0415
+    import functools  # noqa: PLC0415
 
     import waitress  # type: ignore[import-untyped]  # noqa: PLC0415
 
     from .app import build  # noqa: PLC0415
     from .console import Console  # noqa: PLC0415
-    from .context import Server  # noqa: PLC0415
+    from .context import VERSION, Server  # noqa: PLC0415
     from .front import Front  # noqa: PLC0415
-    from .seed import plant_once  # noqa: PLC0415
+    from .seed import plant_and_remove, plant_once, read  # noqa: PLC0415
     from .state import State  # noqa: PLC0415
+    from .vault import Vault  # noqa: PLC0415
 
-    seed = json.loads(options.seed.read_text(encoding="utf-8")) if options.seed else {}
+    seed = read(options.seed)
     _take_over(options.data)
     console = Console()
-    state = State(options.data / "standin.sqlite3")
+    vault = None
+    if options.database:
+        connection = settings.text("globalSettings__sqlServer__connectionString") or ""
+        vault = Vault(connection, options.data / "aspnet-dataprotection", VERSION)
+    state = State(options.data / "standin.sqlite3", vault)
     applications: dict[str, Any] = {}
     for service in services:
         instance = Server(
@@ -59,13 +67,18 @@ def serve(options: argparse.Namespace, services: List[str], settings: Settings) 
             delay_scale=float(os.environ.get("STANDIN_DELAY_SCALE", "1")),
             cloud_timeout=float(os.environ.get("STANDIN_CLOUD_TIMEOUT", "30")),
         )
-        plant_once(instance, seed)
+        if vault is None:
+            plant_once(instance, seed)
+        else:
+            vault.plant = functools.partial(plant_and_remove, instance, seed, options.seed)
         applications[service] = build(
             instance,
             with_control=os.environ.get("STANDIN_CONTROL") == "1",
             limits=os.environ.get("STANDIN_LIMITER", "1") != "0",
             limits_scale=float(os.environ.get("STANDIN_LIMITER_SCALE", "1")),
         )
+    if vault is not None:
+        vault.wait(_FIRST_WAIT if seed else _WAIT)
     application = (
         applications[services[0]] if len(services) == 1 else Front(applications["api"], applications["identity"])
     )
@@ -82,6 +95,7 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--seed", type=Path)
+    parser.add_argument("--database", action="store_true", help="keep the data in the database of the settings")
     return parser.parse_args(arguments)
 
 

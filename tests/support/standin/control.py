@@ -79,7 +79,7 @@ def remove_faults() -> Response:
 def set_clock() -> Response:
     """Let the clock run off."""
     body = _body()
-    with server().state.transaction():
+    with server().state.transaction("fault"):
         setting = server().clock_setting()
         shift = body.get("shift", setting.shift) + body.get("advance", 0)
         server().state.put("meta", "clock", {"shift": shift, "frozen": body.get("frozen", setting.frozen)})
@@ -151,6 +151,13 @@ def change_organization() -> Response:
     organization.update({_MEMBERS.get(name, name): value for name, value in changes.items()})
     server().state.put("organization", organization["id"], organization)
     return jsonify(organization)
+
+
+@blueprint.post("/migration")
+def set_migration() -> Response:
+    """Let the scripts of a release fail."""
+    server().state.put("meta", "migration", {"fails": _body().get("fails")})
+    return empty()
 
 
 @blueprint.post("/installation")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from .context import server
 from .json_input import ModelError
+from .vault import DatabaseError
 
 MODEL_STATE = "The model state is invalid."
 UNHANDLED = "An unhandled server error has occurred."
@@ -105,6 +106,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(EmptyAnswer, _empty_answer)
     app.register_error_handler(HTTPException, lambda e: empty(e.code or 500))
     app.register_error_handler(Unhandled, _unhandled)
+    app.register_error_handler(DatabaseError, _unhandled)
     app.register_error_handler(Exception, _defect)
 
 
@@ -114,7 +116,7 @@ def _empty_answer(error: EmptyAnswer) -> Response:
     return response
 
 
-def _unhandled(error: Unhandled) -> Response:
+def _unhandled(error: Union[Unhandled, DatabaseError]) -> Response:
     action = (g.get("action") or "Bit.Api.Controllers.Controller.Action (Api)").partition(" ")[0]
     trace = [f"   at {action}()", "--- End of stack trace from previous location ---", f"   at {action}()"]
     server().console.entry("fail", _HANDLER, "Unhandled exception", [f"{error.net_type}: {error.text}", *trace])

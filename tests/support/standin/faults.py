@@ -68,7 +68,7 @@ def _apply(fault: Document) -> Optional[Response]:
 
 
 def _take(instance: Server) -> Optional[Document]:
-    with instance.state.transaction():
+    with instance.state.transaction("fault"):
         for fault in instance.state.all("fault"):
             if (
                 fault["service"] in ("any", instance.service)

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import string
 import uuid
+from pathlib import Path
 from typing import Any, Dict, Optional
 
 from . import clock, keys, license_files, license_issue, plans
@@ -30,11 +32,30 @@ def plant_once(instance: Server, seed: Document) -> None:
 
 def plant_anew(instance: Server, seed: Optional[Document] = None) -> None:
     """Throw the state and the license files away and begin again, from the same seed or another."""
+    vault = instance.state.vault
+    if vault is not None:
+        vault.begin_anew()
     with instance.state.transaction():
         seed = seed or instance.meta("seed")
         instance.state.clear()
         shutil.rmtree(license_files.folder(instance), ignore_errors=True)
         _plant(instance, seed)
+
+
+def read(file: Optional[Path]) -> Document:
+    """The seed of a file; empty where there is none."""
+    try:
+        seed: Document = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    except FileNotFoundError:
+        return {}
+    return seed
+
+
+def plant_and_remove(instance: Server, seed: Document, file: Optional[Path]) -> None:
+    """Plant the seed in an empty database, and remove its file: what is lost later stays lost."""
+    plant_once(instance, seed)
+    if file:
+        file.unlink(missing_ok=True)
 
 
 def random_key() -> str:
@@ -45,18 +66,24 @@ def random_key() -> str:
 def _plant(instance: Server, seed: Document) -> None:
     state = instance.state
     state.put("meta", "clock", {"shift": seed.get("clock_shift", 0), "frozen": seed.get("clock_frozen")})
-    state.put("meta", "seed", seed)
+    # The keys of licenses are part of the server, not of its data.
+    known = instance.meta("seed")
+    if seed:
+        state.put("meta", "seed", seed)
     state.put(
         "meta",
         "server",
         {
             "token_key": keys.new(),
-            "license_signing_key": seed.get("license_signing_key"),
-            "license_public_key": seed.get("license_public_key"),
+            "license_signing_key": seed.get("license_signing_key", known.get("license_signing_key")),
+            "license_public_key": seed.get("license_public_key", known.get("license_public_key")),
         },
     )
     for user in seed.get("users", []):
         state.put("user", user["id"], _user(instance, user))
+    for number in range(seed.get("ciphers", 0)):
+        identifier = str(uuid.uuid4())
+        state.put("cipher", identifier, {"id": identifier, "user": seed["users"][0]["id"], "number": number})
     for installation in seed.get("installations", []):
         state.put("installation", installation["id"], {"enabled": True, **installation})
     for organization in seed.get("organizations", []):

@@ -5,7 +5,10 @@
 """On a host: remember what the freshly set-up stack looks like, and bring files and containers back to that.
 
 ``remember``: note the environment and image of every container.
-``restore``: files as at set-up; containers that differ are created anew; prints ``kept`` or the services touched.
+``remember-database``: note what the database server knows of itself, after it has begun anew.
+``restore``: files as at set-up; containers that differ are created anew; prints ``kept`` or the services touched. A
+database server that knows other databases, another password or another engine than at set-up begins anew, empty.
+``empty-database``: let it begin anew in any case.
 """
 
 from __future__ import annotations
@@ -22,10 +25,16 @@ from typing import Iterable
 HOME = Path("/usr/local/lib/bwfleet")
 PRISTINE = HOME / "pristine.tar"
 REMEMBERED = HOME / "containers.json"
+MASTER = HOME / "master.mdf"
 BITWARDEN = Path("/opt/bitwarden")
 BWDATA = BITWARDEN / "bwdata"
 # Folders that hold only what set-up laid there (bwdata/core has the server's data, which its own reset empties).
 OWNED = ("env", "docker", "nginx", "ssl", "ca-certificates", "scripts", "identity", "letsencrypt", "web")
+
+# What is never part of a fresh installation; the server fills the first one again when it is reset.
+EMPTIED = ("core/aspnet-dataprotection", "core/attachments", "mssql/backups")
+# The server's own file, which it keeps open: where it is gone, so is what its containers have mounted.
+OPEN_FILE = BWDATA / "core/standin.sqlite3"
 
 
 def docker(*arguments: str) -> str:
@@ -55,10 +64,28 @@ def containers() -> dict[str, object]:
     return found
 
 
+def remember_database() -> None:
+    shutil.copyfile(BWDATA / "mssql/data/master.mdf", MASTER)
+
+
+def database_is_as_remembered() -> bool:
+    try:
+        return (BWDATA / "mssql/data/master.mdf").read_bytes() == MASTER.read_bytes()
+    except OSError:
+        return False
+
+
+def empty_database() -> None:
+    left = docker("ps", "--all", "--quiet", "--filter", "name=^bitwarden-mssql$").split()
+    if left:
+        docker("rm", "--force", *left)
+    empty(BWDATA / "mssql/data")
+
+
 def restore_files() -> None:
     # An installation can have been removed.
     BWDATA.mkdir(parents=True, exist_ok=True)
-    for folder in OWNED:
+    for folder in (*OWNED, *EMPTIED):
         empty(BWDATA / folder)
     for path in (*BITWARDEN.iterdir(), *BWDATA.iterdir()):
         if path.is_file() or path.is_symlink():
@@ -91,11 +118,16 @@ def remove_strangers(services: Iterable[str]) -> None:
         docker("rm", "--force", "--volumes", *strangers)
 
 
-def restore() -> list[str]:
+def restore(keep_database: bool = True) -> list[str]:
+    if not keep_database or not database_is_as_remembered():
+        empty_database()
     restore_files()
     wanted = json.loads(REMEMBERED.read_text())
     remove_strangers(wanted)
     now = containers()
+    if not OPEN_FILE.exists():
+        for service in ("api", "identity"):
+            now.pop(service, None)
     differing = sorted(service for service in wanted if now.get(service) != wanted[service])
     if not differing:
         return []
@@ -115,8 +147,11 @@ def restore() -> list[str]:
 def main() -> int:
     if sys.argv[1:] == ["remember"]:
         REMEMBERED.write_text(json.dumps(containers()))
-    elif sys.argv[1:] == ["restore"]:
-        print(" ".join(restore()) or "kept")
+        remember_database()
+    elif sys.argv[1:] == ["remember-database"]:
+        remember_database()
+    elif sys.argv[1:] in (["restore"], ["empty-database"]):
+        print(" ".join(restore(keep_database=sys.argv[1] == "restore")) or "kept")
     else:
         print(__doc__, file=sys.stderr)
         return 2

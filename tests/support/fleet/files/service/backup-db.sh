@@ -1,4 +1,17 @@
 #!/bin/sh
-# A backup on demand, named as the real one names it.
-target="/etc/bitwarden/mssql/backups/vault_FULL_$(date -u +%Y%m%d_%H%M%S).BAK"
-echo "backup of the stand-in's database" > "$target" && echo "$target"
+# The nightly backup ("loop"), or one on demand. Whatever happens the status is 0, and after a success all backups are
+# removed that are 33 days old, whoever made them.
+if [ -x /opt/mssql-tools18/bin/sqlcmd ]; then sqlcmd="/opt/mssql-tools18/bin/sqlcmd -C"; else sqlcmd=/opt/mssql-tools/bin/sqlcmd; fi
+
+while true; do
+    if [ "$1" = loop ]; then
+        sleep "$(PYTHONPATH=/opt /usr/libexec/standin/python3 -S -m standin.mssql.next_backup)"
+    fi
+    now="$(date +%Y%m%d_%H%M%S)"
+    export now
+    # shellcheck disable=SC2086  a password with blanks is split
+    $sqlcmd -S localhost -U sa -P ${SA_PASSWORD} -i /backup-db.sql
+    grep -B1 "BACKUP DATABASE successfully" /var/opt/mssql/log/errorlog | grep -q "_$now.BAK" &&
+        find /etc/bitwarden/mssql/backups/ -mindepth 1 -type f -name '*.BAK' -mtime +32 -delete
+    [ "$1" = loop ] || break
+done

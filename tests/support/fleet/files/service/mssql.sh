@@ -1,5 +1,4 @@
 #!/bin/sh
-# In place of a database server: a process that is ready after a moment. The stand-in server keeps its data elsewhere.
-mkdir -p /etc/bitwarden/mssql/backups
-touch /tmp/ready
-exec sleep infinity
+# The database: as root it prepares the container, then it is the user that owns the installation.
+export PYTHONPATH=/opt PYTHONDONTWRITEBYTECODE=1
+exec /usr/libexec/standin/python3 -S -m standin.mssql.entry_point

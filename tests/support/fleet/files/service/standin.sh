@@ -9,4 +9,4 @@ if ls "$authorities"/*.crt > /dev/null 2>&1; then
     export SSL_CERT_FILE=/tmp/ca-certificates.crt REQUESTS_CA_BUNDLE=/tmp/ca-certificates.crt
 fi
 exec /usr/libexec/standin/python3 -m standin --face self-hosted --service "$STANDIN_SERVICE" --port 5000 \
-    --data /etc/bitwarden/core --seed /etc/bitwarden/core/seed.json
+    --data /etc/bitwarden/core --seed /etc/bitwarden/core/seed.json --database
