@@ -35,6 +35,11 @@ def run(instance: Instance, text: str) -> List[Output]:
     raise SqlServerError(102, 15, 1, f"Incorrect syntax near '{words[min(1, len(words) - 1)]}'.")
 
 
+def understood(text: str) -> bool:
+    """Whether it has one of the forms."""
+    return any(pattern.fullmatch(text) for pattern, _handler in _FORMS)
+
+
 def _name(text: str) -> str:
     return text.replace("]]", "]")
 

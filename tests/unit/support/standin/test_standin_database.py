@@ -14,8 +14,10 @@ import uuid
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database import statements
 from standin import database, key_ring
 from standin.mssql import next_backup, sqlcmd
+from standin.mssql import statements as forms
 from standin.mssql.__main__ import Server
 from standin.mssql.engine import ENGINES, engine_of
 from standin.mssql.errorlog import ErrorLog
@@ -101,6 +103,24 @@ def sql(tmp_path, capsys, monkeypatch):
     vault.disconnect()
     yield one
     one.stop()
+
+
+@pytest.mark.parametrize("name", ["vault", "it's a]vault"])
+def test_every_statement_of_the_collection_is_understood(name):
+    path = f"/backups/{name}.bak"
+    texts = [
+        statements.ENGINE_VERSION,
+        statements.DATABASES,
+        statements.backup(name, path, name),
+        *(one(path) for one in (statements.verify, statements.header, statements.file_list)),
+        *(statements.count(name, table) for table in statements.TABLES),
+        *(one(name) for one in (statements.newest_migration, statements.protected_beginnings)),
+        *(one(name) for one in (statements.enabled_organizations, statements.set_offline, statements.set_online)),
+        statements.restore(name, path),
+        statements.restore_beside(name, path, name, f"{name}_log"),
+        *(one(name) for one in (statements.check, statements.drop)),
+    ]
+    assert [text for text in texts if not forms.understood(text)] == []
 
 
 @pytest.mark.parametrize(

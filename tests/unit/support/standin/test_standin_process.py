@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,14 +37,14 @@ CONNECTIONS = f"/organizations/connections/{ORGANIZATION}/1"
 class Service:
     """One process of the stand-in."""
 
-    def __init__(self, service, data, seed, environment=None):
+    def __init__(self, service, data, seed, environment=None, options=()):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         own = {"globalSettings__installation__id": INSTALLATION, "STANDIN_CONTROL": "1", "STANDIN_DELAY_SCALE": "0"}
         arguments = ["--data", str(data), "--host", "127.0.0.1", "--port", str(self.port), "--seed", str(seed)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "standin", "--face", "self-hosted", "--service", service, *arguments],
+            [sys.executable, "-m", "standin", "--face", "self-hosted", "--service", service, *arguments, *options],
             env={**os.environ, "PYTHONPATH": str(TESTS), **own, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,10 +83,14 @@ class Service:
         return self.process.wait(timeout=5)
 
 
-def _login(identity):
+def _try_login(identity):
     device = {"deviceType": 8, "deviceName": "test", "deviceIdentifier": "test"}
     form = {"grant_type": "client_credentials", "client_id": f"user.{OWNER}", "client_secret": API_KEY, **device}
-    status, body = identity.ask("/connect/token", form=form)
+    return identity.ask("/connect/token", form=form)
+
+
+def _login(identity):
+    status, body = _try_login(identity)
     assert status == 200, body
     return body["access_token"]
 
@@ -266,3 +272,98 @@ def test_sigterm_ends_it_even_in_the_midst_of_a_request(seed, tmp_path):
         assert service.end() == 0
         assert time.monotonic() - started < 2
         assert isinstance(waiting.exception(), OSError)
+
+
+@pytest.fixture
+def with_database(seed, tmp_path):
+    """Api and Identity on a database server, in a folder with the seed of the first start; and how to restart that."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    connection = f"Data Source=tcp:127.0.0.1,{port};Initial Catalog=vault;User ID=sa;Password=geheim"
+    folders = ["--data", str(tmp_path / "data"), "--log", str(tmp_path / "log"), "--port", port]
+
+    def start():
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "standin.mssql", *folders],
+                env={**os.environ, "PYTHONPATH": str(TESTS), "SA_PASSWORD": "geheim"},
+                stdout=subprocess.DEVNULL,
+            )
+        )
+        return processes[-1]
+
+    processes = []
+    start()
+    own = tmp_path / "seed.json"
+    shutil.copy(seed, own)
+    settings = {"globalSettings__sqlServer__connectionString": connection}
+    services = [Service(name, tmp_path / "core", own, settings, ["--database"]) for name in ("api", "identity")]
+    processes += [service.process for service in services]
+    yield tmp_path, processes[0], start, [service.wait() for service in services]
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_what_clients_can_do_depends_on_database_and_key_ring(with_database):
+    folder, server, start, (api, identity) = with_database
+    token = _login(identity)
+    assert not (folder / "seed.json").exists()
+    server.kill()
+    server.wait()
+    assert [_try_login(identity)[0], api.ask("/organizations", token=token)[0]] == [500, 500]
+    api.ask("/_standin/faults", {"path": "/config", "status": 503})
+    assert api.ask("/config")[0] == 503, "what a test has asked for goes on"
+    start()
+    while _try_login(identity)[0] == 500:
+        time.sleep(0.02)
+    assert api.ask("/organizations", token=token)[1]["data"][0]["id"] == ORGANIZATION
+    (key,) = (folder / "core/aspnet-dataprotection").glob("key-*.xml")
+    content = key.read_bytes()
+    key.unlink()
+    assert _try_login(identity)[0] == 500
+    logged = [line["line"] for line in identity.ask("/_standin/log")[1]["lines"]]
+    assert any("CryptographicException: The key {" in line for line in logged)
+    key.write_bytes(content)
+    assert _try_login(identity)[0] == 200
+
+
+def test_a_lost_database_stays_lost_until_a_reset(with_database):
+    folder, server, start, (api, identity) = with_database
+    server.kill()
+    server.wait()
+    shutil.rmtree(folder / "data")
+    start()
+    for service in (api, identity):
+        assert service.end() == 0
+    settings = {
+        "globalSettings__sqlServer__connectionString": "Data Source=tcp:127.0.0.1,"
+        f"{_port_of(folder)};Initial Catalog=vault;User ID=sa;Password=geheim"
+    }
+    both = Service("both", folder / "core", folder / "seed.json", settings, ["--database"]).wait()
+    try:
+        device = {"deviceType": 8, "deviceName": "test", "deviceIdentifier": "test"}
+        form = {"grant_type": "client_credentials", "client_id": f"user.{OWNER}", "client_secret": API_KEY, **device}
+        assert both.ask("/identity/connect/token", form=form)[0] == 400
+        assert both.ask("/api/_standin/reset", {})[0] == 200
+        assert both.ask("/identity/connect/token", form=form)[0] == 200
+        job = both.ask("/api/_standin/jobs/ValidateOrganizationsJob", {})[1]["log"]
+        assert not any("disabled" in line for line in job)
+        (folder / f"core/licenses/organization/{ORGANIZATION}.json").unlink()
+        job = both.ask("/api/_standin/jobs/ValidateOrganizationsJob", {})[1]["log"]
+        assert any("is being disabled. Reason: No license file." in line for line in job)
+        assert [one["enabled"] for one in both.ask("/api/_standin/state")[1]["organization"]] == [False]
+    finally:
+        both.process.kill()
+
+
+def _port_of(folder):
+    """The port in the newest errorlog."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = re.search(r"<ipv4> (\d+)]", (folder / "log/errorlog").read_text())
+        if found:
+            return found[1]
+        time.sleep(0.02)
+    raise AssertionError("the database server has not started")

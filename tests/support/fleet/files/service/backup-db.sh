@@ -12,6 +12,6 @@ while true; do
     # shellcheck disable=SC2086  a password with blanks is split
     $sqlcmd -S localhost -U sa -P ${SA_PASSWORD} -i /backup-db.sql
     grep -B1 "BACKUP DATABASE successfully" /var/opt/mssql/log/errorlog | grep -q "_$now.BAK" &&
-        find /etc/bitwarden/mssql/backups/ -mindepth 1 -type f -name '*.BAK' -mtime +32 -delete
+        find /etc/bitwarden/mssql/backups/ -mindepth 1 -type f -name '*.BAK' -mtime +32 -exec rm -f {} +
     [ "$1" = loop ] || break
 done
