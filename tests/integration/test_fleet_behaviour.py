@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import shlex
+import ssl
 import subprocess
 import uuid
-from typing import Iterator
+from typing import Dict, Iterator, cast
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.support import fleet
-from tests.support.fleet import names
+from tests.support.fleet import keys, names
 
 pytestmark = pytest.mark.fleet
 OVERRIDE = "env/global.override.env"
@@ -226,6 +230,85 @@ def test_the_image_of_the_api_is_as_poor_as_the_real_one(host: fleet.Host) -> No
     named = "for name in curl openssl python python3 perl sh wget; do command -v $name; done; true"
     found = host.execute("docker", "exec", "bitwarden-api", "sh", "-c", named)
     assert found.split() == ["/usr/bin/sh", "/usr/bin/wget"]
+
+
+class Vault:
+    """What a client of a host can do, and its database."""
+
+    def __init__(self, host: fleet.Host) -> None:
+        self.host = host
+        self.password = host.data.settings["database_password"]
+
+    def login(self) -> int:
+        """Log the owner in; the status."""
+        owner = self.host.data.owner
+        device = {"deviceType": "8", "deviceName": "test", "deviceIdentifier": "test"}
+        key = {"client_id": f"user.{owner['id']}", "client_secret": owner["api_key"]}
+        form = urlencode({"grant_type": "client_credentials", **key, **device}).encode()
+        request = Request(f"{self.host.url}/identity/connect/token", form, {"Bitwarden-Client-Version": "2026.8.0"})
+        try:
+            with urlopen(request, timeout=20, context=ssl.create_default_context(cafile=str(keys.CA))) as response:
+                return int(response.status)
+        except HTTPError as error:
+            return error.code
+
+    def sql(self, text: str, tools: str = "mssql-tools18") -> str:
+        """Run a statement as this collection does."""
+        command = [f"/opt/{tools}/bin/sqlcmd", "-C", "-S", "localhost", "-U", "sa", "-b", "-W", "-s", "|", "-h", "-1"]
+        secret = ["--env", f"SQLCMDPASSWORD={self.password}"]
+        return self.host.docker("exec", *secret, "bitwarden-mssql", *command, "-Q", text)
+
+    def organization(self, **changes: object) -> bool:
+        """Change the organization; whether it is enabled."""
+        body = {"organization": self.host.data.organization["id"], **changes}
+        return bool(cast(Dict[str, object], self.host.control("organization", body))["enabled"])
+
+
+def test_clients_depend_on_database_key_ring_and_license(host: fleet.Host) -> None:
+    vault = Vault(host)
+    file = "/etc/bitwarden/mssql/backups/test.bak"
+    assert vault.login() == 200
+    vault.sql(f"BACKUP DATABASE [vault] TO DISK = N'{file}' WITH COPY_ONLY, INIT, CHECKSUM, NAME = N'test'")
+    assert host.execute("stat", "-c", "%U", f"{names.BWDATA}/mssql/backups/test.bak") == "bitwarden\n"
+    host.docker("exec", "bitwarden-mssql", "/backup-db.sh")
+    assert "vault_FULL_" in host.execute("ls", f"{names.BWDATA}/mssql/backups")
+    assert "BACKUP DATABASE successfully processed" in host.read("logs/mssql/errorlog")
+
+    host.docker("stop", "--time", "2", "bitwarden-mssql")
+    assert vault.login() == 500
+    host.docker("start", "bitwarden-mssql")
+    for _count in range(50):
+        if vault.login() == 200:
+            break
+    assert vault.login() == 200
+
+    ring = f"{names.BWDATA}/core/aspnet-dataprotection"
+    host.execute("mv", ring, f"{ring}.away")
+    assert vault.login() == 500
+    host.execute("mv", f"{ring}.away", ring)
+    assert vault.login() == 200
+
+    host.execute("sh", "-c", f"rm {names.BWDATA}/core/licenses/organization/*.json")
+    host.control("jobs/ValidateOrganizationsJob", {})
+    assert not vault.organization()
+    vault.sql("IF DB_ID(N'vault') IS NOT NULL ALTER DATABASE [vault] SET OFFLINE WITH ROLLBACK IMMEDIATE")
+    assert vault.login() == 500
+    vault.sql(f"RESTORE DATABASE [vault] FROM DISK = N'{file}' WITH REPLACE, CHECKSUM")
+    vault.sql("ALTER DATABASE [vault] SET ONLINE")
+    assert (vault.login(), vault.organization()) == (200, True)
+
+
+def test_a_reset_brings_a_lost_database_back(host: fleet.Host) -> None:
+    vault = Vault(host)
+    host.script("stop")
+    host.execute("rm", "-r", f"{names.BWDATA}/mssql", f"{names.BWDATA}/core")
+    assert host.script("start").returncode == 0
+    host.wait()
+    assert vault.login() == 400, "nobody is known there"
+    host.reset()
+    assert vault.login() == 200
+    assert vault.sql("SET NOCOUNT ON; SELECT COUNT_BIG(*) FROM [vault].[dbo].[User]") == "3\n"
+    assert host.reset() == "kept"
 
 
 def test_host_keys_are_checked() -> None:
