@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping
 
-from . import byte_code, keys, names
+from . import byte_code, data, keys, names
 from .base_image import Base
 from .registry_client import RegistryClient, layer_from_file, layer_of
 
@@ -47,12 +47,15 @@ def publish(base: Base, client: RegistryClient) -> dict[str, str]:
     programs = layer_of({**_tree("usr/local/bin", names.FILES / "service"), **_alive()})
     sources = {**_tree("opt/standin", names.STANDIN, ".py", ".json"), **_setup()}
     standin = layer_of({**sources, **byte_code.of(base, sources)})
+    license_key = data.load().license_keys["license_public_key"].encode()
+    licenses = layer_of({"opt/license_public_key.pem": (license_key, 0o644)})
     authority = layer_of({"usr/local/share/ca-certificates/fleet.crt": (keys.CA.read_bytes(), 0o644)})
     digests: dict[str, str] = {}
     # api first: the others' layers are then mounted from it.
     services = [*names.SERVICES, *names.OPTIONAL_SERVICES, "setup"]
     for service in sorted(services, key=lambda service: service != "api"):
-        layers = [rootfs, programs, standin, *([authority] if service == "setup" else [])]
+        own = {"setup": [authority], "api": [licenses], "identity": [licenses]}.get(service, [])
+        layers = [rootfs, programs, standin, *own]
         for version in sorted({version_of(service, release) for release in names.RELEASES.values()}):
             current = version == version_of(service, names.RELEASES[names.VERSION])
             tags = [version, "latest"] if current else [version]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import string
@@ -66,8 +67,7 @@ def random_key() -> str:
 def _plant(instance: Server, seed: Document) -> None:
     state = instance.state
     state.put("meta", "clock", {"shift": seed.get("clock_shift", 0), "frozen": seed.get("clock_frozen")})
-    # The keys of licenses are part of the server, not of its data.
-    known = instance.meta("seed")
+    license_keys = _license_keys(seed, instance.meta("seed"))
     if seed:
         state.put("meta", "seed", seed)
     state.put(
@@ -75,8 +75,8 @@ def _plant(instance: Server, seed: Document) -> None:
         "server",
         {
             "token_key": keys.new(),
-            "license_signing_key": seed.get("license_signing_key", known.get("license_signing_key")),
-            "license_public_key": seed.get("license_public_key", known.get("license_public_key")),
+            "license_signing_key": license_keys.get("license_signing_key"),
+            "license_public_key": license_keys.get("license_public_key"),
         },
     )
     for user in seed.get("users", []):
@@ -88,6 +88,15 @@ def _plant(instance: Server, seed: Document) -> None:
         state.put("installation", installation["id"], {"enabled": True, **installation})
     for organization in seed.get("organizations", []):
         _organization(instance, organization)
+
+
+def _license_keys(*seeds: Document) -> Document:
+    """The first that has the keys of licenses: they are part of the server, not of its data."""
+    for seed in seeds:
+        if seed.get("license_public_key"):
+            return seed
+    file = os.environ.get("STANDIN_LICENSE_KEY")
+    return {"license_public_key": Path(file).read_text(encoding="ascii")} if file else {}
 
 
 def _user(instance: Server, user: Document) -> Document:
