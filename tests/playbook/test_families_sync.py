@@ -297,6 +297,7 @@ def test_steps_by_tags(play, options, steps, asked):
     assert run.status == 0, run.output
     assert run.steps("bw1") == steps
     assert [call["steps"] for call in run.all_arguments("bw1", "organization")] == asked
+    assert all(call["gather"] == [] for call in run.all_arguments("bw1", "server_info")), "what is not needed"
 
 
 def test_the_options_of_the_steps(play):

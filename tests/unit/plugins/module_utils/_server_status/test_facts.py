@@ -12,6 +12,7 @@ import ssl
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import inspection_by
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.manifest import Manifest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import set_name
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
@@ -19,6 +20,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.f
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._server_status import facts, versions
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._server_status.facts import Request, StatusFacts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import GATHERED
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import check_arguments
 
 from .._connectivity.stand_ins import DAY, page
 from .._deployment.fake_host import FakeHost
@@ -97,6 +99,14 @@ def test_what_is_not_gathered_is_not_asked(host):
     assert [found[name] for name in GATHERED] == [None, None, None]
     assert (found["unknown"], found["warnings"]) == ({}, [])
     assert not host.published.heads, "an air-gapped server asked"
+
+
+def test_modules_that_look_at_a_license_file_gather_nothing_else():
+    asked = []
+    inspection_by(lambda module, options: asked.append((module, options)) or {}, "/opt/bitwarden/bwdata")("x")
+    ((module, options),) = asked
+    assert (module, options["gather"]) == ("server_info", [])
+    check_arguments(module, {**options, "organization": INSTALLATION})
 
 
 @pytest.mark.parametrize(
