@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.dates import parse_date
-from .._server_status.versions import is_newer
+from .._common.versions import is_newer
 
 Status = Mapping[str, Any]
 Labels = Tuple[Tuple[str, str], ...]

@@ -11,10 +11,10 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from .._common.dates import parse_date
 from .._common.durations import format_duration, rounded_duration
+from .._common.versions import is_newer
 from .._deployment.drift import BITWARDEN
 from .._families_sync.status import summarize
 from .._server_status.facts import AVAILABLE_VERSIONS, NOT_AVAILABLE, NOT_LOADED
-from .._server_status.versions import is_newer
 from .thresholds import Thresholds
 
 Result = Mapping[str, Any]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Mapping, Match, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional
 
 from .._common.errors import BitwardenError
+from .._common.versions import version_numbers
 from .._connectivity.http import Network, send
 from .._deployment.drift import Stack
 
@@ -24,7 +25,6 @@ _OWN = {"web": "web", "key_connector": "key-connector"}
 _SCRIPT = re.compile(r"^(CORE|WEB|KEYCONNECTOR)VERSION=[\"']?([0-9][\w.+-]*)", re.MULTILINE)
 _IN_SCRIPT = {"core": "CORE", "web": "WEB", "key_connector": "KEYCONNECTOR"}
 _PUBLISHED = {"core": "coreVersion", "web": "webVersion", "key_connector": "keyConnectorVersion"}
-_NUMBERS = re.compile(r"v?(\d+)\.(\d+)\.(\d+)\b")
 _STATUS_OK = 200
 
 
@@ -59,16 +59,6 @@ def available_versions(network: Network, timeout: float) -> Versions:
     return versions
 
 
-def is_newer(version: Optional[str], than: Optional[str]) -> bool:
-    """Tell whether a version is known to be newer than another."""
-    newer, older = _NUMBERS.match(version or ""), _NUMBERS.match(than or "")
-    return bool(newer and older) and _numbers(newer) > _numbers(older)
-
-
-def _numbers(found: Optional[Match[str]]) -> Tuple[int, ...]:
-    return tuple(int(part) for part in found.groups()) if found else ()
-
-
 def _version(published: Mapping[str, Any], key: str) -> Optional[str]:
     value = published.get(key)
-    return value if isinstance(value, str) and _NUMBERS.match(value) else None
+    return value if isinstance(value, str) and version_numbers(value) else None

@@ -34,22 +34,6 @@ def test_versions_of_the_script(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("version", "than", "expected"),
-    [
-        ("2026.8.0", "2026.7.2", True),
-        ("2026.10.0", "2026.9.0", True),
-        ("2026.8.0", "2026.8.0", False),
-        ("2026.7.2", "2026.8.0", False),
-        ("2026.8.0", None, False),
-        (None, "2026.8.0", False),
-        ("latest", "2026.8.0", False),
-    ],
-)
-def test_newer(version, than, expected):
-    assert versions.is_newer(version, than) is expected
-
-
-@pytest.mark.parametrize(
     "published", [{"versions": PUBLISHED}, {"versions": {**PUBLISHED, "extra": None}, "format": 2}]
 )
 def test_published_versions(serve, authority, network, monkeypatch, published):
