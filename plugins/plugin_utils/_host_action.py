@@ -138,7 +138,7 @@ class HostActionModule(BitwardenAction):
 
     def _arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
         """Return the options that are set; an empty path is one, and wrong: the default may be another server's."""
-        paths = () if self._in_role() else ("bwdata", "script")
+        paths = () if self._in_role() else ("bwdata", "script", "dest")
         empty = {name: "" for name in paths if self._task.args.get(name) == ""}
         return {**super()._arguments(task_vars), **empty}
 

@@ -18,14 +18,6 @@ from tests.support.tools.commands import ROOT
 
 SPECS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").read_text())["argument_specs"]
 OPTIONS = SPECS["main"]["options"]
-# The options of the role fleet_status that become those of its modules, without the prefix of their variables.
-STATUS = {
-    name[len("bitwarden_") :]: option
-    for name, option in yaml.safe_load((ROOT / "roles/fleet_status/meta/argument_specs.yml").read_text())[
-        "argument_specs"
-    ]["main"]["options"].items()
-    if name != "bitwarden_offline"
-}
 TASKS = "".join(path.read_text() for path in sorted((ROOT / "roles/families_sync/tasks").glob("*.yml")))
 # Role variable -> plugin whose option it becomes, and that option's name where it is not the variable's.
 BEHIND = {
@@ -82,23 +74,6 @@ def test_defaults_and_choices_agree(variable: str) -> None:
     assert role.get("default") == module.get("default")
     assert sorted(role.get("choices", [])) == sorted(module.get("choices", []))
     assert role["type"] == module["type"]
-
-
-@pytest.mark.parametrize("variable", STATUS)
-def test_defaults_of_the_role_fleet_status(variable: str) -> None:
-    found = [documented(plugin).get(variable) for plugin in ("fleet_status", "organization_info", "server_info")]
-    module = next(option for option in found if option)
-    role = STATUS[variable]
-    assert role.get("default") == module.get("default")
-    assert sorted(role.get("choices", [])) == sorted(module.get("choices", []))
-    assert role["type"] == module["type"]
-
-
-def test_the_role_fleet_status_leaves_out_what_is_not_set() -> None:
-    """A second argument of ``default`` would take a false for it."""
-    tasks = (ROOT / "roles/fleet_status/tasks/main.yml").read_text()
-    found = re.findall(r"^    (\w+): \"\{\{ bitwarden_\1 \| default\(omit\) \}\}\"", tasks, re.MULTILINE)
-    assert set(found) == set(STATUS)
 
 
 def test_tasks_leave_out_what_is_not_set() -> None:

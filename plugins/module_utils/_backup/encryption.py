@@ -49,11 +49,9 @@ def find_encryption(name: Optional[str], recipients: Sequence[str], find: Callab
         path = find(one)
         if path is not None:
             return Encryption(one, path, list(recipients))
-    wanted = name or " nor ".join(_PROGRAMS)
-    neither = "" if name else "neither "
-    raise EncryptionError(
-        f"encrypt: {neither}{wanted} is installed on the host. Install one of them, or leave out encrypt."
-    )
+    if name:
+        raise EncryptionError(f"encrypt: {name} is not installed on the host. Install it, or set another program.")
+    raise EncryptionError("encrypt: neither age nor gpg is installed on the host. Install one, or leave out encrypt.")
 
 
 def recipient_problems(encryption: Encryption) -> List[str]:

@@ -128,7 +128,11 @@ def _message(error: Union[BitwardenError, OSError], outcome: Outcome) -> str:
 
 
 def _remove(backup: BackupSet, outcome: Outcome, really: bool) -> None:
-    foreign = foreign_files(backup)
+    try:
+        foreign = foreign_files(backup)
+    except EXPECTED as error:
+        outcome.warnings.append(f"{backup.path} is not removed, because it cannot be read: {message_of(error)}")
+        return
     if foreign:
         outcome.warnings.append(
             f"{backup.path} is not removed, because it has files that are not of the set: {', '.join(foreign[:5])}."

@@ -12,6 +12,7 @@ import tarfile
 import zlib
 from typing import IO, Dict, Iterator, List, Optional, Tuple, cast
 
+from .._common.errors import BitwardenError
 from .manifest import NAME, FileEntry
 from .sets import BackupSet, SetError, read_files
 
@@ -98,7 +99,7 @@ def damage(backup: BackupSet, files: Optional[List[FileEntry]] = None) -> List[s
                 pass
         if backup.manifest.archive != (hashed.size, hashed.digest.hexdigest()):
             problems.append(f"{backup.path} does not have the size and SHA-256 that its manifest says.")
-    except SetError as error:
+    except BitwardenError as error:
         problems.append(str(error))
     except OSError as error:
         problems.append(f"{backup.path} cannot be read: {error.strerror}.")

@@ -112,7 +112,10 @@ def read_files(backup: BackupSet) -> List[FileEntry]:
 
 def is_complete(backup: BackupSet) -> bool:
     """Tell whether all of a set is there, by sizes, without reading it."""
-    return not missing(backup)
+    try:
+        return not missing(backup)
+    except EXPECTED:
+        return False
 
 
 def missing(backup: BackupSet) -> List[str]:

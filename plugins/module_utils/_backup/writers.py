@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Optional, Set
 
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
@@ -38,38 +38,40 @@ def writers_stopped(deployment: Deployment, stack: Stack, wait_timeout: float, d
     Raises ``WritersError``, ``UnhealthyError``.
     """
     services = [name for name in stack.running() if name in WRITERS]
+    secrets = deployment.secrets(stack)
     began, clock = time.monotonic(), Clock()
     try:
-        _stop(deployment, services)
+        _stop(deployment, services, secrets)
         yield
     finally:
         try:
-            _start(deployment, services, stack)
+            _start(deployment, services, secrets)
         finally:
             downtime.seconds = round(time.monotonic() - began, 1)
     unhealthy = frozenset(one.service for one in stack.containers if one.health == "unhealthy")
-    secrets = deployment.secrets(stack)
     wait = HealthWait(deployment.engine, deployment.containers, lambda text: mask_text(text, secrets), clock)
     wait.wait(services, wait_timeout, clock.now(), unhealthy)
     downtime.seconds = round(time.monotonic() - began, 1)
 
 
-def _stop(deployment: Deployment, services: List[str]) -> None:
+def _stop(deployment: Deployment, services: List[str], secrets: Set[str]) -> None:
     result = deployment.project.stop(services)
     left = [one.service for one in deployment.containers() if one.is_up and one.service in services]
     if left:
-        raise WritersError(f"Could not be stopped: {', '.join(left)}. {result.told('docker compose stop')}")
+        told = mask_text(result.told("docker compose stop"), secrets)
+        raise WritersError(f"Could not be stopped: {', '.join(left)}. {told}")
 
 
-def _start(deployment: Deployment, services: List[str], stack: Stack) -> None:
+def _start(deployment: Deployment, services: List[str], secrets: Set[str]) -> None:
     result = deployment.project.start(services)
     containers = deployment.containers()
     up = {one.service for one in containers if one.is_up}
     left = [one for one in services if one not in up]
     if left:
+        told = mask_text(result.told("docker compose start"), secrets)
         raise WritersError(
             f"Not running again after they were stopped for the copy: {', '.join(left)}. "
-            f"{result.told('docker compose start')} Start the server (module server, or bitwarden.sh start)."
+            f"{told} Start the server (module server, or bitwarden.sh start)."
         )
     # nginx resolves the addresses of the other services once, at its start, and they may have others now.
     for one in containers:

@@ -22,6 +22,10 @@ HOST_OPTIONS: Dict[str, Dict[str, Any]] = {
     "bwdata": {"type": "path", "default": "/opt/bitwarden/bwdata"},
 }
 
+#: The folder of the backup sets on a host.
+BACKUP_DEST = "/var/backups/bitwarden"
+BACKUP_FOLDER: Dict[str, Dict[str, Any]] = {"dest": {"type": "path", "default": BACKUP_DEST}}
+
 # The settings that a server should have.
 DESIRED_OPTIONS: Dict[str, Dict[str, Any]] = {
     "settings": {"type": "dict", "default": {}},
@@ -42,8 +46,6 @@ SETTINGS_OPTIONS: Dict[str, Dict[str, Any]] = {
 
 #: What server_info gathers beside the deployment itself.
 GATHERED = ("available_versions", "certificate", "backup")
-#: The folder of the backup sets on a host.
-BACKUP_DEST = "/var/backups/bitwarden"
 
 # The options of each host module, for the module and for its action plugin, which checks them before it sends any.
 HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
@@ -76,6 +78,33 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         "kind": {"type": "str", "choices": ["license", "sponsorship"]},
         "since": {"type": "str", "default": "2d"},
     },
+    "backup": {
+        **HOST_OPTIONS,
+        **BACKUP_FOLDER,
+        "script": {"type": "path"},
+        "max_age": {"type": "str", "default": "0s"},
+        "keep": {"type": "int"},
+        "keep_days": {"type": "int"},
+        "database": {"type": "str", "choices": ["built_in", "none"]},
+        "consistent": {"type": "str", "choices": ["online", "stopped"], "default": "online"},
+        "verify": {"type": "str", "choices": ["checksum", "restore", "none"], "default": "checksum"},
+        "format": {"type": "str", "choices": ["directory", "tar"], "default": "directory"},
+        "encrypt": {
+            "type": "dict",
+            "options": {
+                "recipients": {"type": "list", "elements": "str", "required": True},
+                "program": {"type": "str", "choices": ["age", "gpg"]},
+            },
+        },
+        "database_timeout": {"type": "str", "default": "2h"},
+        "wait_timeout": {"type": "str", "default": "600s"},
+        "lock_timeout": {"type": "str", "default": "15m"},
+    },
+    "backup_info": {
+        **HOST_OPTIONS,
+        **BACKUP_FOLDER,
+        "verify": {"type": "bool", "default": False},
+    },
     "cloud_connectivity_info": {
         **HOST_OPTIONS,
         **DESIRED_OPTIONS,
@@ -85,7 +114,8 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     },
 }
 
-_DURATIONS = ("lock_timeout", "wait_timeout", "timeout", "since")
+_DURATIONS = ("lock_timeout", "wait_timeout", "timeout", "since", "max_age", "database_timeout")
+_LIMITS = ("timeout", "wait_timeout", "database_timeout")
 
 
 class OptionError(BitwardenError):
@@ -95,7 +125,7 @@ class OptionError(BitwardenError):
 def option_faults(params: Mapping[str, Any]) -> List[str]:
     """Return what is wrong with the values of options, one sentence or two for each; ``params`` has their types."""
     faults = []
-    for name in ("bwdata", "script", "backup_dest"):
+    for name in ("bwdata", "script", "backup_dest", "dest"):
         path = params.get(name)
         if isinstance(path, str) and not os.path.isabs(path):
             seen = f"{path} is not an absolute path" if path else "is empty"
@@ -106,13 +136,28 @@ def option_faults(params: Mapping[str, Any]) -> List[str]:
         except DurationError as error:
             faults.append(f"{name}: {error}")
             continue
-        if name in ("timeout", "wait_timeout") and seconds <= 0:
+        if name in _LIMITS and seconds <= 0:
             faults.append(f"{name} must be longer than zero.")
     count, organization = params.get("backup_count"), params.get("organization")
     if isinstance(count, int) and count < 0:
         faults.append("backup_count must not be negative. Set it to 0 to keep all backups.")
     if organization and validation_error("guid", str(organization)) is not None:
         faults.append(f"organization: {organization} is not the id of an organization, which is a GUID.")
+    return faults + _backup_faults(params)
+
+
+def _backup_faults(params: Mapping[str, Any]) -> List[str]:
+    faults = []
+    for name in ("keep", "keep_days"):
+        number = params.get(name)
+        if isinstance(number, int) and number < 1:
+            faults.append(f"{name} must be 1 or more. Leave it out to keep all sets.")
+    encrypt = params.get("encrypt")
+    if isinstance(encrypt, Mapping):
+        if params.get("format") == "directory":
+            faults.append("encrypt needs format=tar: only an archive is encrypted.")
+        if not encrypt.get("recipients"):
+            faults.append("encrypt names no recipients.")
     return faults
 
 

@@ -31,6 +31,7 @@ SECTIONS = {
     "The license on the server": ("_api/subscription",),
     "License sync": ("_backends/license_sync", "_backends/sync_due", "_backends/sync_attempts", "_sync_log/*"),
     "Sponsorships": ("_api/sponsorships", "_backends/sponsorships_info"),
+    "Backups": ("_database/*", "_backup/*"),
     "Versions, certificate, backup": ("_server_status/*",),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
 }

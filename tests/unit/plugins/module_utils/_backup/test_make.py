@@ -20,7 +20,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.reten
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import find_sets, missing, read_files
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 
-from .conftest import FILES, KEY, ORGANIZATION
+from .backup_host import FILES, KEY, ORGANIZATION
 
 NAME = "bitwarden-b4d6f8a0-20261126T213716Z"
 
@@ -361,6 +361,21 @@ def test_the_newest_verified_set_stays(back_up):
     outcome = back_up(2, verify="none", retention=Retention(keep=1))
     assert outcome.removed == [outcome.plan.sets[0].path] != [verified.made.path]
     assert Path(verified.made.path).exists()
+
+
+def damaged_list(path):
+    text = (path / "manifest.json").read_text()
+    (path / "manifest.json").write_text(text.replace('"path": "bwdata/config.yml"', '"path": "/etc/shadow"'))
+
+
+def test_a_damaged_manifest_stops_nothing(dest, back_up):
+    """It may be that of a foreign set; it is neither new enough nor removed."""
+    back_up(0)
+    damaged_list(dest / NAME)
+    assert back_up(1, max_age=3600.0).made is not None
+    outcome = back_up(2, retention=Retention(keep=1))
+    assert f"{NAME} is not removed, because it cannot be read" in str(outcome.warnings)
+    assert (dest / NAME).exists()
 
 
 def test_sets_of_another_installation_stay(host, dest, back_up):
