@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional
 
+from .._common.versions import is_newer
 from .manifest import BUILT_IN, Manifest
 
-_NUMBERS = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _YEARS = {15: "2019", 16: "2022", 17: "2025"}
 
 
@@ -47,17 +46,6 @@ def obstacles(manifest: Manifest, here: Here) -> List[str]:
     return found
 
 
-def is_newer(version: Optional[str], than: Optional[str]) -> bool:
-    """Tell whether a version is newer than another one; versions that are not numbers are not."""
-    numbers, others = _numbers(version), _numbers(than)
-    return bool(numbers and others and numbers > others)
-
-
 def year(engine: int) -> str:
     """Return the name of a version of SQL Server's engine."""
     return _YEARS.get(engine, str(engine))
-
-
-def _numbers(version: Optional[str]) -> Tuple[int, ...]:
-    found = _NUMBERS.match(version or "")
-    return tuple(int(one) for one in found.groups()) if found else ()
