@@ -133,6 +133,14 @@ def version_of(host: fleet.Host, port: int = 443) -> tuple[str, str]:
     return said[0]["version"], said[1]["version"]
 
 
+def newest_migration(host: fleet.Host) -> str:
+    """The newest script that was run on the database."""
+    password = host.container_env("mssql")["SA_PASSWORD"]
+    tool = ("/opt/mssql-tools18/bin/sqlcmd", "-S", "localhost", "-U", "sa", "-b", "-W", "-h", "-1", "-C", "-Q")
+    query = "SET NOCOUNT ON; SELECT TOP (1) [ScriptName] FROM [vault].[dbo].[Migration] ORDER BY [Id] DESC"
+    return host.docker("exec", "-e", f"SQLCMDPASSWORD={password}", "bitwarden-mssql", *tool, query).strip()
+
+
 def test_the_scripts_update_what_is_offered_and_a_reset_goes_back(host: fleet.Host) -> None:
     sites = fleet.downloads()
     before = host.read("scripts/run.sh")
@@ -150,16 +158,23 @@ def test_the_scripts_update_what_is_offered_and_a_reset_goes_back(host: fleet.Ho
     assert [host.script(command).returncode for command in ("update", "stop")] == [2, 2]
     sites.fail("run", None)
     assert host.script("updateself").returncode == 0
+    before = newest_migration(host)
+    host.control("migration", {"fails": names.NEWER_VERSION})
     done = host.script("update")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, "is complete" in done.stdout) == (0, True), done.stderr
     assert version_of(host) == (names.NEWER_VERSION, names.NEWER_VERSION)
+    # A script that fails is told by nothing.
+    assert newest_migration(host) == before
+    host.control("migration", {"fails": None})
+    assert host.script("updatedb").returncode == 0
+    assert newest_migration(host) > before
     assert {container["image"] for container in host.containers().values()} == {
         f"{names.REGISTRY}/bitwarden/{service}:{names.NEWER_VERSION}" for service in names.SERVICES
     }
     assert "not needed" in host.script("update").stdout
     assert [url.partition("?")[0] for url in sites.requests()] == ["https://func.bitwarden.com/api/dl/"] * 6
     host.reset()
-    assert version_of(host) == (names.VERSION, names.VERSION)
+    assert (version_of(host), newest_migration(host)) == ((names.VERSION, names.VERSION), before)
 
 
 @pytest.fixture

@@ -6,7 +6,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from standin import database  # type: ignore[import-not-found,unused-ignore]
+from standin.sql_client import SqlError  # type: ignore[import-not-found,unused-ignore]
 
 from .env_files import value_of
 from .questions import Crash
@@ -15,6 +19,11 @@ _STRING = "globalSettings__sqlServer__connectionString"
 
 
 def migrate(root: Path) -> None:
-    """Apply what the database lacks. A script that fails is not told by anything: the exit status is 0."""
-    if not value_of(root, "global", _STRING):
+    """Run the scripts that the database lacks. One that fails is told by nothing, and the exit status is 0."""
+    connection_string = value_of(root, "global", _STRING)
+    if not connection_string:
         raise Crash("System.ArgumentNullException: Value cannot be null. (Parameter 'connectionString')")
+    try:
+        database.migrate(connection_string, os.environ["STANDIN_VERSION"])
+    except (OSError, SqlError) as error:
+        raise Crash(f"Microsoft.Data.SqlClient.SqlException (0x80131904): {error}") from error
