@@ -22,6 +22,10 @@ from .._settings.override_file import FILES, OverrideFile
 
 _NAME = ".bitwarden-journal-{}.json"
 
+#: The folder in bwdata of a restore that is under way (see ``_backup/restore_journal.py``).
+RESTORE_FOLDER = ".bitwarden-restore"
+_PROVEN_OR_NOT_BEGUN = ("preparing", "proven")
+
 
 class JournalError(BitwardenError):
     """A record of the journal that cannot be read. The message names its path."""
@@ -154,12 +158,30 @@ def open_journal(bwdata: str, warn: Callable[[str], None], check_mode: bool) -> 
 
     Raises ``JournalError`` and ``OverrideFileError``.
     """
+    require_no_restore(bwdata)
     journal = Journal(bwdata)
     for warning in journal.warnings:
         warn(warning)
     if not check_mode:
         journal.clean_up()
     return journal
+
+
+def require_no_restore(bwdata: str) -> None:
+    """Raise ``JournalError`` where a restore was cut off: files and database may be of two different times."""
+    path = os.path.join(bwdata, RESTORE_FOLDER, "journal.json")
+    try:
+        with open(path, "rb") as stream:
+            phase = json.load(stream)["phase"]
+    except OSError:
+        return  # none; or it is not for this user, who cannot use the rest of bwdata either
+    except (ValueError, KeyError, TypeError):
+        phase = ""
+    if phase not in _PROVEN_OR_NOT_BEGUN:
+        raise JournalError(
+            f"A restore was cut off while it replaced files of {bwdata}, so the server is not whole. Run module "
+            "restore again, which takes the old files back and begins again."
+        )
 
 
 def _digest(content: bytes) -> str:

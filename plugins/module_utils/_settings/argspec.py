@@ -63,6 +63,24 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         "rollback": {"type": "bool", "default": True},
         "pull": {"type": "bool", "default": True},
     },
+    "restore": {
+        **HOST_OPTIONS,
+        "script": {"type": "path"},
+        "set": {"type": "path"},
+        # Of the action plugin.
+        "src": {"type": "path"},
+        "confirm": {"type": "str", "required": True},
+        "identity": {"type": "path"},
+        "allow_other_installation": {"type": "bool", "default": False},
+        "allow_other_url": {"type": "bool", "default": False},
+        "safety_backup": {"type": "bool", "default": True},
+        "safety_dest": {"type": "path", "default": BACKUP_DEST},
+        "rollback": {"type": "bool", "default": True},
+        "pull": {"type": "bool", "default": True},
+        "database_timeout": {"type": "str", "default": "2h"},
+        "wait_timeout": {"type": "str", "default": "600s"},
+        "lock_timeout": {"type": "str", "default": "15m"},
+    },
     "server_info": {
         **HOST_OPTIONS,
         "script": {"type": "path"},
@@ -125,7 +143,7 @@ class OptionError(BitwardenError):
 def option_faults(params: Mapping[str, Any]) -> List[str]:
     """Return what is wrong with the values of options, one sentence or two for each; ``params`` has their types."""
     faults = []
-    for name in ("bwdata", "script", "backup_dest", "dest"):
+    for name in ("bwdata", "script", "backup_dest", "dest", "set", "identity", "safety_dest"):
         path = params.get(name)
         if isinstance(path, str) and not os.path.isabs(path):
             seen = f"{path} is not an absolute path" if path else "is empty"

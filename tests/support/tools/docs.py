@@ -32,6 +32,16 @@ SECTIONS = {
     "License sync": ("_backends/license_sync", "_backends/sync_due", "_backends/sync_attempts", "_sync_log/*"),
     "Sponsorships": ("_api/sponsorships", "_backends/sponsorships_info"),
     "Backups": ("_database/*", "_backup/*"),
+    "Restores": (
+        "_backup/restore_guards",
+        "_backup/restore_journal",
+        "_backup/restore_plan",
+        "_backup/restore_proof",
+        "_backup/restore_reading",
+        "_backup/restore_run",
+        "_backup/restore_server",
+        "_backup/restore_staging",
+    ),
     "Versions, certificate, backup": ("_server_status/*",),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
 }

@@ -1,0 +1,237 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a restore replaces, kept beside it until the restore is proven; a run that was cut off leaves it to the next."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from .._common import atomic_file
+from .._common.errors import BitwardenError
+from .._deployment.journal import RESTORE_FOLDER
+
+_STATE = "journal.json"
+_NEW = "new"
+_OLD = "old"
+_KEPT = ".bitwarden-replaced-"
+
+#: How far a run has come: nothing is replaced yet; files may be replaced; the database as well; the restore is proven.
+PREPARING = "preparing"
+REPLACING = "replacing"
+DATABASE = "database"
+PROVEN = "proven"
+_PHASES = (PREPARING, REPLACING, DATABASE, PROVEN)
+
+
+class RestoreJournalError(BitwardenError):
+    """The journal cannot be read. The message names its path and what to do."""
+
+
+class State(NamedTuple):
+    """What the next run has to know.
+
+    ``set`` is what is restored, ``safety`` the path of the safety backup, ``dump`` that of the copy of the set's
+    database which SQL Server reads. ``replaced`` are the paths below bwdata that are replaced, each with whether
+    there was anything before.
+    """
+
+    phase: str
+    set: str
+    safety: Optional[str] = None
+    dump: Optional[str] = None
+    replaced: Tuple[Tuple[str, bool], ...] = ()
+
+
+class RestoreJournal:
+    """The folder in ``bwdata`` in which a restore keeps new files until they are put in place, and then the old ones.
+
+    Renames do not leave the file system, so nothing is copied twice. Use it only under the server's lock.
+    """
+
+    def __init__(self, bwdata: str) -> None:
+        """Read what a run that was cut off has left. Raises ``RestoreJournalError``; changes nothing."""
+        self.bwdata = bwdata
+        self.folder = os.path.join(bwdata, RESTORE_FOLDER)
+        self.state = self._read()
+
+    @property
+    def has_replaced(self) -> bool:
+        """Whether a run may have replaced something, and nobody has found the server healthy on it."""
+        return self.state is not None and self.state.phase in (REPLACING, DATABASE)
+
+    def warning(self) -> str:
+        """Return what to say of a run that was cut off, empty where none was."""
+        state = self.state
+        if state is None or state.phase == PREPARING:
+            return ""
+        if state.phase == PROVEN:
+            return f"A restore from {state.set} was cut off after it was proven. Only its leftovers are removed."
+        begun = " and the database" if state.phase == DATABASE else ""
+        kept = f" The safety backup of that run is {state.safety}." if state.safety else ""
+        return (
+            f"A restore from {state.set} was cut off while it replaced files{begun}. This run takes the old files back "
+            f"and begins again.{kept}"
+        )
+
+    def new(self, path: str) -> str:
+        """Return where the new file or folder for ``path`` below bwdata is prepared."""
+        return os.path.join(self.folder, _NEW, path)
+
+    def old(self, path: str) -> str:
+        """Return where the old file or folder of ``path`` below bwdata is kept."""
+        return os.path.join(self.folder, _OLD, path)
+
+    def begin(self, name: str, safety: Optional[str] = None) -> None:
+        """Start for the set ``name``: what an earlier run had replaced is taken back first. Raises ``OSError``.
+
+        The safety backup of that run stays. So does its phase where its database may be half restored.
+        """
+        state = self.state
+        if state is not None and state.phase == PROVEN:
+            self._remove_folder()
+        elif state is not None and self.has_replaced:
+            self.take_back()
+            self._remove_dump(state)
+            phase = DATABASE if state.phase == DATABASE else PREPARING
+            self.note(phase=phase, set=name, replaced=(), dump=None, safety=state.safety or safety)
+            self._remove_content()
+            return
+        else:
+            if state is not None:
+                self._remove_dump(state)
+            self._remove_folder()
+        os.mkdir(self.folder, 0o700)
+        self._give_to_owner(self.folder)
+        self._write(State(PREPARING, name, safety))
+
+    def note(self, **changes: Any) -> None:
+        """Write down what has changed: fields of ``State``. Raises ``OSError``."""
+        if self.state is not None:
+            self._write(self.state._replace(**changes))
+
+    def replace(self, path: str) -> None:
+        """Put the prepared file or folder in place of ``path`` below bwdata. Raises ``OSError``."""
+        target, old = os.path.join(self.bwdata, path), self.old(path)
+        existed = os.path.lexists(target)
+        self.note(replaced=(*(self.state.replaced if self.state else ()), (path, existed)))
+        self._make_folders(os.path.dirname(old))
+        if existed:
+            os.rename(target, old)
+        self._make_folders(os.path.dirname(target))
+        os.rename(self.new(path), target)
+        atomic_file.sync_folder(os.path.dirname(target))
+
+    def take_back(self) -> List[str]:
+        """Put back what was replaced, whatever step it was cut off at; return the paths. Raises ``OSError``."""
+        done = []
+        for path, existed in reversed(self.state.replaced if self.state else ()):
+            target, old, new = os.path.join(self.bwdata, path), self.old(path), self.new(path)
+            is_new = os.path.lexists(old) if existed else not os.path.lexists(new)
+            if is_new and os.path.lexists(target):
+                self._make_folders(os.path.dirname(new))
+                os.rename(target, new)
+            if existed and os.path.lexists(old):
+                self._make_folders(os.path.dirname(target))
+                os.rename(old, target)
+                done.append(path)
+            atomic_file.sync_folder(os.path.dirname(target))
+        return done[::-1]
+
+    def close(self) -> None:
+        """Remove the old files and the journal; what cannot be removed is left to the next run."""
+        with contextlib.suppress(OSError):
+            self.note(phase=PROVEN)
+        self.remove()
+
+    def keep_old(self) -> str:
+        """Keep the old files for good, beside the new ones, and end the journal; return their folder, empty if none."""
+        target, old = "", os.path.join(self.folder, _OLD)
+        if os.path.isdir(old) and os.listdir(old):
+            target = unused(os.path.join(self.bwdata, _KEPT))
+            os.rename(old, target)
+        self.close()
+        return target
+
+    def remove(self) -> None:
+        """Remove whatever is left, the journal last. Take back first what was replaced."""
+        if self.state is not None:
+            self._remove_dump(self.state)
+        with contextlib.suppress(OSError):
+            self._remove_folder()
+            self.state = None
+
+    def make_folder(self, path: str) -> str:
+        """Make the folder of the new file ``path``, and return the file's path. Raises ``OSError``."""
+        target = self.new(path)
+        self._make_folders(os.path.dirname(target))
+        return target
+
+    def _make_folders(self, folder: str) -> None:
+        if os.path.isdir(folder):
+            return
+        self._make_folders(os.path.dirname(folder))
+        os.mkdir(folder, 0o700)
+        self._give_to_owner(folder)
+
+    def _give_to_owner(self, path: str) -> None:
+        if os.geteuid() == 0:
+            status = os.stat(self.bwdata)
+            os.chown(path, status.st_uid, status.st_gid)
+
+    def _remove_content(self) -> None:
+        for name in (_NEW, _OLD):
+            if os.path.isdir(os.path.join(self.folder, name)):
+                shutil.rmtree(os.path.join(self.folder, name))
+
+    @staticmethod
+    def _remove_dump(state: State) -> None:
+        if state.dump:
+            with contextlib.suppress(OSError):
+                os.unlink(state.dump)
+
+    def _remove_folder(self) -> None:
+        self._remove_content()
+        if os.path.isdir(self.folder):
+            shutil.rmtree(self.folder)
+            atomic_file.sync_folder(self.bwdata)
+
+    def _write(self, state: State) -> None:
+        atomic_file.put(os.path.join(self.folder, _STATE), json.dumps(state._asdict()).encode())
+        self._give_to_owner(os.path.join(self.folder, _STATE))
+        self.state = state
+
+    def _read(self) -> Optional[State]:
+        path = os.path.join(self.folder, _STATE)
+        try:
+            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
+                data: Dict[str, Any] = json.load(stream)
+            replaced = tuple((str(one), bool(existed)) for one, existed in data["replaced"])
+            state = State(**{**data, "replaced": replaced})
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise RestoreJournalError(
+                f"{path} cannot be read: {error.strerror}. Run as the owner of bwdata or as root."
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            state = None
+        if state is None or state.phase not in _PHASES:
+            raise RestoreJournalError(
+                f"{path}, where a restore keeps what it replaces, is damaged. Move the files below {self.folder} back "
+                "to where they belong in bwdata, or remove that folder to keep the files that are in place now."
+            )
+        return state
+
+
+def unused(beginning: str) -> str:
+    """Return a path that does not exist: ``beginning``, the time, and a number where that is taken."""
+    path = beginning + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    candidates = (path, *(f"{path}.{number}" for number in range(1, 1000)))
+    return next(one for one in candidates if not os.path.lexists(one))

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A restore, step by step: nothing is touched before all is prepared, and what is not proven is rolled back."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, Any, Callable, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Union
+
+from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
+from .._database.key_ring import key_ids_on_disk
+from . import restore_proof as proof
+from .reading import contents
+from .restore_guards import RestoreRequest, moves_data, needs_rebuild
+from .restore_here import DATA, Here
+from .restore_journal import DATABASE, REPLACING, RestoreJournal, unused
+from .restore_reading import unpack
+from .restore_server import Server, ServerError
+from .restore_source import Source, keeps_generated
+from .restore_staging import Staging, remove_dumps, write_dump
+from .sets import BackupSet, read_files, read_set
+
+#: Gives the archive of a set as a decrypted stream, None where it is not encrypted.
+Open = Callable[[BackupSet], ContextManager[Optional[IO[bytes]]]]
+
+
+class RestoreError(BitwardenError):
+    """The restore failed. The message says why and what became of the server; ``keys`` are those of the result."""
+
+    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
+        super().__init__(message)
+        self.keys = dict(keys or {})
+
+    def result(self) -> Dict[str, Any]:
+        """Return the message, and the keys that tell of the run so far."""
+        return {**self.keys, **super().result()}
+
+
+class Tools(NamedTuple):
+    """What a restore works with. ``opened`` gives the archive of a set as a decrypted stream, None for a plain one.
+
+    ``make_safety`` makes a verified backup of what is on the host and returns its path. ``mask`` hides secrets.
+    """
+
+    journal: RestoreJournal
+    server: Server
+    opened: Open
+    make_safety: Callable[[], str]
+    mask: Callable[[str], str]
+
+
+class Restore:
+    """One restore of ``source`` over ``here``. Carry it out with ``run``, once."""
+
+    def __init__(self, source: Source, here: Here, request: RestoreRequest, tools: Tools) -> None:
+        self._source = source
+        self._here = here
+        self._request = request
+        self._tools = tools
+        self._journal = tools.journal
+        self._server = tools.server
+        self._database = source.manifest.database
+        self._rebuild = needs_rebuild(source, here)
+        self._moves_data = moves_data(source, here)
+        self._stays = keeps_generated(source, here)
+        self._safety: Optional[str] = None
+        self._proofs: List[proof.Proof] = []
+        self._kept: List[str] = []
+        self._services: List[Dict[str, object]] = []
+        self._continued = False
+        self._changed = False
+        self._rolled_back = False
+
+    def result(self) -> Dict[str, Any]:
+        """Return what became of the run so far."""
+        return {
+            "changed": self._changed,
+            "rolled_back": self._rolled_back,
+            "safety_backup": self._safety,
+            "proof": proof.report(self._proofs),
+            "kept": self._kept,
+            "services": self._services,
+        }
+
+    def run(self) -> Dict[str, Any]:
+        """Restore; return the result. Raises ``RestoreError`` with the result so far."""
+        try:
+            self._prepare()
+        except EXPECTED as error:
+            self._abandon()
+            left = "The server is stopped, on its old files." if self._continued else "Nothing was changed."
+            raise RestoreError(f"{self._told(error)} {left}", self.result()) from error
+        except Terminated as signal:
+            self._abandon()
+            signal.keys = self.result()
+            raise
+        try:
+            self._change()
+        except EXPECTED as error:
+            raise RestoreError(self._undo(self._told(error)), self.result()) from error
+        except Terminated as signal:
+            # The next run takes back what is replaced.
+            signal.keys = self.result()
+            raise
+        self._end()
+        return self.result()
+
+    def _told(self, error: Union[BitwardenError, OSError]) -> str:
+        return f"{self._tools.mask(message_of(error)).rstrip('.')}."
+
+    def _prepare(self) -> None:
+        """Do all that can be done while the server is running."""
+        journal, backup = self._journal, self._source.backup
+        self._continued = self._changed = journal.has_replaced
+        if not self._continued and self._request.safety_backup and self._here.has_data:
+            self._safety = self._backed_up()
+        remove_dumps(self._here.bwdata)
+        journal.begin(backup.path, self._safety)
+        self._safety = journal.state.safety if journal.state else None
+        self._staging = Staging(journal, self._here.owner, self._database.file, self._stays)
+        with self._tools.opened(backup) as stream:
+            unpack(backup, self._source.files, stream, self._staging.write)
+        if self._here.database is not None and not self._continued:
+            try:
+                self._server.check_dump(self._dump(), self._database.name)
+            except ServerError:
+                raise
+            except EXPECTED:
+                pass  # it is asked again once it is running on the settings of the set
+
+    def _backed_up(self) -> str:
+        try:
+            return self._tools.make_safety()
+        except EXPECTED as error:
+            raise RestoreError(
+                f"The safety backup failed: {self._told(error)} Correct that; or set safety_backup to false, if "
+                "nothing of what is on this host now is needed any more."
+            ) from None
+
+    def _abandon(self) -> None:
+        """Remove what was prepared, unless an earlier run has left the database half restored."""
+        if not self._journal.has_replaced:
+            self._journal.remove()
+        remove_dumps(self._here.bwdata)
+
+    def _dump(self) -> str:
+        state = self._journal.state
+        return str(state.dump if state else None)
+
+    def _change(self) -> None:
+        journal, server = self._journal, self._server
+        self._changed, self._services = True, []
+        if not journal.has_replaced:
+            journal.note(phase=REPLACING)
+        server.stop()
+        for path in self._staging.complete(self._source.units(self._stays), self._moves_data, self._rebuild):
+            journal.replace(path)
+        if self._rebuild:
+            server.rebuild()
+        journal.note(phase=DATABASE)
+        server.start_database()
+        server.check_dump(self._dump(), self._database.name)
+        server.restore_database(self._dump(), self._database.name)
+        found = server.facts(self._database.name)
+        self._proofs += proof.database_proofs(self._database, found, key_ids_on_disk(self._here.bwdata))
+        proof.require(self._proofs)
+        self._services = server.start()
+        manifest = self._source.manifest
+        self._proofs += [
+            proof.license_proof(manifest, server.licenses(found.enabled_organizations)),
+            proof.certificate_proof(server.certificate()),
+            proof.version_proof(server.version(), server.api_answer()),
+            proof.log_proof(server.telling_lines()),
+        ]
+        proof.require(self._proofs)
+
+    def _end(self) -> None:
+        if self._moves_data:
+            target = unused(os.path.join(self._here.bwdata, f"{DATA}.before-"))
+            os.rename(self._journal.old(DATA), target)
+            self._kept.append(target)
+        self._journal.close()
+
+    def _undo(self, reason: str) -> str:
+        """Roll back where that is asked for and possible; return what to say."""
+        state = self._journal.state
+        begun = state is not None and state.phase == DATABASE and not self._moves_data
+        if not self._request.rollback:
+            return f"{reason} {self._leave('rollback=false')}"
+        if begun and self._safety is None:
+            return f"{reason} {self._leave('there is no safety backup of the database')}"
+        safety = f" The safety backup is {self._safety}." if self._safety else ""
+        try:
+            self._roll_back(begun)
+        except EXPECTED as error:
+            return (
+                f"{reason} The server was to be rolled back, but then: {self._told(error)} Correct that and run "
+                f"restore again, which takes the old files back first.{safety}"
+            )
+        self._rolled_back = True
+        running = "the server is running on it" if self._services else "the server is stopped, as it was"
+        return f"{reason} What was there before was rolled back, and {running}.{safety}"
+
+    def _roll_back(self, database: bool) -> None:
+        self._services = []
+        self._server.stop()
+        self._journal.take_back()
+        if database:
+            safety = read_set(str(self._safety))
+            self._server.start_database()
+            self._server.restore_database(self._dump_of(safety), safety.manifest.database.name)
+        # One that was stopped before is stopped again.
+        if self._here.is_up or database:
+            self._services = self._server.start()
+        self._journal.remove()
+        remove_dumps(self._here.bwdata)
+
+    def _dump_of(self, safety: BackupSet) -> str:
+        """Put the dump of the safety backup where SQL Server reads it."""
+        remove_dumps(self._here.bwdata)
+        for entry, content in contents(safety, read_files(safety)):
+            if entry.path == safety.manifest.database.file and content is not None:
+                path = write_dump(self._here.bwdata, content, self._here.owner)
+                self._journal.note(dump=path)
+                return path
+        raise RestoreError(f"The safety backup {safety.path} has no database.")
+
+    def _leave(self, why: str) -> str:
+        """Leave everything as it is now, with the old files kept; return what to say."""
+        try:
+            kept = self._journal.keep_old()
+        except OSError as error:
+            kept = self._journal.old("")
+            why += f"; {message_of(error).rstrip('.')}"
+        self._kept += [kept] if kept else []
+        old = f" The old files are in {kept}." if kept else ""
+        safety = f" The safety backup is {self._safety}." if self._safety else ""
+        return f"Nothing was rolled back ({why}): the server has what was restored so far.{old}{safety}"

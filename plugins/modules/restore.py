@@ -1,0 +1,383 @@
+#!/usr/bin/python
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module restore: documentation, options and the call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restore
+short_description: Restore a self-hosted Bitwarden server from a backup set
+version_added: 0.1.0
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+description:
+  - Replaces database and files of a standard deployment by those of a backup set of M(selfhosted.bitwarden.backup),
+    starts the server, and proves that it has what was backed up.
+  - Checks all that can be known before it touches anything, in check mode alike, and names all problems at once. It
+    checks each file against the manifest, missing parts with what would be lost, version and SQL Server, installation,
+    URL, key ring and free space.
+  - Makes a verified backup of what is on the host first, see O(safety_backup). What is not proven is rolled back, see
+    O(rollback).
+  - Replaces folders by renaming them within the file system. Of what the set lacks, the files on the host stay. So do
+    C(env/uid.env), the scripts, and keys of the key ring that were made since the backup.
+  - A run that was cut off leaves a journal in O(bwdata). The next run takes the old files back and begins again, and
+    the safety backup of the first run counts. Until then M(selfhosted.bitwarden.server) refuses to work on the server.
+  - Works on a server that is damaged or stopped. Docker has to work, and O(bwdata) must exist with the owner that the
+    server runs as.
+options:
+  script:
+    description:
+      - Path of C(bitwarden.sh).
+      - The default is C(bitwarden.sh) in the folder that contains O(bwdata).
+    type: path
+  set:
+    description:
+      - The backup set on the host, a folder or an archive with its manifest beside it. Required unless O(src) is given.
+      - There is no default, not even the newest set, because nobody should restore one that was not chosen.
+    type: path
+  src:
+    description:
+      - The backup set on the controller, a folder or an archive with its manifest beside it. It is copied to the host,
+        and removed there afterwards.
+      - Give either this or O(set).
+    type: path
+  confirm:
+    description:
+      - The installation id of the set. The restore only begins if they are equal.
+    type: str
+    required: true
+  identity:
+    description:
+      - What decrypts the set, a path on the host. For C(age) it is the identity file, for C(gpg) the folder with its
+        keys (C(--homedir)), by default that of the user.
+    type: path
+  allow_other_installation:
+    description:
+      - Whether the set may be of another installation than this server. The server becomes the installation of the set,
+        with its id, key and licenses.
+    type: bool
+    default: false
+  allow_other_url:
+    description:
+      - Whether the set may be of a server with another URL. This server then has the URL of the set, and clients,
+        passkeys and single sign-on of its present URL stop working.
+    type: bool
+    default: false
+  safety_backup:
+    description:
+      - Whether to make a verified backup set of what is on the host first. Nothing is made where there is no data yet.
+      - It needs a server that is running and whole. Set it to V(false) for a server that is too damaged for that. What
+        is on the host then cannot come back once the database is replaced.
+    type: bool
+    default: true
+  safety_dest:
+    description:
+      - Folder on the host for the set of O(safety_backup), outside O(bwdata).
+    type: path
+    default: /var/backups/bitwarden
+  rollback:
+    description:
+      - When the restore fails or is not proven, put back files and database as they were, start the server, and fail.
+      - Until the database is replaced, this only needs the old files. After that it needs the safety backup.
+      - Where nothing is rolled back, the old files are kept and named in RV(kept).
+    type: bool
+    default: true
+  pull:
+    description:
+      - Whether C(bitwarden.sh) stops and starts the server, which pulls the images of the installed version. With
+        V(false) Docker Compose does, from local images.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long each step may take, as C(<n>[s|m|h|d|w]). Steps are each call of C(bitwarden.sh) or Docker Compose, and
+        the wait for healthy services.
+    type: str
+    default: 600s
+  database_timeout:
+    description:
+      - How long each statement to the database may take, the restore among them, as C(<n>[s|m|h|d|w]).
+    type: str
+    default: 2h
+  lock_timeout:
+    description:
+      - How long to wait for another run that works on the same server, as C(<n>[s|m|h|d|w]).
+    type: str
+    default: 15m
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+  - selfhosted.bitwarden.attributes.host
+  - selfhosted.bitwarden.host
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Reads and checks the whole set. With O(src) it is copied to the host for that, and removed.
+  diff_mode:
+    support: full
+    details:
+      - Names each part with number and size of its files before and after; no content is shown.
+  idempotent:
+    support: none
+    details:
+      - Every run restores, as a restart always restarts. O(confirm) guards it.
+notes:
+  - The set holds every key of the server. Keep it as secret as the server.
+  - An external database is not restored, and sets without a database are refused.
+  - Do not run two servers with one installation id.
+  - Needs space in O(bwdata) for the files of the set and twice its database.
+seealso:
+  - module: selfhosted.bitwarden.backup
+  - module: selfhosted.bitwarden.backup_info
+  - module: selfhosted.bitwarden.server
+  - module: selfhosted.bitwarden.server_info
+"""
+
+EXAMPLES = r"""
+- name: Gather facts about the backup sets on the host
+  selfhosted.bitwarden.backup_info:
+  become: true
+  register: bitwarden_backups
+
+- name: Show what restoring the newest verified set would do
+  selfhosted.bitwarden.restore:
+    set: "{{ bitwarden_backups.newest_verified.path }}"
+    confirm: "{{ bitwarden_backups.newest_verified.manifest.installation_id }}"
+  check_mode: true
+  diff: true
+  become: true
+  when: bitwarden_backups.newest_verified is not none
+
+- name: Restore a set, with a backup of what is on the host first
+  selfhosted.bitwarden.restore:
+    set: /var/backups/bitwarden/bitwarden-b4d6f8a0-20261126T213716Z
+    confirm: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+  become: true
+  when: bitwarden_disaster | default(false)
+
+- name: Restore a server that is too damaged for a backup
+  selfhosted.bitwarden.restore:
+    set: /var/backups/bitwarden/bitwarden-b4d6f8a0-20261126T213716Z
+    confirm: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+    safety_backup: false
+  become: true
+  when: bitwarden_disaster | default(false)
+
+- name: Restore an encrypted archive that is on the controller
+  selfhosted.bitwarden.restore:
+    src: bitwarden-b4d6f8a0-20261126T213716Z.tar.gz.age
+    identity: /root/bitwarden-backup.key
+    confirm: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+  become: true
+  when: bitwarden_disaster | default(false)
+"""
+
+RETURN = r"""
+set:
+  description: Path of the set that was restored, on the host.
+  returned: when the set could be read
+  type: str
+  sample: /var/backups/bitwarden/bitwarden-b4d6f8a0-20261126T213716Z
+created:
+  description: When the set was made.
+  returned: when the set could be read
+  type: str
+  sample: "2026-11-26T21:37:16Z"
+installation_id:
+  description: The installation id of the set.
+  returned: when the set could be read
+  type: str
+  sample: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+url:
+  description: The URL of the server in the set.
+  returned: when the set could be read
+  type: str
+  sample: https://vault.example.com
+versions:
+  description: The versions of the server in the set, and the major version of its SQL Server (C(engine)).
+  returned: when the set could be read
+  type: dict
+  sample:
+    core: 2026.8.0
+    web: 2026.7.1
+    key_connector: null
+    engine: 17
+parts:
+  description: What is replaced below O(bwdata), beside the database.
+  returned: when the set could be read
+  type: list
+  elements: dict
+  sample:
+    - name: core
+      before:
+        files: 12
+        size: 34567
+      after:
+        files: 14
+        size: 40123
+  contains:
+    name:
+      description: The folder or file.
+      type: str
+      returned: always
+    before:
+      description: How many files there are on the host before the restore (C(files)), and their C(size) in bytes.
+      type: dict
+      returned: always
+    after:
+      description: The same of the set.
+      type: dict
+      returned: always
+safety_backup:
+  description: Path of the backup set of what was on the host before, null where none was made.
+  returned: always
+  type: str
+  sample: /var/backups/bitwarden/bitwarden-b4d6f8a0-20261127T080000Z
+proof:
+  description: The checks after the restore, empty in check mode and where the run did not get so far.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - check: row counts
+      ok: true
+      detail: Cipher 2310, Migration 482, Organization 3, User 57
+  contains:
+    check:
+      description: What was checked.
+      type: str
+      returned: always
+    ok:
+      description: Whether it is as backed up; null where nothing on the host can tell.
+      type: bool
+      returned: always
+    detail:
+      description: What was seen.
+      type: str
+      returned: always
+rolled_back:
+  description: Whether what was there before was put back, because the restore failed or was not proven.
+  returned: always
+  type: bool
+  sample: false
+kept:
+  description: Paths of old files that were kept beside the new ones. Remove them once they are not needed any more.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+services:
+  description: The services after the run, as M(selfhosted.bitwarden.server) returns them; empty in check mode.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - name: api
+      state: running
+      health: healthy
+      image: ghcr.io/bitwarden/api:2026.8.0
+"""
+
+import os
+from typing import IO, Any, ContextManager, Dict, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.make import back_up
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_guards import RestoreRequest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_journal import RestoreJournal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_plan import (
+    plan_restore,
+    safety_request,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_reading import decrypted
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_run import (
+    Restore,
+    RestoreError,
+    Tools,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_server import Server
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import BackupSet
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
+
+# What a failed result has where the run did not get so far.
+FAILURE: Dict[str, Any] = {"rolled_back": False, "safety_backup": None, "proof": [], "kept": [], "services": []}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=HOST_MODULES["restore"], supports_check_mode=True)
+    run_host_module(module, run, FAILURE)
+
+
+def run(module: AnsibleModule) -> Dict[str, Any]:
+    """Restore the set, and return the result."""
+    params = module.params
+    durations = read_durations(params)
+    request = request_from(params, durations)
+    deployment = Deployment(params["bwdata"], params["script"], os.environ, request.wait_timeout)
+
+    def opened(backup: BackupSet) -> ContextManager[Optional[IO[bytes]]]:
+        return decrypted(backup, request.identity, deployment.commands.find)
+
+    with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
+        # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
+        deployment.commands.inherited = (lock,)
+        journal = RestoreJournal(deployment.bwdata)
+        if journal.warning():
+            module.warn(journal.warning())
+        planned = plan_restore(deployment, request, opened, journal)
+        for warning in planned.warnings:
+            module.warn(planned.mask(warning))
+        shown = {**planned.result(), **({"diff": planned.diff()} if module._diff else {})}
+        if module.check_mode:
+            return shown
+        server = Server(
+            deployment.bwdata,
+            params["script"],
+            os.environ,
+            request.wait_timeout,
+            request.database_timeout,
+            request.pull,
+            lock,
+        )
+        tools = Tools(
+            journal,
+            server,
+            opened,
+            lambda: back_up(server.deployment(), safety_request(request)).path,
+            planned.mask,
+        )
+        restore = Restore(planned.source, planned.here, request, tools)
+        try:
+            return {**shown, **restore.run()}
+        except (Terminated, RestoreError) as error:
+            error.keys = {**shown, **error.keys}
+            raise
+
+
+def request_from(params: Dict[str, Any], durations: Dict[str, float]) -> RestoreRequest:
+    """Return what the options ask for."""
+    return RestoreRequest(
+        os.path.abspath(params["set"]),
+        params["confirm"],
+        params["allow_other_installation"],
+        params["allow_other_url"],
+        params["safety_backup"],
+        params["safety_dest"],
+        params["rollback"],
+        params["pull"],
+        durations["wait_timeout"],
+        durations["database_timeout"],
+        params["identity"],
+    )
+
+
+if __name__ == "__main__":
+    main()

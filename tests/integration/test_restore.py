@@ -1,0 +1,112 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A server of the fleet from backup over disaster to restore, as its clients see it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support import fleet
+from tests.support.fleet import names
+
+from .ansible_run import task
+
+HOST = "bw4"
+AS_ROOT = {"vars": {"ansible_user": "admin"}, "become": True}
+BACKUPS = "/var/backups/bitwarden"
+pytestmark = pytest.mark.fleet
+
+
+def run(action, *options, **arguments):
+    return task(action, HOST, *options, play=AS_ROOT, **arguments)
+
+
+def restore(host, path, *options, **arguments):
+    arguments = {"set": path, "confirm": host.data.installation["id"], **arguments}
+    return run("restore", *options, **arguments)
+
+
+def client_sees(host):
+    """Log in as a client and return the organization and its license; None where that is not possible."""
+    names_of = ("url", "client_id", "client_secret", "organization", "ca_path")
+    found = task("organization_info", HOST, **{name: f"{{{{ bitwarden_{name} }}}}" for name in names_of})
+    result = found.result(HOST, "organization_info")
+    return None if found.status else (result["organization"], result["license"])
+
+
+def started(host):
+    return {name: one["started"] for name, one in host.containers().items()}
+
+
+@pytest.fixture(scope="module")
+def host(bw4_of_file):
+    bw4_of_file.reset()
+    bw4_of_file.execute("rm", "-rf", BACKUPS)
+    yield bw4_of_file
+    bw4_of_file.execute("sh", "-c", f"rm -rf {BACKUPS} {names.BWDATA}/.bitwarden-*")
+
+
+@pytest.fixture(scope="module")
+def backup(host):
+    return run("backup").ok().result(HOST, "backup")["path"]
+
+
+def test_a_refused_set_touches_nothing(host, backup):
+    before, spoilt = started(host), f"{BACKUPS}/spoilt"
+    host.execute("cp", "-a", backup, spoilt)
+    inside = f"{spoilt}/bwdata"
+    host.execute("sh", "-c", f"rm {inside}/core/aspnet-dataprotection/* {inside}/identity/identity.pfx")
+    other = "11111111-2222-4333-8444-555555555555"
+    for option in ("--check", "--diff"):
+        failed = restore(host, spoilt, option, confirm=other)
+        assert failed.status != 0
+        message = failed.result(HOST, "restore")["msg"]
+        parts = (f"confirm is {other}", "(key ring)", "every login", "(identity certificate)", "Nothing was changed.")
+        for part in parts:
+            assert part in message
+    assert started(host) == before
+
+
+def test_after_a_disaster_a_client_is_where_it_was(host, backup):
+    seen = client_sees(host)
+    assert seen
+    folder = names.BWDATA
+    host.execute("sh", "-c", f"rm -r {folder}/core/* {folder}/env/global.override.env {folder}/mssql/data/*")
+    host.write("env/mssql.override.env", "DATABASE=vault\n")
+    assert not client_sees(host)
+    predicted = restore(host, backup, "--check", safety_backup=False).ok().result(HOST, "restore")
+    done = restore(host, backup, "--diff", safety_backup=False).ok()
+    result = done.result(HOST, "restore")
+    assert (predicted["changed"], predicted["parts"]) == (True, result["parts"])
+    assert [one for one in result["proof"] if one["ok"] is False] == []
+    assert len(result["proof"]) == 7
+    assert client_sees(host) == seen
+    secrets = [value for name, value in fleet.secrets().items() if name.startswith(f"{HOST}.")]
+    assert [one for one in secrets if one in done.output] == []
+    left = host.execute("find", folder, "-name", ".bitwarden-*", "-o", "-name", "*restore*.bak")
+    assert left.split() == []
+    owners = host.execute("find", f"{folder}/core", f"{folder}/env", "-not", "-user", "bitwarden")
+    assert owners.split() == []
+
+
+def test_what_is_not_proven_is_rolled_back(host, backup):
+    """The manifest says something else than the dump, so that the restore comes as far as the database."""
+    seen, before = client_sees(host), started(host)
+    lying = f"{BACKUPS}/lying"
+    host.execute("cp", "-a", backup, lying)
+    manifest = json.loads(host.execute("cat", f"{lying}/manifest.json"))
+    manifest["database"]["counts"]["User"] += 1
+    manifest["database"]["counts_before"]["User"] += 1
+    host.write(f"{lying}/manifest.json", json.dumps(manifest))
+    failed = restore(host, lying)
+    assert failed.status != 0
+    result = failed.result(HOST, "restore")
+    assert (result["changed"], result["rolled_back"]) == (True, True)
+    assert "row counts: User has" in result["msg"]
+    assert result["safety_backup"] in result["msg"]
+    assert client_sees(host) == seen
+    assert started(host) != before
