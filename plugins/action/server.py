@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, List, Mapping
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import checked_config
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_files import contents_of
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain, read_decrypted
 
 
 class ActionModule(HostActionModule):
@@ -22,8 +26,43 @@ class ActionModule(HostActionModule):
         """Run the module; a host that cannot be reached is a failure where the task says so."""
         fails = boolean(self._task.args.get("fail_when_unreachable"), strict=False)
         try:
-            return super().execute(task_vars)
+            return self._with_paths(super().execute(task_vars))
         except AnsibleConnectionFailure as error:
             if not fails:
                 raise
             return {"failed": True, "changed": False, "msg": f"unreachable: {error}"}
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the argument specification: here the options of the certificate are paths, not secrets."""
+        certificate = {**super().options()["certificate"], "no_log": False}
+        certificate["options"] = {name: {**one, "no_log": False} for name, one in certificate["options"].items()}
+        return {**super().options(), "certificate": certificate}
+
+    def faults_of(self, arguments: Mapping[str, Any]) -> List[str]:
+        """Return what is wrong with config and certificate. The files of the certificate are read here."""
+        config, certificate = plain(arguments.get("config")), plain(arguments.get("certificate"))
+        faults = checked_config(config)[1] if isinstance(config, dict) else []
+        self._contents: Dict[str, str] = {}
+        if isinstance(certificate, dict):
+            self._contents, others = contents_of(certificate, self._read)
+            faults += others
+        return faults
+
+    def _checked_arguments(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
+        self._variables = task_vars
+        arguments = super()._checked_arguments(task_vars)
+        return {**arguments, "certificate": self._contents} if self._contents else arguments
+
+    def _read(self, path: str) -> bytes:
+        """Return a file of the controller, found as ``copy`` finds its sources, decrypted where it is a vault's."""
+        # Where there is none, this says where it was searched.
+        found = find_file(self, path, self._variables) or self._find_needle("files", path)
+        return read_decrypted(self._loader, found)
+
+    def _with_paths(self, result: Dict[str, Any]) -> Dict[str, Any]:
+        """Return the result with the paths of the certificate, which the task has, among the module's arguments."""
+        invocation, given = result.get("invocation"), self._task.args.get("certificate")
+        if given and isinstance(invocation, dict) and isinstance(invocation.get("module_args"), dict):
+            shown = {**invocation["module_args"], "certificate": given}
+            result["invocation"] = {**invocation, "module_args": shown}
+        return result

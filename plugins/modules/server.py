@@ -23,6 +23,8 @@ description:
     Where that leaves services down, it starts the server from local images on the desired settings, and warns.
   - Checks before it takes anything down that the server can start again. It fails where a container name or port is
     taken, a network, volume or image is missing, or Compose cannot read a file. Check mode finds the same.
+  - Changes C(config.yml) and has Bitwarden rebuild what follows from it (O(config)), and installs a certificate without
+    downtime (O(certificate)).
   - Checks the connections to Bitwarden's cloud before it changes a server with cloud communication on, see
     O(preflight). An unchanged run checks nothing there.
 extends_documentation_fragment:
@@ -61,6 +63,51 @@ options:
       - restarted
       - stopped
     default: started
+  config:
+    description:
+      - Keys of C(config.yml), from which Bitwarden's setup tool generates C(docker-compose.yml), the site of nginx and
+        more. Other keys of the file stay as they are. Null leaves a key empty.
+      - Where a value differs, or the generated files do not follow these keys, C(bitwarden.sh rebuild) takes the server
+        down and generates them, and the server starts again. That is about a minute of downtime.
+      - An empty mapping changes no key, and rebuilds a server whose generated files do not follow C(config.yml).
+      - Fails before anything is changed where the server could not start again. A port is taken, a certificate is
+        missing, or C(bitwarden.sh) is of another version than the server, so that a rebuild would be an update.
+      - The setup tool drops comments of yours from C(config.yml), and keys that it does not know. Both are warned of.
+      - With O(rollback) a server that is unhealthy on it gets C(config.yml), the generated files and the settings of
+        before. A run that was cut off is finished, or rolled back, by the next one.
+      - The keys are C(url), C(generate_compose_config), C(generate_nginx_config), C(http_port), C(https_port), C(ssl),
+        C(ssl_versions), C(ssl_ciphersuites), C(ssl_curves), C(ssl_managed_lets_encrypt), C(ssl_certificate_path),
+        C(ssl_key_path), C(ssl_ca_path), C(ssl_diffie_hellman_path), C(nginx_header_content_security_policy),
+        C(push_notifications), C(database_docker_volume), C(real_ips), C(enable_key_connector), C(enable_scim) and
+        C(enable_built_in_ms_sql).
+    type: dict
+  certificate:
+    description:
+      - The certificate that nginx is to serve, written to the paths that C(config.yml) names, readable by nginx' user.
+      - Is checked on the controller first. The key has to belong to it, the chain to be in order, none of it expired.
+        It has to be for the host of the server's URL. Warns when it ends within 30 days.
+      - nginx tests its configuration and reloads it, without downtime. The module then compares the certificate that is
+        really served, and with O(rollback) restores the old one where that is another.
+      - Fails for a server whose certificate is managed with Let's Encrypt.
+    type: dict
+    suboptions:
+      cert:
+        description:
+          - Path on the controller of the certificate in PEM, followed by those of its issuers. A relative one is
+            searched as C(copy) searches its sources, also for O(certificate.key) and O(certificate.ca).
+        type: str
+        required: true
+      key:
+        description:
+          - Path on the controller of its private key in PEM, without a passphrase. A file that C(ansible-vault)
+            encrypted is decrypted in memory.
+        type: str
+        required: true
+      ca:
+        description:
+          - Path on the controller of the authority's certificates, for C(ssl_ca_path) in C(config.yml). Bitwarden turns
+            on OCSP stapling with it, which asks servers on the Internet.
+        type: str
   preflight:
     description:
       - What to do about problems that the checks of M(selfhosted.bitwarden.cloud_connectivity_info) find before this
@@ -159,6 +206,21 @@ EXAMPLES = r"""
     preflight: fail
   become: true
 
+- name: Publish HTTP on another port, and trust the proxy in front
+  selfhosted.bitwarden.server:
+    config:
+      http_port: 8080
+      real_ips:
+        - 10.10.0.0/24
+  become: true
+
+- name: Renew the certificate without downtime
+  selfhosted.bitwarden.server:
+    certificate:
+      cert: "certificates/{{ inventory_hostname }}.pem"
+      key: "certificates/{{ inventory_hostname }}.key"
+  become: true
+
 - name: Stop the server
   selfhosted.bitwarden.server:
     state: stopped
@@ -219,6 +281,82 @@ preflight:
     installation:
       description: The installation in the cloud, as M(selfhosted.bitwarden.cloud_connectivity_info) returns it.
       type: dict
+      returned: always
+config:
+  description: What becomes of C(config.yml), null where O(config) is not set and no earlier run is to be finished.
+  returned: always
+  type: dict
+  sample:
+    changes:
+      - key: https_port
+        action: changed
+    rebuilt: true
+  contains:
+    changes:
+      description: The keys that change, without values.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        key:
+          description: Name of the key.
+          type: str
+          returned: always
+        action:
+          description: V(added) or V(changed).
+          type: str
+          returned: always
+    rebuilt:
+      description: Whether the files that follow from C(config.yml) are generated again.
+      type: bool
+      returned: always
+certificate:
+  description: The certificate that O(certificate) gives, null without that option.
+  returned: always
+  type: dict
+  sample:
+    subject: CN=vault.example.com
+    issuer: CN=Example CA
+    names:
+      - vault.example.com
+    not_before: "2026-11-01T00:00:00Z"
+    not_after: "2027-01-30T00:00:00Z"
+    days_left: 65
+    fingerprint: 0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9:0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9
+    changed: true
+  contains:
+    subject:
+      description: Whom it was issued to.
+      type: str
+      returned: always
+    issuer:
+      description: Who issued it.
+      type: str
+      returned: always
+    names:
+      description: The hosts that it is for.
+      type: list
+      elements: str
+      returned: always
+    not_before:
+      description: When it becomes valid.
+      type: str
+      returned: always
+    not_after:
+      description: When it ends.
+      type: str
+      returned: always
+    days_left:
+      description: How many whole days it is still valid.
+      type: int
+      returned: always
+    fingerprint:
+      description: Its SHA-256 fingerprint.
+      type: str
+      returned: always
+    changed:
+      description: Whether its files change, or nginx reads them again.
+      type: bool
       returned: always
 stale_services:
   description: The services that did not run on their settings before this run, with the names of those settings.
@@ -299,7 +437,7 @@ stderr:
 """
 
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setting_names import (
@@ -309,9 +447,14 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.setti
     INSTALLATION_ID,
     INSTALLATION_KEY,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import read_config
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import (
+    LEFT_BEHIND,
+    Journal,
+    open_journal,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.outcome import Outcome
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import (
@@ -332,8 +475,11 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.arg
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.types import is_true
 
+if TYPE_CHECKING:
+    from ansible_collections.selfhosted.bitwarden.plugins.module_utils._reconfiguration.change import Change
+
 # What a failed result has where the run did not get so far.
-FAILURE = {"restarted": False, "changes": [], "rolled_back": False, "preflight": None}
+FAILURE = {"restarted": False, "changes": [], "rolled_back": False, "preflight": None, "config": None}
 
 _CLOUD_SETTINGS = frozenset(
     map(canonical, (CLOUD_COMMUNICATION, CLOUD_REGION, *CLOUD_URLS, INSTALLATION_ID, INSTALLATION_KEY))
@@ -351,6 +497,7 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
     """Bring the server to the state that the options describe, and return the result."""
     params = module.params
     durations = read_durations(params)
+    config = None if params["config"] is None else read_config(params["config"])
     request = Request(
         state=params["state"],
         settings=SettingsChange.requested(settings, params["bwdata"]),
@@ -361,35 +508,69 @@ def run(module: AnsibleModule, settings: SettingsRequest) -> Dict[str, Any]:
         backup=params["backup"],
         backup_count=params["backup_count"],
     )
-    deployment = Deployment(params["bwdata"], params["script"], os.environ, request.wait_timeout)
+    deployment = open_deployment(params)
     with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
         # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
         deployment.commands.inherited = (lock,)
         journal = open_journal(deployment.bwdata, module.warn, module.check_mode)
-        planned = plan(deployment, request)
+        change = change_of(params, request, config, lock)
+        planned = change.plan() if change else plan(deployment, request)
         if planned.file is not None and planned.writes:
             planned.file.file.require_writable(planned.file.plan)
-        diff = {"diff": planned.diff()} if module._diff and planned.changed else {}
+        restarts, needed = (change.restarts, change.needed) if change else (False, False)
+        diff = {}
+        if module._diff and (planned.changed or needed):
+            diff = {"diff": change.diff(planned) if change else planned.diff()}
         preflight: Optional[Dict[str, Any]] = None
         warnings: List[str] = []
-        if params["preflight"] != "skip" and needs_preflight(planned):
+        if params["preflight"] != "skip" and needs_preflight(planned, restarts):
             preflight, warnings = run_preflight(planned, params["preflight"])
         shown = {"preflight": preflight, **diff}
         try:
-            outcome = Outcome(planned) if module.check_mode else apply(planned, journal=journal)
+            result = carry_out(planned, journal, change, module.check_mode)
         except StateError as error:
             error.keys = with_shown(error.keys, shown, warnings)
             raise
-    result = outcome.result()
     if not result["changed"]:
         shown.pop("diff", None)
     return with_shown(result, shown, warnings)
 
 
-def needs_preflight(planned: Plan) -> bool:
+def open_deployment(params: Mapping[str, Any], lock: Optional[int] = None) -> Deployment:
+    """Open the deployment that the options name; its commands inherit the descriptor of the ``lock``."""
+    deployment = Deployment(params["bwdata"], params["script"], os.environ, read_durations(params)["wait_timeout"])
+    if lock is not None:
+        deployment.commands.inherited = (lock,)
+    return deployment
+
+
+def change_of(
+    params: Mapping[str, Any], request: Request, config: Optional[Mapping[str, Any]], lock: int
+) -> Optional[Change]:
+    """Return what is asked of config.yml and certificate, or was left by a run that was cut off; None for nothing."""
+    files = params["certificate"]
+    if config is None and not files and not os.path.lexists(os.path.join(params["bwdata"], LEFT_BEHIND)):
+        return None
+    # Only here: most runs do not need it.
+    from ansible_collections.selfhosted.bitwarden.plugins.module_utils._reconfiguration.change import (  # noqa: PLC0415
+        Change,
+    )
+
+    return Change(lambda: open_deployment(params, lock), request, config, files or None)
+
+
+def carry_out(planned: Plan, journal: Journal, change: Optional[Change], check_mode: bool) -> Dict[str, Any]:
+    """Carry the plan out, or predict its result, and return that. Raises ``StateError``."""
+    if change is not None:
+        return change.predicted(planned) if check_mode else change.apply(planned, journal)
+    outcome = Outcome(planned) if check_mode else apply(planned, journal=journal)
+    return {**outcome.result(), "config": None, "certificate": None}
+
+
+def needs_preflight(planned: Plan, restarts: bool) -> bool:
     """Tell whether the run is about to change a server that is to communicate with the cloud."""
     switched_on = is_true(planned.stack.setting(CLOUD_COMMUNICATION))
-    return planned.changed and planned.request.state != STOPPED and switched_on
+    return (planned.changed or restarts) and planned.request.state != STOPPED and switched_on
 
 
 def changes_cloud(planned: Plan) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import date
-from typing import Any, Container, Dict, Mapping, Optional
+from typing import Any, Container, Dict, Mapping, Optional, Sequence
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_dict
@@ -31,8 +31,8 @@ class ArgumentError(BitwardenError):
     """Unusable arguments of a task. The message names options and keys, never a secret."""
 
 
-def check_arguments(module: str, arguments: Mapping[str, Any]) -> None:
-    """Raise ``ArgumentError`` that names every fault of a task's arguments.
+def check_arguments(module: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -> None:
+    """Raise ``ArgumentError`` that names every fault of a task's arguments, ``more`` as well.
 
     What a module refuses it returns as it was given, and it does not know that an unknown option is secret. So such
     a task does not reach the host at all.
@@ -44,7 +44,7 @@ def check_arguments(module: str, arguments: Mapping[str, Any]) -> None:
     others = {name: value for name, value in arguments.items() if name not in structures}
     checked, faults = check_options(module, options, others)
     faults += [f"{name} takes a single value, not a list or mapping." for name in structures]
-    faults += option_faults(checked)
+    faults += [*option_faults(checked), *more]
     for option in ("settings", "secret_settings"):
         # On its way to the host it becomes a text, but not the one that was written.
         settings = checked.get(option)
@@ -150,5 +150,9 @@ class HostActionModule(BitwardenAction):
         except AnsibleError as error:
             raise ArgumentError(f"A value of the task cannot be decrypted: {error}") from None
         arguments = with_upper_case_region(apart)
-        check_arguments(self.MODULE, arguments)
+        check_arguments(self.MODULE, arguments, self.faults_of(arguments))
         return arguments
+
+    def faults_of(self, arguments: Mapping[str, Any]) -> Sequence[str]:
+        """Return what is wrong with the options that only this module has."""
+        return ()

@@ -12,14 +12,17 @@ import re
 import pytest
 import yaml
 
+from tests.support.fleet import names
+
 from .ansible_run import ROOT, playbook, task
 
 HOST = "bw3"
 # By a user who becomes root, as the examples do; those that do not ask for it get it from here.
 USER = {"ansible_user": "admin", "ansible_become": True, "bitwarden_billing_sync_token": "{{ fleet_token }}"}
 PLUGINS = sorted([*ROOT.glob("plugins/modules/*.py"), *ROOT.glob("plugins/filter/*.py")])
-# What the guides name and a reader has: a license file.
-GIVEN = {"license_file": "licenses/family.json"}
+# What the guides name and a reader has: a license file, a certificate with its key.
+GIVEN = {"license_file": "licenses/family.json", "certificate": "certificates/{{ inventory_hostname }}"}
+CERTIFICATE = str(names.STATE / "certificates" / HOST)
 PAGES = [
     page
     for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/*.md"))
@@ -32,6 +35,7 @@ def examples(path, license_file):
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "EXAMPLES":
             text = ast.literal_eval(node.value)
+            text = text.replace(GIVEN["certificate"], CERTIFICATE)
             return yaml.safe_load(text.replace('src: "{{ inventory_hostname }}-license.json"', f"src: {license_file}"))
     raise AssertionError(f"{path} has no EXAMPLES")
 
@@ -107,7 +111,8 @@ def license_file(host, tmp_path_factory):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_plays_and_tasks_of_the_guides_run(synced_host, changed, license_file, page):
     """Each play; and the tasks of a page as one play, as a later one may use what an earlier one registered."""
-    lists = [block for block in shown(page, license_file=str(license_file)) if isinstance(block, list)]
+    given = {"license_file": str(license_file), "certificate": CERTIFICATE}
+    lists = [block for block in shown(page, **given) if isinstance(block, list)]
     plays = [block for block in lists if {"hosts", "ansible.builtin.import_playbook"} & set(block[0])]
     for play in plays:
         changed.append(page)

@@ -134,6 +134,11 @@ class Project:
             raise ComposeError("Compose cannot read the project: nothing would start.", result.stderr)
         return result.stdout
 
+    def describe(self, files: Sequence[str]) -> str:
+        """Return what Compose makes of ``files``, in JSON, empty where it cannot read them."""
+        result = self._call(self._command, ["config", "--format", "json"], list(files))
+        return result.stdout if result.rc == 0 else ""
+
     def faulty_file(self) -> str:
         """Return the file because of which Compose cannot read the project, where its message does not name it."""
         main = self.files()[0]

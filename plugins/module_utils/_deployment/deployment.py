@@ -159,6 +159,11 @@ class Deployment:
                 others += blocked[name]
         return Conflicts(found, others, frozenset(name for name, problems in blocked.items() if problems))
 
+    def obstacles_of(self, service: Service) -> List[Problem]:
+        """Return what would stop a service as it is described here from starting."""
+        host = Host(self._inventory, self.engine.client.host.startswith("unix://"), listening)
+        return service_obstacles(self._scope()._replace(services={service.name: service}), host, True)
+
     def left_behind(self) -> List[Problem]:
         """Return a problem for containers of this project that a folder left behind which does not exist any more."""
         return left_behind(self._scope())

@@ -26,6 +26,9 @@ _NAME = ".bitwarden-journal-{}.json"
 RESTORE_FOLDER = ".bitwarden-restore"
 _PROVEN_OR_NOT_BEGUN = ("preparing", "proven")
 
+#: Where, below bwdata, a change of config.yml or of the certificate keeps the files as they were (_reconfiguration).
+LEFT_BEHIND = "env/.bitwarden-journal-files.json"
+
 
 class JournalError(BitwardenError):
     """A record of the journal that cannot be read. The message names its path."""

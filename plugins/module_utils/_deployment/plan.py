@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._common.diff import Difference
 from .._common.errors import BitwardenError
@@ -139,16 +139,18 @@ class Plan(NamedTuple):
         return mask_text(text, self.secrets)
 
 
-def plan(deployment: Deployment, request: Request) -> Plan:
+def plan(deployment: Deployment, request: Request, others: Sequence[Problem] = (), restarts: bool = False) -> Plan:
     """Decide what to do. Raises ``StateError`` for a setting that would not take effect.
 
+    ``others`` are problems of what the run is to do as well, to be told together with those found here; ``restarts``:
+    the server restarts because of that.
     Also raises ``SettingsError``, ``EnvFileError``, ``DeploymentError``, ``EngineError``.
     """
     file = _plan_file(deployment, request.settings) if request.settings else None
     stack = deployment.inspect(PlannedFile(file.path, file.plan.before, file.plan.after) if file else None)
     secrets = deployment.secrets(stack)
     warnings = _warnings_of_left_over(stack)
-    problems = _abandoned(deployment, stack)
+    problems = [*others, *_abandoned(deployment, stack)]
     if file is not None:
         desired = file.plan.desired
         secrets.update(value for key, value in desired.values.items() if value and is_secret(key, desired.secret_keys))
@@ -156,11 +158,11 @@ def plan(deployment: Deployment, request: Request) -> Plan:
         problems += _without_effect(deployment, stack, file)
     action, difference = decide(stack, request.state, uses_script(stack, request))
     problems += _script_problems(deployment.script, request, action, lambda text: mask_text(text, secrets))
-    if action in (UP, DOWN):
+    if action in (UP, DOWN) or restarts:
         writes = file is not None and bool(file.plan.difference)
         spared = tolerated(stack, troubled(stack, time.time()), writes) & foreign(stack)
-        takes_down = not stack.stopped and (action == DOWN or uses_script(stack, request))
-        conflicts = deployment.conflicts(stack, action == UP, request.pull, spared, takes_down)
+        takes_down = not stack.stopped and (action == DOWN or restarts or uses_script(stack, request))
+        conflicts = deployment.conflicts(stack, action != DOWN, request.pull, spared, takes_down)
         problems += conflicts.problems
         warnings += [mask_text(str(other), secrets) for other in conflicts.warnings]
         if request.state == STARTED and stack.lacks_only_foreign() and set(stack.missing()) <= conflicts.blocked:

@@ -23,8 +23,9 @@ def _plain(*options: str) -> Dict[str, str]:
 
 #: Option -> variable, of what each step runs.
 SERVER: Mapping[str, str] = _plain(
-    "bwdata", "script", "region", "settings", "secret_settings", "pull", "rollback", "wait_timeout"
-)
+    "bwdata", "script", "region", "settings", "secret_settings", "config", "certificate", "pull", "rollback",
+    "wait_timeout",
+)  # fmt: skip
 API: Mapping[str, str] = _plain("url", "api_url", "identity_url", *_SHARED, "headers", "run_on")
 ORGANIZATION: Mapping[str, str] = {
     **API,

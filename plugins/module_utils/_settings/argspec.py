@@ -56,6 +56,17 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         "script": {"type": "path"},
         "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
         "preflight": {"type": "str", "choices": ["auto", "fail", "warn", "skip"], "default": "auto"},
+        "config": {"type": "dict"},
+        # The action plugin puts the contents of the controller's files in place of their paths.
+        "certificate": {
+            "type": "dict",
+            "no_log": True,
+            "options": {
+                "cert": {"type": "str", "required": True},
+                "key": {"type": "str", "required": True, "no_log": True},
+                "ca": {"type": "str"},
+            },
+        },
         # Of the action plugin.
         "fail_when_unreachable": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},

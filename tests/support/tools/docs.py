@@ -44,6 +44,7 @@ SECTIONS = {
     ),
     "Versions, certificate, backup": ("_server_status/*",),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
+    "config.yml and certificate": ("_config_yml/*", "_certificates/*", "_reconfiguration/*"),
 }
 #: Their advice follows from the status; the page has a table of it.
 _BY_STATUS = re.compile(r'Could not …: … (?:answered|responded) …(?: with a page)?(?:: "…")?\.\Z')

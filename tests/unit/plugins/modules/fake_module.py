@@ -13,7 +13,7 @@ class FakeModule:
     def __init__(self, host, check_mode=False, **params):
         defaults = {"script": None, "state": "started", "preflight": "auto", "wait": True, "wait_timeout": "60s",
                     "rollback": True, "pull": True, "backup": False, "backup_count": 10,
-                    "lock_timeout": "1s"}  # fmt: skip
+                    "lock_timeout": "1s", "config": None, "certificate": None}  # fmt: skip
         self.params = {**defaults, "bwdata": str(host.bwdata), **params}
         self.check_mode = check_mode
         self._diff = True
