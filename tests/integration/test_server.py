@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 
 import pytest
 
-from tests.support.fleet import api
+from tests.support.certificates import issue
+from tests.support.fleet import api, names
 
 from .ansible_run import playbook, task
 
@@ -289,3 +291,62 @@ def test_two_runs_take_turns(bw4):
     assert run.of(HOST, "server")[-1].result["changed"] is False
     environment = bw4.container_env("api")
     assert (environment[CLOUD], environment["globalSettings__mail__smtp__port"]) == ("true", "2526")
+
+
+def test_a_rebuild_that_was_killed_is_finished_by_the_next_run(bw4):
+    config = {"http_port": 8080, "real_ips": ["10.10.0.0/24"]}
+    by_name = {"vars": {"ansible_pipelining": False}}
+    killed = threading.Thread(target=lambda: server(play=by_name, config=config))
+    killed.start()
+    deadline = time.monotonic() + 60
+    while "http_port: 8080" not in bw4.read("config.yml"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    bw4.execute("pkill", "-KILL", "-f", "AnsiballZ_[s]erver|[b]itwarden.sh|scripts/[r]un.sh", check=False)
+    killed.join(60)
+    predicted = server("--check", config=config).ok().result(HOST, "server")
+    assert (predicted["changed"], predicted["restarted"], predicted["config"]["rebuilt"]) == (True, True, True)
+    done = server(config=config).ok().result(HOST, "server")
+    assert "cut off while it changed config.yml" in done["warnings"][0]
+    assert (done["changed"], done["restarted"], done["rolled_back"]) == (True, True, False)
+    assert "0.0.0.0:8080->8080/tcp" in bw4.docker("ps", "--format", "{{.Ports}}")
+    assert "set_real_ip_from 10.10.0.0/24;" in bw4.read("nginx/default.conf")
+    assert bw4.control.answers()
+    assert server(config={}).ok().result(HOST, "server")["changed"] is False
+    assert ".bitwarden" not in bw4.execute("ls", "-A", "/opt/bitwarden/bwdata/env")
+
+
+def test_a_certificate_is_served_without_a_restart_and_rolled_back_where_nginx_refuses(bw4, tmp_path):
+    authority = issue("Fleet Test Root")
+    address = names.HOSTS[HOST].address
+
+    def given(name):
+        one = issue(address, (address,), authority)
+        (tmp_path / f"{name}.pem").write_text(one.pem + authority.pem)
+        (tmp_path / f"{name}.key").write_text(one.key_pem())
+        return one, {"cert": str(tmp_path / f"{name}.pem"), "key": str(tmp_path / f"{name}.key")}
+
+    def served():
+        return ssl.get_server_certificate((address, 443))
+
+    one, certificate = given("one")
+    before, running = served(), started(bw4)
+    predicted = server("--check", "--diff", certificate=certificate).ok().result(HOST, "server")
+    assert served() == before
+    run = server("--diff", "-vvv", certificate=certificate).ok()
+    done = run.result(HOST, "server")
+    assert (done["changed"], done["restarted"], done["diff"]) == (True, False, predicted["diff"])
+    assert served() == one.pem and started(bw4) == running, "a container was restarted"
+    files = bw4.execute("sh", "-c", "stat -c '%U %a %n' /opt/bitwarden/bwdata/ssl/*/*").split()
+    assert files[:2] == ["bitwarden", "644"] and files[3:5] == ["bitwarden", "600"]
+    assert server(certificate=certificate).ok().result(HOST, "server")["changed"] is False
+    secret = one.key_pem().splitlines()[1]
+    assert secret not in run.output
+    assert secret not in bw4.execute("sh", "-c", "cat /var/log/syslog; ps axww")
+
+    bw4.docker("exec", "bitwarden-nginx", "sh", "-c", "echo nonsense > /etc/nginx/conf.d/broken.conf")
+    _two, certificate = given("two")
+    result = failed(certificate=certificate)
+    assert "broken.conf" in result["msg"] and (result["changed"], result["rolled_back"]) == (False, True)
+    assert served() == one.pem
+    assert bw4.read(f"ssl/{address}/certificate.crt") == one.pem + authority.pem

@@ -45,8 +45,8 @@ class Steps:
         self.request = change.request
         self.kept = change.kept
         self._result: Dict[str, Any] = {}
-        #: Whether a file was written, and whether containers may be other ones than before.
-        self._written = self._restarted = self._rolled_back = False
+        #: Whether a file was written, whether it still differs, and whether containers may be other ones than before.
+        self._has_written = self._written = self._restarted = self._rolled_back = False
         self._backup: Optional[str] = None
         self._warnings: List[str] = []
 
@@ -64,7 +64,7 @@ class Steps:
 
     def _told(self) -> Dict[str, Any]:
         return {
-            "changes": self.planned.changes() if self._written or self._result.get("changes") else [],
+            "changes": self.planned.changes() if self._has_written or self._result.get("changes") else [],
             "stale_services": self.planned.stack.stale(),
             "rolled_back": self._rolled_back or bool(self._result.get("rolled_back")),
             "warnings": [*self._warnings, *self._result.get("warnings", [])],
@@ -123,14 +123,14 @@ class Steps:
         change, certificate = self.change, self.change.certificate
         nginx = None if change.config.rebuilds else self._running_nginx()
         if certificate and certificate.targets:
-            self._written = True
+            self._has_written = self._written = True
             write(certificate.targets, change.deployment.bwdata)
         if change.config.rebuilds:
             self._rebuild()
             self._start(restart=False)
         elif nginx is not None and self.request.state != STOPPED:
             reload(change.deployment, nginx)
-            self._written = True
+            self._has_written = self._written = True
             self._prove()
             self.kept.close()
             self._start()
@@ -146,7 +146,7 @@ class Steps:
     def _rebuild(self) -> None:
         """Write settings and config.yml, and have bitwarden.sh generate its files. Raises ``UnhealthyError``."""
         config, planned, request = self.change.config, self.planned, self.request
-        self._written = True
+        self._has_written = self._written = True
         if planned.file is not None and planned.writes:
             self._backup = planned.file.file.write(planned.file.plan, request.backup, request.backup_count)
         if config.difference:
@@ -229,7 +229,7 @@ class Steps:
                 deployment.require_own_scope()
                 deployment.project.down()
         self.kept.restore()
-        self._rolled_back = True
+        self._rolled_back, self._written = True, False
         self.kept.close()
         if self.request.state == STOPPED:
             return

@@ -94,7 +94,7 @@ def test_one_that_nginx_does_not_serve_is_rolled_back(host, run, new, spoil, wor
     spoil(host)
     result = run(certificate=files(new))
     assert words in result["msg"] and "The files (the certificate)" in result["msg"]
-    assert (result["changed"], result["restarted"], result["rolled_back"]) == (True, False, True)
+    assert (result["changed"], result["restarted"], result["rolled_back"]) == (False, False, True)
     assert snapshot(host) == before and host.served == fingerprint(host.first)
 
 
