@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tarfile
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import destination
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import make as make_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan import BackupError
@@ -242,6 +244,26 @@ def test_what_a_killed_run_left_is_removed(host, database, dest, back_up):
     assert listed(host.bwdata / "mssql/backups") == ["other.bak", "vault_FULL_20261126_000000.BAK"]
     assert listed(dest) == [".bitwarden-part-2", NAME]
     assert sorted(database.databases) == ["master", "vault"]
+
+
+def test_what_another_run_is_writing_stays(dest, back_up):
+    dest.mkdir()
+    with destination.part(str(dest)) as path:
+        put_in(Path(path) / "x")
+        os.utime(path, (0, 0))
+        back_up()
+        assert (Path(path) / "x").exists()
+    assert listed(dest) == [NAME]
+
+
+def test_an_archive_whose_manifest_cannot_be_written(dest, back_up, monkeypatch):
+    def full(path, _data):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(make_module.atomic_file, "put", full)
+    with pytest.raises(BackupError, match=r"No backup set was made: .*\.tar\.gz\.json: No space left on device"):
+        back_up(archive=True)
+    assert listed(dest) == []
 
 
 def test_writers_are_stopped_for_the_copy(host, database, dest, back_up):

@@ -203,6 +203,13 @@ def test_a_cut_off_archive(tmp_path):
     assert damage(read_set(str(path)))
 
 
+def test_an_archive_with_less_in_it(tmp_path):
+    made = make_archive(tmp_path)
+    more = [*entries(), FileEntry("bwdata/more", 0, hashlib.sha256().hexdigest())]
+    Path(sidecar(str(made.path))).write_bytes(b"".join(made.manifest.render(more)))
+    assert damage(read_set(str(made.path))) == [f"bwdata/more in {made.path} is missing."]
+
+
 def test_an_archive_with_more_in_it(tmp_path):
     path = make_archive(tmp_path, extra=["bwdata/more"]).path
     assert "bwdata/more, which its manifest does not list" in str(damage(read_set(str(path))))
