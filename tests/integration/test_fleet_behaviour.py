@@ -160,6 +160,11 @@ def test_the_scripts_update_what_is_offered_and_a_reset_goes_back(host: fleet.Ho
     assert host.script("updateself").returncode == 0
     before = newest_migration(host)
     host.control("migration", {"fails": names.NEWER_VERSION})
+    fleet.registry().spoil("web", names.NEWER_VERSION, "missing")
+    assert host.script("update").returncode == 18
+    # Nothing runs, and the Compose file is the new one.
+    assert not host.containers() and names.NEWER_VERSION in host.read("docker/docker-compose.yml")
+    fleet.registry().start()
     done = host.script("update")
     assert (done.returncode, "is complete" in done.stdout) == (0, True), done.stderr
     assert version_of(host) == (names.NEWER_VERSION, names.NEWER_VERSION)
@@ -172,7 +177,7 @@ def test_the_scripts_update_what_is_offered_and_a_reset_goes_back(host: fleet.Ho
         f"{names.REGISTRY}/bitwarden/{service}:{names.NEWER_VERSION}" for service in names.SERVICES
     }
     assert "not needed" in host.script("update").stdout
-    assert [url.partition("?")[0] for url in sites.requests()] == ["https://func.bitwarden.com/api/dl/"] * 6
+    assert [url.partition("?")[0] for url in sites.requests()] == ["https://func.bitwarden.com/api/dl/"] * 7
     host.reset()
     assert (version_of(host), newest_migration(host)) == ((names.VERSION, names.VERSION), before)
 

@@ -30,7 +30,7 @@ class Downloads:
         self._ask("PUT", {"faults": {what: fault}})
 
     def requests(self) -> list[str]:
-        """The URLs that were asked for since the last reset."""
+        """Return the URLs that were requested since the last reset."""
         return cast(List[str], json.loads(self._ask("GET")))
 
     def stop(self, how: str = "refused") -> None:
@@ -77,5 +77,5 @@ class Downloads:
 
 
 def downloads() -> Downloads:
-    """Bitwarden's sites."""
+    """Return Bitwarden's sites."""
     return Downloads()

@@ -92,7 +92,7 @@ class RegistryClient:
         self._ask("PUT", path, manifest, {"Content-Type": _MANIFEST}, wanted=(201,))
 
     def manifest(self, repository: str, tag: str) -> bytes:
-        """The manifest that a tag names."""
+        """Return the manifest that a tag names."""
         return self._get(f"/v2/{repository}/manifests/{tag}", {"Accept": _MANIFEST})
 
     def delete_manifest(self, repository: str, manifest: bytes) -> None:
@@ -100,7 +100,7 @@ class RegistryClient:
         self._ask("DELETE", f"/v2/{repository}/manifests/{_digest(manifest)}", wanted=(202,))
 
     def changed(self, repository: str, manifest: bytes, change: Callable[[Dict[str, Any]], None]) -> bytes:
-        """A manifest of the same layers with a changed image configuration, which is stored."""
+        """Return a manifest of the same layers with a changed image configuration, which is stored."""
         document = json.loads(manifest)
         image = json.loads(self._get(f"/v2/{repository}/blobs/{document['config']['digest']}"))
         change(image)

@@ -65,7 +65,7 @@ def publish(base: Base, client: RegistryClient) -> dict[str, str]:
 
 
 def version_of(service: str, release: names.Release) -> str:
-    """The tag that a service's image has in a release."""
+    """Return the tag that a service's image has in a release."""
     return {"web": release.web, "key-connector": release.key_connector}.get(service, release.core)
 
 

@@ -8,7 +8,7 @@ func.bitwarden.com          /api/dl/?app=self-host&platform=linux[&variant=run]
 selfhost.bitwarden.com      /version.json
 raw.githubusercontent.com   /bitwarden/self-host/<main or tag>/(bitwarden.sh|run.sh|version.json)
 
-``/_control`` (any name): PUT what is offered and which faults there are, GET what was asked, DELETE to begin anew.
+``/_control`` (any name): PUT what is offered and which faults there are, GET what was asked, DELETE to reset.
 SIGUSR1: connections are refused; SIGUSR2: no longer.
 """
 
@@ -42,7 +42,7 @@ class Offer:
         self.reset()
 
     def reset(self) -> None:
-        """The release that is installed at set-up, no faults, nothing asked."""
+        """Go back to the release that is installed at set-up, no faults, nothing asked."""
         self.given = self.announced = self.default
         self.faults: Dict[str, Any] = {}
         self.requests.clear()
@@ -54,7 +54,7 @@ class Offer:
         self.faults = {**self.faults, **body.get("faults", {})}
 
     def find(self, host: str, path: str, query: Dict[str, str]) -> Tuple[str, Optional[bytes]]:
-        """The kind of a request, and its content (None: not found)."""
+        """Return the kind of a request, and its content (None: not found)."""
         if host == "func.bitwarden.com" and path.rstrip("/") == "/api/dl":
             kind = "run" if query.get("variant") == "run" else "self"
             linux = (query.get("app"), query.get("platform")) == ("self-host", "linux")
@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, b"")
 
     def do_DELETE(self) -> None:
-        """Begin anew."""
+        """Reset the offer."""
         self.offer.reset()
         self._answer(200, b"")
 

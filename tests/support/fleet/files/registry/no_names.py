@@ -34,7 +34,7 @@ def answer(query: bytes) -> bytes:
 
 
 def name_in(query: bytes) -> str:
-    """The name that is asked for."""
+    """Return the name that is asked for."""
     labels, at = [], _HEADER
     while query[at]:
         labels.append(query[at + 1 : at + 1 + query[at]].decode("ascii", "replace"))
@@ -43,7 +43,7 @@ def name_in(query: bytes) -> str:
 
 
 def pass_on(server: socket.socket, query: bytes, client: Tuple[str, int]) -> None:
-    """Give the engine's answer; none if it has none."""
+    """Send the engine's answer; none if it has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(2)
         try:

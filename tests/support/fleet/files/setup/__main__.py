@@ -120,7 +120,7 @@ class Setup:
             config.values["ssl_ca_path"] = f"{folder}/ca.crt"
 
     def _update(self) -> None:
-        """Generate everything anew, as ``update``, ``rebuild`` and ``updateconf`` do; or migrate the database."""
+        """Generate all files, as ``update``, ``rebuild`` and ``updateconf`` do; or migrate the database."""
         password = env_files.value_of(ROOT, "global", _CERTIFICATE_PASSWORD)
         certificates.renew_bundle(ROOT / "identity/identity.pfx", password)
         if "db" in self.parameters:
@@ -173,7 +173,7 @@ class Setup:
 
 
 def parameters_of(arguments: list[str]) -> Dict[str, str]:
-    """The options in pairs, ``-name value``; what does not begin with a dash is passed over with what follows."""
+    """Return the options, in pairs ``-name value``; pass over what does not begin with a dash, and what follows."""
     found: Dict[str, str] = {}
     for index in range(0, len(arguments), 2):
         name = arguments[index]

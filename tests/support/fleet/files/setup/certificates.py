@@ -23,14 +23,14 @@ _BITS = int(os.environ.get("BWFLEET_RSA_BITS", "4096"))
 
 
 def write_bundle(path: Path, name: str, password: str) -> None:
-    """A new key with its certificate in a PKCS#12 file."""
+    """Write a new key with its certificate in a PKCS#12 file."""
     path.parent.mkdir(exist_ok=True)
     key, certificate = _signed_by_itself(name)
     _export(path, key, certificate, password)
 
 
 def write_self_signed(folder: Path, domain: str) -> None:
-    """``certificate.crt`` and ``private.key`` for a domain."""
+    """Write ``certificate.crt`` and ``private.key`` for a domain."""
     folder.mkdir(parents=True, exist_ok=True)
     key, certificate = _signed_by_itself(domain, domain)
     plain = serialization.NoEncryption()
@@ -41,7 +41,7 @@ def write_self_signed(folder: Path, domain: str) -> None:
 
 
 def write_parameters(folder: Path) -> None:
-    """``dhparam.pem``: the parameters of RFC 3526, where the real tool takes minutes to find its own."""
+    """Write ``dhparam.pem``: the parameters of RFC 3526, where the real tool takes minutes to find its own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dhparam.pem").write_text(_PARAMETERS)
 

@@ -39,7 +39,7 @@ KEYS: Dict[str, Tuple[Value, str]] = {
 
 
 class Malformed(Exception):
-    """What the real tool dies of: not YAML, or a value of another type."""
+    """The real tool crashes on this file: not YAML, or a value of another type."""
 
 
 class Configuration:
@@ -50,11 +50,11 @@ class Configuration:
         self.values.update(values or {})
 
     def flag(self, key: str) -> bool:
-        """A boolean."""
+        """Return a boolean."""
         return bool(self.values[key])
 
     def text(self, key: str) -> str:
-        """A text; empty for null."""
+        """Return a text; empty for null."""
         value = self.values[key]
         return value if isinstance(value, str) else ""
 
@@ -69,11 +69,11 @@ class Configuration:
 
     @property
     def domain(self) -> str:
-        """The host of the URL."""
+        """Return the host of the URL."""
         return urlsplit(self.url).hostname or ""
 
     def write(self) -> str:
-        """The file: all keys in their order, each below its comment; what else there was is lost."""
+        """Return the file: all keys in their order, each below its comment; what else there was is lost."""
         lines: List[str] = []
         for key, (_default, comment) in KEYS.items():
             lines += ["# ", *(f"# {line}" for line in comment.split("\n"))]
@@ -86,7 +86,7 @@ class Configuration:
 
 
 def read(text: str) -> Configuration:
-    """The values of a file; unknown keys are passed over."""
+    """Read the values of a file; unknown keys are passed over."""
     values: Dict[str, Value] = {}
     last = ""
     for line in text.splitlines():
@@ -107,7 +107,7 @@ def read(text: str) -> Configuration:
 
 
 def of_old_files(known: Mapping[str, Value], site: Optional[str]) -> Configuration:
-    """What an installation without the file is guessed to be: by its URL and by nginx's site."""
+    """Guess the configuration of an installation without the file: by its URL and by nginx's site."""
     config = Configuration({**known})
     if site is None:
         return config

@@ -38,7 +38,7 @@ class Installation(NamedTuple):
 
 
 def made_up(length: int) -> str:
-    """Letters and digits."""
+    """Return random letters and digits."""
     return "".join(secrets.choice(_ALPHANUMERIC) for _count in range(length))
 
 
@@ -74,7 +74,7 @@ def write(root: Path, config: Configuration, new: Optional[Installation] = None)
 
 
 def value_of(root: Path, file: str, key: str) -> Optional[str]:
-    """A value as the tool itself reads it: the first line of the key, stripped of double quotes."""
+    """Return a value as the tool itself reads it: the first line of the key, stripped of double quotes."""
     path = root / f"env/{file}.override.env"
     for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
         if line.startswith(f"{key}="):
@@ -83,7 +83,7 @@ def value_of(root: Path, file: str, key: str) -> Optional[str]:
 
 
 def url_of_old_files(root: Path) -> Optional[Dict[str, Union[str, bool]]]:
-    """What an installation without config.yml is guessed to be configured as; None without an address."""
+    """Guess keys of a config.yml that is missing; None without an address."""
     url = value_of(root, "global", VAULT)
     if url is None or "://" not in url:
         return None

@@ -39,12 +39,12 @@ class Versions(NamedTuple):
     key_connector: str = "latest"
 
     def of(self, service: str) -> str:
-        """The tag of a service's image."""
+        """Return the tag of a service's image."""
         return {"web": self.web, "key-connector": self.key_connector}.get(service, self.core)
 
 
 def compose_file(config: Configuration, versions: Versions, registry: str = REGISTRY) -> str:
-    """``docker/docker-compose.yml`` for images of these versions."""
+    """Return ``docker/docker-compose.yml`` for images of these versions."""
     parts = ["# Generated at each update: changes belong into docker-compose.override.yml.\n\nservices:\n"]
     services = ["mssql"] if config.flag("enable_built_in_ms_sql") else []
     services += [*_UPSTREAMS, "nginx"]
@@ -110,6 +110,6 @@ def _env_files(service: str) -> list[str]:
 
 
 def app_id(url: str) -> str:
-    """``web/app-id.json``."""
+    """Return ``web/app-id.json``."""
     facets = [{"version": {"major": 1, "minor": 0}, "ids": [url, "ios:bundle-id:com.8bit.bitwarden"]}]
     return json.dumps({"trustedFacets": facets}, indent=2) + "\n"

@@ -30,7 +30,7 @@ _LOCATIONS = {
 
 
 def nginx_site(config: Configuration) -> str:
-    """The file. A certificate's path that is null makes one that nginx does not start with, as in the field."""
+    """Return the file. With a certificate's path that is null nginx does not start, as on a real server."""
     listen = f"    listen 8080 default_server;\n    server_name {config.domain};\n"
     locations = _body(config)
     if not config.flag("ssl"):

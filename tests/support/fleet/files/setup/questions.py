@@ -23,7 +23,7 @@ _NOT_FOUND = 404
 
 
 class Crash(Exception):
-    """What the real tool does not catch, and dies of."""
+    """An exception that the real tool does not catch."""
 
 
 class Credentials(NamedTuple):
@@ -91,7 +91,7 @@ def _region(text: str) -> Optional[str]:
 
 
 def _known(identifier: str, region: str) -> bool:
-    """Whether the cloud (or BW_INSTALLATION_URL) has the installation, and has not disabled it."""
+    """Return whether the cloud (or BW_INSTALLATION_URL) has the installation, enabled."""
     base = os.environ.get("BW_INSTALLATION_URL") or _APIS[region]
     context = ssl.create_default_context()
     if _AUTHORITY.exists():
@@ -114,7 +114,7 @@ def _known(identifier: str, region: str) -> bool:
 
 
 def is_domain(text: str) -> bool:
-    """Whether it is a DNS name: no address, no port."""
+    """Return whether it is a DNS name: no address, no port."""
     label = r"[a-z0-9](?:[a-z0-9_-]{0,62})"
     address = re.fullmatch(r"[0-9]+(?:\.[0-9]+){0,3}", text)
     return address is None and len(text) < 256 and re.fullmatch(rf"{label}(?:\.{label})*\.?", text) is not None
