@@ -165,6 +165,12 @@ class Project:
         self._found = True
         return result
 
+    def require(self) -> None:
+        """Raise ``ComposeError`` where Compose is not installed, or is too old."""
+        if self._version(self._command) is None:
+            self._command = self._standalone()
+        self._found = True
+
     def _version(self, command: List[str]) -> Optional[str]:
         """Return the version of Compose, None where the command does not tell."""
         result = self._call(command, ["version", "--short"], [])

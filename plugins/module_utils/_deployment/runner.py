@@ -57,6 +57,18 @@ class Account(NamedTuple):
             entry = pwd.getpwuid(status.st_uid)
         except KeyError:
             return cls(str(status.st_uid), status.st_uid, status.st_gid, (status.st_gid,), "/")
+        return cls._of(entry)
+
+    @classmethod
+    def named(cls, name: str) -> Optional[Account]:
+        """Return the account of this name, None where the host has none."""
+        try:
+            return cls._of(pwd.getpwnam(name))
+        except KeyError:
+            return None
+
+    @classmethod
+    def _of(cls, entry: pwd.struct_passwd) -> Account:
         groups = {entry.pw_gid, *(group.gr_gid for group in grp.getgrall() if entry.pw_name in group.gr_mem)}
         return cls(entry.pw_name, entry.pw_uid, entry.pw_gid, tuple(sorted(groups)), entry.pw_dir)
 

@@ -43,6 +43,7 @@ SECTIONS = {
         "_backup/restore_staging",
     ),
     "Versions, certificate, backup": ("_server_status/*",),
+    "Installing": ("_install/*", "_scripts/*"),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
     "config.yml and certificate": ("_config_yml/*", "_certificates/*", "_reconfiguration/*"),
 }
@@ -77,6 +78,8 @@ def readme(text: str) -> str:
             "both",
         ),
         ("`fleet_status` (role)", "Gather and judge the status of the servers of a play", "both"),
+        ("`install` (playbook)", "Install servers on the hosts of a fleet, with a table at the end", "both"),
+        ("`install` (role)", "Install a server, and start it on its settings", "host"),
         *plugins(),
     ]
     return replace_table(text, ("plugin", "what it does", "runs on"), rows)

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carry the plan of an installation out. What fails or is ended by a signal leaves the host as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import Iterator, Mapping
+
+from .._common.atomic_file import put
+from .._common.errors import EXPECTED, BitwardenError, message_of
+from .._common.masking import mask_text
+from .._config_yml.document import ConfigDocument
+from .._config_yml.keys import Value, path_below_bwdata
+from .._deployment.runner import Account
+from .._settings.override_file import OverrideFile
+from .._settings.resolve import SettingsRequest
+from .answer import installation_answer
+from .data_folder import CONFIG, inspect_folder
+from .host import InstallHost
+from .lets_encrypt import IMAGE, obtain_certificate
+from .plan import InstallError, InstallPlan
+from .request import LETS_ENCRYPT, InstallRequest
+from .setup_tool import SetupError, SetupTool
+from .stage import Stage, container_of, discard, make_folder, move_to_place, owner_ids, remove
+
+
+@contextlib.contextmanager
+def data_folder(plan: InstallPlan) -> Iterator[None]:
+    """Have the data folder exist, and the one that contains it; what was made and stays empty is removed at the end."""
+    request, made = plan.request, []
+    if plan.account:
+        os.makedirs(os.path.dirname(request.parent), exist_ok=True)
+        made = [path for path in (request.parent, request.bwdata) if make_folder(path, plan.account)]
+    try:
+        yield
+    finally:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+
+
+def install(plan: InstallPlan, lock: int) -> None:
+    """Install the server; it is not started. ``lock`` is the descriptor that holds the lock of bwdata.
+
+    Raises ``InstallError``, after everything that was made has been removed.
+    """
+    request, account = plan.request, plan.account
+    try:
+        if plan.host and plan.pair and account:
+            # Should this run be killed, the next one waits for the commands that it started.
+            plan.host.commands.inherited = (lock,)
+            _prepare(plan, plan.host, account)
+        if account:
+            move_to_place(request.bwdata, account)
+    except EXPECTED as error:
+        text = f"{message_of(error)} {_left(request)}"
+        raise InstallError(mask_text(text, [request.installation_key])) from error
+
+
+def _left(request: InstallRequest) -> str:
+    try:
+        folder = inspect_folder(request.bwdata)
+    except BitwardenError:
+        return "Run again once this is corrected."
+    if folder.installed or folder.complete:
+        return "The installation is complete up to this. Run again once it is corrected."
+    return "Nothing was installed, and what this run made was removed."
+
+
+def _prepare(plan: InstallPlan, host: InstallHost, account: Account) -> None:
+    """Make the installation aside, up to where it only has to be moved."""
+    request, bwdata = plan.request, plan.request.bwdata
+    for stage in plan.folder.stages:
+        host.remove_container(container_of(stage))
+        discard(bwdata, stage)
+    with Stage(bwdata, account, host.remove_container) as made:
+        _make(plan, host, made)
+        if plan.pair:
+            put(request.script, plan.pair.script, owner=owner_ids(account), mode=0o700)
+        for name in inspect_folder(bwdata).leftovers:
+            remove(os.path.join(bwdata, name))
+        made.complete()
+
+
+def _make(plan: InstallPlan, host: InstallHost, stage: Stage) -> None:
+    request, account, pair = plan.request, host.account, plan.pair
+    if pair is None:
+        return
+    for folder in ("env", "scripts"):
+        stage.make_folder(folder)
+    stage.write("env/uid.env", f"LOCAL_UID={account.uid}\nLOCAL_GID={account.gid}\n".encode(), 0o644)
+    stage.write("scripts/run.sh", pair.run, 0o700)
+    _pull(host, request, pair.setup_image)
+    if request.certificate == LETS_ENCRYPT:
+        _pull(host, request, IMAGE)
+        obtain_certificate(host, request, stage)
+    with contextlib.ExitStack() as stack:
+        url = "" if request.verify_installation else stack.enter_context(installation_answer())
+        SetupTool(host, pair, request, stage, url).install()
+    _configure(SetupTool(host, pair, request, stage), request.config)
+    override = OverrideFile(stage.path, "global")
+    override.write(override.plan(SettingsRequest(region=request.region)), backup=False)
+    _write_certificate(request, stage)
+
+
+def _pull(host: InstallHost, request: InstallRequest, image: str) -> None:
+    if host.inventory.has_image(image):
+        return
+    result = host.commands.run([host.engine.docker, "pull", "--quiet", image], request.timeout)
+    if not host.inventory.has_image(image):
+        raise InstallError(
+            f"The image {image} was not pulled: docker pull {result.ending}; {result.last_words} Check the network of "
+            "the host, or load the image (docker load) and set pull to false."
+        )
+
+
+def _configure(tool: SetupTool, values: Mapping[str, Value]) -> None:
+    """Set keys of config.yml, and have everything generated from it again where that changes anything."""
+    path = tool.stage.below(CONFIG)
+    before = _content(path)
+    after, difference = ConfigDocument.parse(before, path).change(values)
+    if not difference:
+        return
+    tool.stage.write(CONFIG, after, stat.S_IMODE(os.stat(path).st_mode))
+    tool.update()
+    left = ConfigDocument.parse(_content(path), path).change(values)[1]
+    if left:
+        names = ", ".join(change.key for change in left.changes)
+        raise SetupError(f"Bitwarden's setup tool of version {tool.pair.versions.core} did not keep {names} of config.")
+
+
+def _write_certificate(request: InstallRequest, stage: Stage) -> None:
+    """Put the user's certificate where config.yml names it."""
+    files = request.certificate_files
+    if files is None:
+        return
+    path = stage.below(CONFIG)
+    values = ConfigDocument.parse(_content(path), path).values()
+    named = {"ssl_certificate_path": files.cert, "ssl_key_path": files.key, "ssl_ca_path": files.ca}
+    for key, text in named.items():
+        below = path_below_bwdata(str(values[key] or ""))
+        if text and below:
+            stage.make_folder(os.path.dirname(below))
+            stage.write(below, text.encode(), 0o600)
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as stream:
+        return stream.read()
