@@ -55,8 +55,7 @@ def install(plan: InstallPlan, lock: int) -> None:
             # Should this run be killed, the next one waits for the commands that it started.
             plan.host.commands.inherited = (lock,)
             _prepare(plan, plan.host, account)
-        if account:
-            move_to_place(request.bwdata, account)
+        move_to_place(request.bwdata)
     except EXPECTED as error:
         text = f"{message_of(error)} {_left(request)}"
         raise InstallError(mask_text(text, [request.installation_key])) from error
@@ -75,6 +74,9 @@ def _left(request: InstallRequest) -> str:
 def _prepare(plan: InstallPlan, host: InstallHost, account: Account) -> None:
     """Make the installation aside, up to where it only has to be moved."""
     request, bwdata = plan.request, plan.request.bwdata
+    if not account.is_current():
+        # Docker's command reads there as the owner; what an installation by root left belongs to nobody.
+        os.chown(bwdata, account.uid, account.gid)
     for stage in plan.folder.stages:
         host.remove_container(container_of(stage))
         discard(bwdata, stage)

@@ -117,12 +117,10 @@ def remove(path: str) -> None:
             os.unlink(path)
 
 
-def move_to_place(bwdata: str, account: Account) -> None:
+def move_to_place(bwdata: str) -> None:
     """Move a complete installation to its place. It can be cut off, and repeated by a later run."""
     stage = os.path.join(bwdata, COMPLETE)
     for name in sorted(os.listdir(stage), key=lambda one: (one == CONFIG, one)):
         os.rename(os.path.join(stage, name), os.path.join(bwdata, name))
     os.rmdir(stage)
-    if not account.is_current():
-        os.chown(bwdata, account.uid, account.gid)
     sync_folder(bwdata)

@@ -47,7 +47,7 @@ class FreshHost:
             "certbot": 0,
             "compose": 0,
             "cloud": [ID],
-            "files": os.environ.get("I_DEV", f"{FILES}:{STANDIN.parent}").split(":"),
+            "files": [str(FILES), str(STANDIN.parent)],
         }
         self.images = {SETUP}
         self.containers = []

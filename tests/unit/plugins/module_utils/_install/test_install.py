@@ -301,9 +301,11 @@ def test_a_folder_with_other_files_is_never_touched(host, path):
 
 def test_links_are_not_taken_for_leftovers(host):
     host.bwdata.mkdir(parents=True)
-    (host.bwdata / "env").symlink_to(host.source)
+    (host.folder / "elsewhere").mkdir()
+    (host.folder / "elsewhere" / "uid.env").touch()
+    (host.bwdata / "env").symlink_to(host.folder / "elsewhere")
     assert "does not leave: env" in host.run()
-    assert (host.source / "run.sh").exists()
+    assert (host.bwdata / "env" / "uid.env").exists()
 
 
 @pytest.mark.parametrize("moved", [0, 3, 7])
