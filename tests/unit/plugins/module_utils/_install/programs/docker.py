@@ -35,7 +35,7 @@ def run_setup(arguments, told):
     while told == "loop":
         print("(!) Enter your installation id: " * 1000, flush=True)
     sys.path[:0] = BEHAVIOUR["files"]
-    os.environ.update(BWFLEET_SETUP_ROOT=str(root), BWFLEET_RSA_BITS="2048")
+    os.environ.update(BWFLEET_SETUP_ROOT=str(root), BWFLEET_RSA_BITS="1024")
     from setup import __main__ as setup  # noqa: PLC0415
     from setup import entry_point, questions  # noqa: PLC0415
 
