@@ -87,11 +87,6 @@ def version_error(text: str) -> str:
     return "" if _VERSION.match(text) else f"{text} is not a version such as 2026.8.0"
 
 
-def version_number(text: str) -> Tuple[int, ...]:
-    """Return a version for comparisons. It must be one."""
-    return tuple(map(int, text.split(".")))
-
-
 def _faults(commands: Commands, name: str, source: Source) -> List[str]:
     text = source.content.decode("utf-8", "replace")
     first = text.split("\n", 1)[0][:_SHOWN]
