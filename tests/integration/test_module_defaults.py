@@ -13,7 +13,14 @@ from .ansible_run import ENVIRONMENTS, ROOT, playbook
 
 HOST = "bw1"
 GROUPS = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
-NEEDED = {"override_env": {"settings": {"globalSettings__siteName": "Vault"}}}
+NEEDED = {
+    "override_env": {"settings": {"globalSettings__siteName": "Vault"}},
+    "install": {
+        "domain": "vault.example.com",
+        "installation_id": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b",
+        "installation_key": "AbCdEfGhIjKlMnOpQrSt",
+    },
+}
 
 
 # They read the role's variables, and have no option that others have.

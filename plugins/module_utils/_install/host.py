@@ -112,7 +112,12 @@ def folder_problems(request: InstallRequest, account: Account) -> List[Problem]:
     if os.path.lexists(parent):
         return [Problem(f"{parent} is not a folder. Remove it, or set bwdata to another path.")]
     if os.geteuid() != 0:
-        return [Problem(f"{parent} does not exist. Create it for {account.name}, or run the task as root (become).")]
+        return [
+            Problem(
+                f"{request.bwdata} cannot be made, because {parent} does not exist. Create that folder for "
+                f"{account.name}, or run the task as root (become)."
+            )
+        ]
     return []
 
 

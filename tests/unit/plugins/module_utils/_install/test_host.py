@@ -72,7 +72,7 @@ def test_the_usual_owner_does_not_exist(request_for, monkeypatch):
     ("made", "as_root", "seen"),
     [
         (None, True, None),
-        (None, False, "does not exist. Create it for bitwarden, or run the task as root"),
+        (None, False, "does not exist. Create that folder for bitwarden, or run the task as root"),
         ("folder", True, None),
         ("file", True, "is not a folder"),
     ],
