@@ -84,7 +84,7 @@ def test_from_an_empty_folder_to_healthy_and_the_second_time_unchanged(host):
     key = host.data.installation["key"]
     assert "the key of the installation is not accepted" in refused(host, "--check", installation_key="AnotherKey")
     assert "the user nobody1 does not exist on this host" in refused(host, "--check", owner="nobody1")
-    assert "permission denied" in refused(host, "--check", owner="admin")
+    assert "may not use the Docker engine" in refused(host, "--check", owner="admin")
 
     # What bitwarden.sh leaves after a refusal.
     host.execute("install", "-d", "-o", "bitwarden", "-g", "bitwarden", "-m", "0700", FOLDER)
