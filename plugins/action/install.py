@@ -78,7 +78,9 @@ class ActionModule(HostActionModule):
         folder = Path(find_file(self, str(checked["source"]), self._variables) or "/nowhere")
         missing = [name for name in (SCRIPT, RUN) if not (folder / name).is_file()]
         if not folder.is_dir():
-            return [f"source: {checked['source']} is not a folder on the controller. Set it to the one with the scripts."]
+            return [
+                f"source: {checked['source']} is not a folder on the controller. Set it to the one with the scripts."
+            ]
         if missing:
             return [f"source: {checked['source']} lacks {' and '.join(missing)} of a release of Bitwarden."]
         return []

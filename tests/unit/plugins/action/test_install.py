@@ -15,6 +15,10 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.selfhosted.bitwarden.plugins.action.install import ActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import ArgumentError
 
+from tests.support.certificates import issue
+
+ISSUED = issue("vault.example.com", ("vault.example.com",))
+FILES = {"cert": "vault.crt", "key": "vault.key"}
 GIVEN = {
     "domain": "vault.example.com",
     "installation_id": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b",
@@ -30,8 +34,8 @@ def action(tmp_path, monkeypatch):
     for name in ("bitwarden.sh", "run.sh"):
         (tmp_path / "scripts" / name).write_text(name)
     vault = VaultLib([("default", VaultSecret(b"password"))])
-    (tmp_path / "vault.key").write_bytes(vault.encrypt("PRIVATE KEY"))
-    (tmp_path / "vault.crt").write_text("CERTIFICATE")
+    (tmp_path / "vault.key").write_bytes(vault.encrypt(ISSUED.key_pem()))
+    (tmp_path / "vault.crt").write_text(ISSUED.pem)
     loader = DataLoader()
     loader.set_basedir(str(tmp_path))
     loader.set_vault_secrets([("default", VaultSecret(b"password"))])
@@ -76,9 +80,8 @@ def test_otherwise_nothing_is_sent(action, options):
 
 
 def test_certificates_are_read_and_decrypted(action):
-    files = {"cert": "vault.crt", "key": "vault.key"}
-    arguments = action.arguments(certificate="files", certificate_files=files)
-    assert arguments["certificate_files"] == {"cert": "CERTIFICATE", "key": "PRIVATE KEY"}
+    arguments = action.arguments(certificate="files", certificate_files=FILES)
+    assert arguments["certificate_files"] == {"cert": ISSUED.pem, "key": ISSUED.key_pem()}
 
 
 @pytest.mark.parametrize(
@@ -87,8 +90,16 @@ def test_certificates_are_read_and_decrypted(action):
         ({"source": "nowhere"}, "source: nowhere is not a folder on the controller."),
         ({"source": "files"}, "source: files lacks bitwarden.sh and run.sh of a release of Bitwarden."),
         (
-            {"certificate": "files", "certificate_files": {"cert": "no.crt", "key": "vault.key"}},
-            "certificate_files.cert: no.crt does not exist on the controller.",
+            {"certificate": "files", "certificate_files": {**FILES, "cert": "no.crt"}},
+            "certificate_files.cert: no.crt cannot be read on the controller: ",
+        ),
+        (
+            {"certificate": "files", "certificate_files": {**FILES, "key": "vault.crt"}},
+            "certificate_files.key: the file holds no private key",
+        ),
+        (
+            {"certificate": "files", "certificate_files": FILES, "domain": "other.example.com"},
+            "certificate_files.cert: it is for vault.example.com, not for other.example.com.",
         ),
         ({"region": "UK"}, "region"),
         ({"domain": "10.0.0.1"}, "domain: 10.0.0.1 is an IP address"),
