@@ -28,7 +28,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     options = _options(arguments)
     _end_on_signals()
     services = ["api", "identity"] if options.service == "both" else [options.service]
-    settings = _settings(_PROGRAMS[services[0]], options.face == "self-hosted")
+    settings = _settings(_PROGRAMS[services[0]], options)
     serve(options, services, settings)
 
 
@@ -54,6 +54,7 @@ def serve(options: argparse.Namespace, services: List[str], settings: Settings) 
     if options.database:
         connection = settings.text("globalSettings__sqlServer__connectionString") or ""
         vault = Vault(connection, options.data / "aspnet-dataprotection", VERSION)
+        vault.tell = functools.partial(console.entry, "fail", "Bit.Migrator.DbMigrator")
     state = State(options.data / "standin.sqlite3", vault)
     applications: dict[str, Any] = {}
     for service in services:
@@ -96,12 +97,18 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--seed", type=Path)
     parser.add_argument("--database", action="store_true", help="keep the data in the database of the settings")
+    parser.add_argument("--certificate", type=Path, help="Identity's own; it does not start without")
     return parser.parse_args(arguments)
 
 
-def _settings(program: str, self_hosted: bool) -> Settings:
+def _settings(program: str, options: argparse.Namespace) -> Settings:
     try:
-        return bind(os.environ, program, self_hosted)
+        settings = bind(os.environ, program, options.face == "self-hosted")
+        if options.certificate:
+            from .identity_certificate import require  # noqa: PLC0415 (late, as all that takes time)
+
+            require(options.certificate, settings.text("globalSettings__identityServer__certificatePassword"))
+        return settings
     except FatalSetting as death:
         print("\n".join(death.lines), file=sys.stderr, flush=True)
         # .NET aborts; a core file would only fill the disk.

@@ -40,10 +40,11 @@ class DatabaseError(Exception):
 
 
 class Vault(Documents):
-    """``plant``: what fills a database that has nothing yet; called once it can be reached."""
+    """``plant`` fills a database that has nothing yet, once it can be reached; ``tell`` hears of failed migrations."""
 
     def __init__(self, connection_string: str, keys: Path, version: str) -> None:
         self.plant: Callable[[], None] = _nothing
+        self.tell: Callable[[str], None] = _tell_nobody
         self._string = connection_string
         self._keys = keys
         self._version = version
@@ -166,7 +167,8 @@ class Vault(Documents):
 
     def _migrate(self) -> None:
         try:
-            database.migrate(self._string, self._version)
+            if not database.migrate(self._string, self._version):
+                self.tell("Migration failed.")
         except (OSError, SqlError) as error:
             raise _translated(error) from error
 
@@ -192,3 +194,7 @@ def _translated(error: Exception) -> DatabaseError:
 
 def _nothing() -> None:
     """Plant nothing."""
+
+
+def _tell_nobody(_message: str) -> None:
+    """Tell nobody."""

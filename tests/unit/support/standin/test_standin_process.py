@@ -23,6 +23,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 from standin import keys
 
 TESTS = Path(__file__).resolve().parents[3] / "support"
@@ -260,6 +262,27 @@ def test_a_bad_setting_aborts_the_start(seed, tmp_path):
     service = Service("identity", tmp_path, seed, {"globalSettings__enableCloudCommunication": "yes"})
     assert service.process.wait(timeout=10) == -signal.SIGABRT
     assert b"Failed to convert configuration value 'yes'" in service.process.stdout.read()
+
+
+@pytest.mark.parametrize(
+    ("password", "last_words"),
+    [
+        ("other", "The certificate data cannot be read with the provided password"),
+        ("", "No identity certificate to use."),
+    ],
+)
+def test_identity_dies_without_its_certificate(seed, tmp_path, password, last_words):
+    key = serialization.load_pem_private_key(keys.new().encode(), None)
+    secret = serialization.BestAvailableEncryption(b"right")
+    file = tmp_path / "identity.pfx"
+    file.write_bytes(pkcs12.serialize_key_and_certificates(b"identity", key, None, None, secret))
+    name = "globalSettings__identityServer__certificatePassword"
+    options = ["--certificate", str(file)]
+    one = Service("identity", tmp_path / "core", seed, {name: password}, options)
+    assert one.process.wait(timeout=20) == -signal.SIGABRT
+    assert last_words in one.process.stdout.read().decode()
+    one = Service("identity", tmp_path / "core", seed, {name: "right"}, options).wait()
+    assert one.end() == 0
 
 
 def test_sigterm_ends_it_even_in_the_midst_of_a_request(seed, tmp_path):

@@ -9,5 +9,8 @@ if ls "$authorities"/*.crt > /dev/null 2>&1; then
     export SSL_CERT_FILE=/tmp/ca-certificates.crt REQUESTS_CA_BUNDLE=/tmp/ca-certificates.crt
 fi
 export STANDIN_LICENSE_KEY=/opt/license_public_key.pem
+if [ "$STANDIN_SERVICE" = identity ]; then
+    set -- --certificate /etc/bitwarden/identity/identity.pfx
+fi
 exec /usr/libexec/standin/python3 -m standin --face self-hosted --service "$STANDIN_SERVICE" --port 5000 \
-    --data /etc/bitwarden/core --seed /etc/bitwarden/core/seed.json --database
+    --data /etc/bitwarden/core --seed /etc/bitwarden/core/seed.json --database "$@"
