@@ -21,6 +21,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspe
     cloud_urls,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import checked_config
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import Plan
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.settings import check_settings
@@ -102,7 +103,8 @@ def option_faults(
     faults = _server_faults(server)
     if plan.configure:
         faults += _faults(organization_options(action, host), organization.OPTIONS, ENVIRONMENT, environment)
-    faults = [variables.with_variables(text, variables.ORGANIZATION) for text in faults]
+    names = {**variables.SERVER, **variables.ORGANIZATION}
+    faults = [variables.with_variables(text, names) for text in faults]
     if plan.with_account:
         found = _account_faults(cloud, bool(plan.token_source), environment)
         faults += [variables.with_variables(text, variables.CLOUD) for text in found]
@@ -141,7 +143,7 @@ def _server_faults(options: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with options of module server other than settings, those of ``module_defaults`` included."""
     others = {name: value for name, value in options.items() if name not in _SETTINGS}
     checked, faults = check_options("server", HOST_MODULES["server"], others)
-    return faults + settings_argspec.option_faults(checked)
+    return faults + settings_argspec.option_faults(checked) + checked_config(checked.get("config") or {})[1]
 
 
 def _account_faults(cloud: Mapping[str, Any], for_token: bool, environment: Mapping[str, str]) -> list[str]:

@@ -75,7 +75,7 @@ def with_variables(text: str, names: Mapping[str, str]) -> str:
         if "_" in option:
             text = re.sub(rf"(?<![\w.]){name}\b(?![=.]\w)", variable, text)
         else:
-            text = re.sub(rf"(?:(?<=\A)|(?<=\. )){name}(?=:| (?:is|must|has|needs)\b)", variable, text)
+            text = re.sub(rf"(?:(?<=\A)|(?<=\. )){name}(?=:|\.\w+:| (?:is|must|has|needs)\b)", variable, text)
             text = re.sub(rf"\b(Check|Set) {name}\b(?=[,.:]| to\b)", rf"\g<1> {variable}", text)
         if option == "settings":
             text = re.sub(r"\bin settings\b", f"in {variable}", text)

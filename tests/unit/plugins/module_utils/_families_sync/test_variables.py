@@ -39,6 +39,8 @@ OPTIONS = yaml.safe_load((ROOT / "roles/families_sync/meta/argument_specs.yml").
         (CLOUD, "master_password is missing.", "bitwarden_cloud_password is missing."),
         (CLOUD, "cloud is neither US nor EU.", "bitwarden_cloud is neither US nor EU."),
         (SERVER, "bwdata: /x is not a folder.", "bitwarden_bwdata: /x is not a folder."),
+        (SERVER, "config.ssl: no. Correct it. certificate.key: no. config: no.",
+         "bitwarden_config.ssl: no. Correct it. bitwarden_certificate.key: no. bitwarden_config: no."),
         (SERVER, "Given both in settings and in secret_settings: x.",
          "Given both in bitwarden_settings and in bitwarden_secret_settings: x."),
     ],
