@@ -89,7 +89,7 @@ def prove(
     end = now() + _TIMEOUT
     at = f"At {where.address}, port {where.port},"
     while True:
-        found = None
+        found, reason = None, ""
         try:
             found = where.fingerprint()
         except OSError as error:
