@@ -82,8 +82,9 @@ options:
     description:
       - V(online) copies while the server is running. A file that is deleted meanwhile may be missing, and one that is
         added meanwhile may be in the set without its row, which does no harm.
-      - V(stopped) stops the services that write for the time of the copy, and starts them again in every case. The
-        set is exact, and RV(downtime) says how long nobody could log in.
+      - V(stopped) stops the services that write for the time of the copy, and starts them again, also after a failure.
+        The set is exact, and RV(downtime) says how long nobody could log in. Where the run itself is killed, the next
+        run starts them.
     type: str
     choices:
       - online

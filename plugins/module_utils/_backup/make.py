@@ -10,10 +10,9 @@ import contextlib
 import os
 import re
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, List, Optional, Union
+from typing import Dict, List, Optional, Union
 
 from .._common import atomic_file
-from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database.inspection import DatabaseFacts, read_facts
 from .._database.key_ring import key_ids_in
@@ -22,13 +21,14 @@ from .._deployment.health_wait import UnhealthyError
 from .destination import create, part, remove_stale_parts
 from .dump import Dump, remove_stale_dumps
 from .manifest import NAME, Database, Manifest
+from .outcome import Outcome
 from .plan import BackupError, BackupPlan, BackupRequest, key_ring_problems
 from .plan import plan as plan_backup
 from .reading import damage
 from .retention import foreign_files, remove_set
 from .sets import ARCHIVES, BackupSet, set_name, sidecar
 from .sources import ROOT, Source, sources
-from .writers import Downtime, WritersError, writers_stopped
+from .writers import WritersError, start_again, writers_stopped
 from .writing import ArchiveWriter, FolderWriter
 
 _LICENSES = f"{ROOT}/core/licenses/organization/"
@@ -36,46 +36,6 @@ _CORE = f"{ROOT}/core/"
 _UNSAFE = re.compile(r"[^\w.-]")
 
 Writer = Union[ArchiveWriter, FolderWriter]
-
-
-class Outcome:
-    """What a run has done so far."""
-
-    def __init__(self, plan: BackupPlan) -> None:
-        self.plan = plan
-        self.made: Optional[BackupSet] = None
-        self.removed: List[str] = []
-        self.downtime = Downtime()
-        self.warnings = list(plan.warnings)
-        self.check_mode = False
-
-    @property
-    def makes(self) -> bool:
-        """Whether a set is made."""
-        return self.plan.current is None
-
-    def result(self) -> Dict[str, Any]:
-        """Return the keys of the result."""
-        shown = self.made or self.plan.current
-        return {
-            "changed": bool(self.made or self.removed or (self.check_mode and self.makes)),
-            "path": shown.path if shown else None,
-            "manifest": shown.manifest.report() if shown else None,
-            "removed": self.removed,
-            "downtime": self.downtime.seconds,
-            "warnings": self.warnings,
-        }
-
-    def diff(self) -> Dict[str, str]:
-        """Return Ansible's diff: the set that is made and those that are removed."""
-        difference, plan = Difference(), self.plan
-        if self.makes:
-            kind = ARCHIVES[plan.encryption.name if plan.encryption else None] if plan.request.archive else ""
-            name = self.made.name if self.made else f"{set_name(plan.installation_id, plan.now)}{kind}"
-            difference.compare(name, None, f"{plan.kind}, verified by {plan.request.verify}")
-        for path in self.removed:
-            difference.compare(os.path.basename(path), "backup set", None)
-        return difference.diff(plan.request.dest)
 
 
 def predict(plan: BackupPlan) -> Outcome:
@@ -95,6 +55,9 @@ def make(plan: BackupPlan) -> Outcome:
     outcome = Outcome(plan)
     unhealthy: Optional[BitwardenError] = None
     try:
+        if outcome.started:
+            start_again(plan.deployment, outcome.started, plan.deployment.secrets(plan.stack))
+            outcome.are_started = True
         if outcome.makes:
             unhealthy = _Making(plan, outcome).run()
         for one in plan.superfluous(outcome.makes):

@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import time
 from contextlib import contextmanager
 from typing import Iterator, List, Optional, Set
 
+from .._common import atomic_file
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._deployment.deployment import Deployment
@@ -18,6 +22,8 @@ from .._deployment.health_wait import Clock, HealthWait
 
 WRITERS = ("admin", "api", "attachments", "events", "identity", "key-connector", "notifications", "scim", "sso")
 _NGINX = "nginx"
+# Names the services while they are stopped, for the run after one that was killed.
+_MARK = ".bitwarden-backup-stopped"
 
 
 class WritersError(BitwardenError):
@@ -37,21 +43,44 @@ def writers_stopped(deployment: Deployment, stack: Stack, wait_timeout: float, d
 
     Raises ``WritersError``, ``UnhealthyError``.
     """
-    services = [name for name in stack.running() if name in WRITERS]
+    services = sorted({one.service for one in deployment.containers() if one.is_up and one.service in WRITERS})
     secrets = deployment.secrets(stack)
     began, clock = time.monotonic(), Clock()
+    owner = (deployment.account.uid, deployment.account.gid)
+    atomic_file.put(_mark(deployment), json.dumps(services).encode(), owner=owner)
     try:
         _stop(deployment, services, secrets)
         yield
     finally:
         try:
-            _start(deployment, services, secrets)
+            start_again(deployment, services, secrets)
         finally:
             downtime.seconds = round(time.monotonic() - began, 1)
     unhealthy = frozenset(one.service for one in stack.containers if one.health == "unhealthy")
     wait = HealthWait(deployment.engine, deployment.containers, lambda text: mask_text(text, secrets), clock)
     wait.wait(services, wait_timeout, clock.now(), unhealthy)
     downtime.seconds = round(time.monotonic() - began, 1)
+
+
+def left_stopped(deployment: Deployment, stack: Stack) -> List[str]:
+    """Return the services that a killed run stopped for its copy, and that nothing has started since."""
+    try:
+        with open(_mark(deployment), "rb") as stream:
+            services = json.loads(stream.read())
+    except (OSError, ValueError):
+        return []
+    return sorted(one.service for one in stack.containers if one.service in services and one.state == "exited")
+
+
+def start_again(deployment: Deployment, services: List[str], secrets: Set[str]) -> None:
+    """Start services that were stopped for a copy. Raises ``WritersError``; the next run then tries it again."""
+    _start(deployment, services, secrets)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_mark(deployment))
+
+
+def _mark(deployment: Deployment) -> str:
+    return os.path.join(deployment.bwdata, _MARK)
 
 
 def _stop(deployment: Deployment, services: List[str], secrets: Set[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import destination
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import make as make_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import writers as writers_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan import BackupError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.reading import contents, damage
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.retention import Retention
@@ -273,6 +274,33 @@ def test_writers_are_stopped_for_the_copy(host, database, dest, back_up):
     assert states == {"api": "exited", "identity": "exited", "mssql": "running", "nginx": "running", "icons": "running"}
     assert host.done == ["stop api identity", "start api identity", "restart nginx"]
     assert result["downtime"] >= 0
+
+
+class Killed(BaseException):
+    """Nothing of this process is done after it."""
+
+
+def test_writers_that_a_killed_run_left_stopped(host, database, dest, back_up, monkeypatch):
+    def kill():
+        monkeypatch.setattr(writers_module, "start_again", lambda *_: None)
+        raise Killed
+
+    database.while_backing_up = kill
+    with pytest.raises(Killed):
+        back_up(stopped=True)
+    monkeypatch.undo()
+    host.install(monkeypatch)
+    monkeypatch.setattr(plan_module, "running_server", lambda *_: database)
+    database.while_backing_up = lambda: None
+    host.done.clear()
+    for check, done in ((True, []), (False, ["start api identity", "restart nginx"])):
+        outcome = back_up(check=check)
+        assert (outcome.result()["changed"], outcome.started, host.done) == (True, ["api", "identity"], done)
+        assert "api=stopped" in outcome.diff()["before"]
+        assert "Stopped by an earlier run, which was killed" in str(outcome.warnings)
+    assert not any("stopped" in one.path for one in read_files(outcome.made))
+    again = back_up(1, max_age=3600.0)
+    assert (again.result()["changed"], again.warnings) == (False, [])
 
 
 def test_writers_that_do_not_start_again(host, dest, back_up):
