@@ -44,10 +44,11 @@ def started(host):
 
 @pytest.fixture(scope="module")
 def host(bw4_of_file):
+    left = f"rm -rf {BACKUPS} {names.BWDATA}/.bitwarden-* {names.BWDATA}/mssql/data.before-*"
+    bw4_of_file.execute("sh", "-c", left)
     bw4_of_file.reset()
-    bw4_of_file.execute("rm", "-rf", BACKUPS)
     yield bw4_of_file
-    bw4_of_file.execute("sh", "-c", f"rm -rf {BACKUPS} {names.BWDATA}/.bitwarden-*")
+    bw4_of_file.execute("sh", "-c", left)
 
 
 @pytest.fixture(scope="module")
