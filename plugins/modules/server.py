@@ -479,7 +479,14 @@ if TYPE_CHECKING:
     from ansible_collections.selfhosted.bitwarden.plugins.module_utils._reconfiguration.change import Change
 
 # What a failed result has where the run did not get so far.
-FAILURE = {"restarted": False, "changes": [], "rolled_back": False, "preflight": None, "config": None}
+FAILURE = {
+    "restarted": False,
+    "changes": [],
+    "rolled_back": False,
+    "preflight": None,
+    "config": None,
+    "certificate": None,
+}
 
 _CLOUD_SETTINGS = frozenset(
     map(canonical, (CLOUD_COMMUNICATION, CLOUD_REGION, *CLOUD_URLS, INSTALLATION_ID, INSTALLATION_KEY))

@@ -80,6 +80,8 @@ def _actions(step: Mapping[str, Result]) -> List[str]:
     """Return what was done, in the order of the steps; in check mode what would be."""
     server, fetch = step["server"], step["fetch"]
     found = ["settings"] if server.get("changes") else []
+    found += ["config.yml"] if _part(server, "config").get("rebuilt") else []
+    found += ["certificate"] if _part(server, "certificate").get("changed") else []
     found += ["restart"] if server.get("restarted") else []
     found += ["rollback"] if server.get("rolled_back") else []
     if fetch.get("changed"):

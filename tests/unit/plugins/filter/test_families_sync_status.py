@@ -107,6 +107,11 @@ def test_what_is_wrong_although_no_step_failed(results, given, problem, warnings
         ({"info": INFO}, []),
         ({"server": SWITCHED_ON}, ["settings", "restart"]),
         ({"server": {"changed": True, "restarted": True, "changes": []}}, ["restart"]),
+        (
+            {"server": {"restarted": True, "config": {"rebuilt": True}, "certificate": {"changed": True}}},
+            ["config.yml", "certificate", "restart"],
+        ),
+        ({"server": {"config": {"rebuilt": False}, "certificate": {"changed": False}}}, []),
         ({"server": {**SWITCHED_ON, "rolled_back": True}}, ["settings", "restart", "rollback"]),
         ({"fetch": {"changed": True, "action": "rotated"}}, ["token rotated"]),
         ({"fetch": {"changed": True, "action": "created"}}, ["token created"]),
