@@ -39,8 +39,7 @@ def decrypted(
     if backup.encryption is None:
         yield None
         return
-    errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed below
-    with open(backup.path, "rb") as archive, errors:
+    with tempfile.TemporaryFile() as errors, open(backup.path, "rb") as archive:
         try:
             # Ansible's run_command reads all of the output into memory.
             process = subprocess.Popen(  # pylint: disable=ansible-bad-function

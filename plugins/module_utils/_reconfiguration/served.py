@@ -88,8 +88,9 @@ def prove(
     """Wait until the certificate of this fingerprint is served. Raises ``ServedError``."""
     end = now() + _TIMEOUT
     at = f"At {where.address}, port {where.port},"
+    reason = ""
     while True:
-        found, reason = None, ""
+        found = None
         try:
             found = where.fingerprint()
         except OSError as error:
