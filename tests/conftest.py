@@ -23,6 +23,7 @@ LONG = [
     "test_sanity",
     "test_documentation",
     "test_connectivity",
+    "test_backup",
     "test_api",
     "test_cloud_flow",
     "test_fleet_playbook",
