@@ -142,14 +142,16 @@ EXAMPLES = r"""
   become: true
   register: bitwarden_backups
 
-- name: Show what restoring the newest verified set would do
+- name: Show what restoring the newest set would do
   selfhosted.bitwarden.restore:
-    set: "{{ bitwarden_backups.newest_verified.path }}"
-    confirm: "{{ bitwarden_backups.newest_verified.manifest.installation_id }}"
+    set: "{{ bitwarden_set.path }}"
+    confirm: "{{ bitwarden_set.manifest.installation_id }}"
+  vars:
+    bitwarden_set: "{{ bitwarden_backups.sets | selectattr('restorable') | first }}"
   check_mode: true
   diff: true
   become: true
-  when: bitwarden_backups.newest_verified is not none
+  when: bitwarden_backups.sets | selectattr('restorable') | length > 0
 
 - name: Restore a set, with a backup of what is on the host first
   selfhosted.bitwarden.restore:
