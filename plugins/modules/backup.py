@@ -320,7 +320,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.make 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan import BackupRequest, plan
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.retention import Retention
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import require_no_restore
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import (
+    require_no_restore,
+    require_no_update,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
@@ -359,6 +362,7 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
         deployment.commands.inherited = (lock,)
         require_no_restore(deployment.bwdata)
+        require_no_update(deployment.bwdata)
         planned = plan(deployment, request, datetime.now(timezone.utc))
         outcome = predict(planned) if module.check_mode else make(planned)
     result = outcome.result()

@@ -304,6 +304,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.resto
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import BackupSet
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import require_no_update
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
@@ -331,6 +332,7 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
         # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
         deployment.commands.inherited = (lock,)
+        require_no_update(deployment.bwdata)
         journal = RestoreJournal(deployment.bwdata)
         if journal.warning():
             module.warn(journal.warning())

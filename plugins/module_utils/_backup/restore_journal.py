@@ -55,10 +55,13 @@ class RestoreJournal:
     Renames do not leave the file system, so nothing is copied twice. Use it only under the server's lock.
     """
 
+    FOLDER = RESTORE_FOLDER
+    PHASES: Tuple[str, ...] = _PHASES
+
     def __init__(self, bwdata: str) -> None:
         """Read what a run that was cut off has left. Raises ``RestoreJournalError``; changes nothing."""
         self.bwdata = bwdata
-        self.folder = os.path.join(bwdata, RESTORE_FOLDER)
+        self.folder = os.path.join(bwdata, self.FOLDER)
         self.state = self._read()
 
     @property
@@ -222,7 +225,7 @@ class RestoreJournal:
             ) from None
         except (ValueError, KeyError, TypeError):
             state = None
-        if state is None or state.phase not in _PHASES:
+        if state is None or state.phase not in self.PHASES:
             raise RestoreJournalError(
                 f"{path}, where a restore keeps what it replaces, is damaged. Move the files below {self.folder} back "
                 "to where they belong in bwdata, or remove that folder to keep the files that are in place now."

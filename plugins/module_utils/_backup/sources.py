@@ -19,7 +19,14 @@ SCRIPT = "scripts/bitwarden.sh"
 # The live files of a database are not a backup of it, and its nightly backups are not this set's.
 _LEFT_OUT = ("logs", "mssql")
 # Half-done work of this collection, and what a restore has kept.
-_OURS = (atomic_file.PREFIX, ".bitwarden-journal-", ".bitwarden-backup-", ".bitwarden-restore", ".bitwarden-replaced-")
+_OURS = (
+    atomic_file.PREFIX,
+    ".bitwarden-journal-",
+    ".bitwarden-backup-",
+    ".bitwarden-restore",
+    ".bitwarden-replaced-",
+    ".bitwarden-update",
+)
 # Compose mounts folders of the first and of the second level; where one of them is a link, its target is the data.
 _MOUNTED = 2
 

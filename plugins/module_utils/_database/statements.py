@@ -62,6 +62,11 @@ def newest_migration(database: str) -> str:
     return f"SET NOCOUNT ON; SELECT TOP (1) [ScriptName] FROM {name(database)}.[dbo].[Migration] ORDER BY [Id] DESC"
 
 
+def migrations(database: str) -> str:
+    """Select the names of all migration scripts that have run."""
+    return f"SET NOCOUNT ON; SELECT [ScriptName] FROM {name(database)}.[dbo].[Migration] ORDER BY [ScriptName]"
+
+
 def protected_beginnings(database: str) -> str:
     """Select the beginnings of the protected texts, each of which names its key."""
     users = f"{name(database)}.[dbo].[User]"

@@ -24,6 +24,8 @@ _NAME = ".bitwarden-journal-{}.json"
 
 #: The folder in bwdata of a restore that is under way (see ``_backup/restore_journal.py``).
 RESTORE_FOLDER = ".bitwarden-restore"
+#: The same of an update (see ``_update/journal.py``).
+UPDATE_FOLDER = ".bitwarden-update"
 _PROVEN_OR_NOT_BEGUN = ("preparing", "proven")
 
 #: Where, below bwdata, a change of config.yml or of the certificate keeps the files as they were (_reconfiguration).
@@ -162,6 +164,7 @@ def open_journal(bwdata: str, warn: Callable[[str], None], check_mode: bool) -> 
     Raises ``JournalError`` and ``OverrideFileError``.
     """
     require_no_restore(bwdata)
+    require_no_update(bwdata)
     journal = Journal(bwdata)
     for warning in journal.warnings:
         warn(warning)
@@ -172,19 +175,32 @@ def open_journal(bwdata: str, warn: Callable[[str], None], check_mode: bool) -> 
 
 def require_no_restore(bwdata: str) -> None:
     """Raise ``JournalError`` where a restore was cut off: files and database may be of two different times."""
-    path = os.path.join(bwdata, RESTORE_FOLDER, "journal.json")
-    try:
-        with open(path, "rb") as stream:
-            phase = json.load(stream)["phase"]
-    except OSError:
-        return  # none; or it is not for this user, who cannot use the rest of bwdata either
-    except (ValueError, KeyError, TypeError):
-        phase = ""
-    if phase not in _PROVEN_OR_NOT_BEGUN:
+    if _is_under_way(os.path.join(bwdata, RESTORE_FOLDER)):
         raise JournalError(
             f"A restore was cut off while it replaced files of {bwdata}, so the server is not whole. Run module "
             "restore again, which takes the old files back and begins again."
         )
+
+
+def require_no_update(bwdata: str) -> None:
+    """Raise ``JournalError`` where an update was cut off: files and database may be of two different versions."""
+    folder = os.path.join(bwdata, UPDATE_FOLDER)
+    if _is_under_way(folder):
+        raise JournalError(
+            f"An update was cut off while it replaced files of {bwdata}, so the server is between two versions. Run "
+            f"module update again, which completes it or takes it back. If that is not possible, remove {folder} and "
+            "restore the backup from before it (module restore)."
+        )
+
+
+def _is_under_way(folder: str) -> bool:
+    try:
+        with open(os.path.join(folder, "journal.json"), "rb") as stream:
+            return json.load(stream)["phase"] not in _PROVEN_OR_NOT_BEGUN
+    except OSError:
+        return False  # none; or it is not for this user, who cannot use the rest of bwdata either
+    except (ValueError, KeyError, TypeError):
+        return True
 
 
 def _digest(content: bytes) -> str:

@@ -126,6 +126,23 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         "pull": {"type": "bool", "default": True},
         "lock_timeout": {"type": "str", "default": "15m"},
     },
+    "update": {
+        **HOST_OPTIONS,
+        "script": {"type": "path"},
+        "version": {"type": "str", "default": "latest"},
+        "source": {"type": "str", "default": "download"},
+        "remote_src": {"type": "bool", "default": False},
+        "pull": {"type": "bool", "default": True},
+        "try_database": {"type": "bool", "default": True},
+        "self_updating_jobs": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+        "backup_dest": {"type": "path", "default": BACKUP_DEST},
+        "backup_max_age": {"type": "str", "default": "0s"},
+        "rollback": {"type": "bool", "default": True},
+        "pull_timeout": {"type": "str", "default": "30m"},
+        "database_timeout": {"type": "str", "default": "2h"},
+        "wait_timeout": {"type": "str", "default": "600s"},
+        "lock_timeout": {"type": "str", "default": "15m"},
+    },
     "server_info": {
         **HOST_OPTIONS,
         "script": {"type": "path"},
@@ -177,8 +194,8 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     },
 }
 
-_DURATIONS = ("lock_timeout", "wait_timeout", "timeout", "since", "max_age", "database_timeout")
-_LIMITS = ("timeout", "wait_timeout", "database_timeout")
+_LIMITS = ("timeout", "wait_timeout", "database_timeout", "pull_timeout")
+_DURATIONS = (*_LIMITS, "lock_timeout", "since", "max_age", "backup_max_age")
 
 
 class OptionError(BitwardenError):

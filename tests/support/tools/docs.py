@@ -44,6 +44,7 @@ SECTIONS = {
     ),
     "Versions, certificate, backup": ("_server_status/*",),
     "Installing": ("_install/*", "_scripts/*"),
+    "Updating": ("_update/*",),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
     "config.yml and certificate": ("_config_yml/*", "_certificates/*", "_reconfiguration/*"),
 }

@@ -91,6 +91,11 @@ def _newest_migration(instance: Instance, found: Match[str]) -> List[Output]:
     return _table(["ScriptName"], _select(instance, _name(found[1]), "Migration", query))
 
 
+def _migrations(instance: Instance, found: Match[str]) -> List[Output]:
+    query = 'SELECT "ScriptName" FROM "Migration" ORDER BY "ScriptName"'
+    return _table(["ScriptName"], _select(instance, _name(found[1]), "Migration", query))
+
+
 def _key_ids(instance: Instance, found: Match[str]) -> List[Output]:
     if found[1] != found[2]:
         raise SqlServerError(208, 16, 1, f"Invalid object name '{_name(found[2])}.dbo.User'.")
@@ -193,6 +198,10 @@ _FORMS: List[Tuple[Any, Handler]] = [
         (
             _QUIET + rf"SELECT TOP \(1\) \[ScriptName\] FROM {_OF_DATABASE}\[Migration\] ORDER BY \[Id\] DESC",
             _newest_migration,
+        ),
+        (
+            _QUIET + rf"SELECT \[ScriptName\] FROM {_OF_DATABASE}\[Migration\] ORDER BY \[ScriptName\]",
+            _migrations,
         ),
         (
             _QUIET + rf"SELECT DISTINCT LEFT\(\[MasterPassword\], 29\) FROM {_OF_DATABASE}\[User\] "

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An update that an earlier run did not end: completed where the new version was being started, else taken back."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
+from .._backup.restore_journal import RestoreJournalError
+from .._backup.restore_server import Server
+from .._common.errors import EXPECTED, message_of
+from .._deployment.deployment import Deployment
+from . import proof
+from .journal import SERVING, UpdateJournal
+from .plan import UpdateError
+from .serving import Serving
+from .trial import remove_trial
+from .way_back import WayBack
+
+
+class CutOff:
+    """What ``journal`` tells of an earlier run. ``mask`` hides the secrets in a text."""
+
+    def __init__(self, journal: UpdateJournal, server: Server, mask: Callable[[str], str]) -> None:
+        self._journal = journal
+        self._server = server
+        self._mask = mask
+        #: What was done, as results show it.
+        self.found: Dict[str, Any] = {}
+
+    def clean_up(self, deployment: Deployment) -> None:
+        """Remove what a run left that had not touched the server, or was proven. Raises ``EngineError``."""
+        if self._journal.state is not None and not self._journal.has_replaced:
+            remove_trial(deployment)
+            self._journal.remove()
+
+    def settle(self) -> None:
+        """Complete the update or take it back. Raises ``UpdateError``; afterwards the server is on one version."""
+        if self._journal.phase != SERVING:
+            self._take_back("")
+            return
+        state = self._journal.state
+        try:
+            serving = Serving(self._server, state.safety if state else None)
+            self.found = {"changed": True, "services": serving.start()}
+            found = serving.proofs()
+            self.found["proof"] = proof.listed(found)
+            proof.require(found)
+        except EXPECTED as error:
+            self._take_back(f"The update that was cut off cannot be completed: {self._told(error)} ")
+        else:
+            self._journal.close()
+
+    def _told(self, error: Any) -> str:
+        return f"{self._mask(message_of(error)).rstrip('.')}."
+
+    def _take_back(self, reason: str) -> None:
+        details = self._journal.details
+        if details is None:
+            raise RestoreJournalError(f"{self._journal.folder} does not tell of which version the update was.")
+        way_back = WayBack(self._journal, self._server)
+        self.found.update(changed=True, rolled_back=False)
+        try:
+            self.found["services"] = way_back.go()
+        except EXPECTED as error:
+            raise UpdateError(
+                f"{reason}The server was to go back to {details.before}, but then: {self._told(error)} Correct that "
+                "and run update again, which goes back first.",
+                self.found,
+            ) from error
+        finally:
+            self.found["kept"] = way_back.kept
+        self.found["rolled_back"] = True
+        if reason:
+            raise UpdateError(
+                f"{reason}The server is running on {details.before} again, with the database as it was when it was "
+                "stopped.",
+                self.found,
+            )

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an update replaces, kept beside it until the new version is proven; a run that was cut off leaves it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import Any, Dict, NamedTuple, Optional
+
+from .._backup.restore_journal import DATABASE, PREPARING, PROVEN, REPLACING, RestoreJournal, RestoreJournalError
+from .._common import atomic_file
+from .._deployment.journal import UPDATE_FOLDER
+
+#: The services of the new version are started: from here on users may have written to the database.
+SERVING = "serving"
+
+_DETAILS = "update.json"
+_SCRIPT = "bitwarden.sh"
+
+
+class Details(NamedTuple):
+    """What a later run has to know of an update beside the journal itself.
+
+    ``before`` and ``after`` are the versions, ``database`` is the database's name. ``engine_step``: the files of SQL
+    Server cannot be read by the old image any more. ``aside`` is where they were moved for the way back.
+    """
+
+    before: str
+    after: str
+    database: str
+    engine_step: bool
+    script: str
+    aside: Optional[str] = None
+
+
+class UpdateJournal(RestoreJournal):
+    """The folder in ``bwdata`` in which an update keeps new files until they are put in place, and then the old ones.
+
+    Use it only under the server's lock.
+    """
+
+    FOLDER = UPDATE_FOLDER
+    PHASES = (PREPARING, REPLACING, DATABASE, SERVING, PROVEN)
+
+    def __init__(self, bwdata: str) -> None:
+        """Read what a run that was cut off has left. Raises ``RestoreJournalError``; changes nothing."""
+        super().__init__(bwdata)
+        self.details = self._read_details()
+        if self.has_replaced and self.details is None:
+            raise RestoreJournalError(
+                f"{self._path(_DETAILS)} is missing or damaged, and an update was cut off. Restore the last backup "
+                f"(module restore), and remove {self.folder} first."
+            )
+
+    @property
+    def phase(self) -> str:
+        """How far the update has come, empty where there is none."""
+        return self.state.phase if self.state else ""
+
+    @property
+    def has_replaced(self) -> bool:
+        """Whether a run may have replaced something, and nobody has found the server healthy on it."""
+        return self.phase in (REPLACING, DATABASE, SERVING)
+
+    def warning(self) -> str:
+        """Return what to say of a run that was cut off, empty where none was."""
+        if self.details is None or not self.has_replaced:
+            return ""
+        begun = f"An update from {self.details.before} to {self.details.after} was cut off"
+        if self.phase == SERVING:
+            return f"{begun} after the database was migrated. This run completes it."
+        return f"{begun} while the server was down. This run takes it back first."
+
+    def describe(self, **changes: Any) -> None:
+        """Write down details: all of them, or those that have changed. Raises ``OSError``."""
+        self.details = self.details._replace(**changes) if self.details else Details(**changes)
+        self._put(_DETAILS, json.dumps(self.details._asdict()).encode())
+
+    def put_script(self, path: str, content: bytes) -> None:
+        """Replace ``bitwarden.sh``, which is not below bwdata; its old content is kept. Raises ``OSError``."""
+        if not os.path.lexists(self._path(_SCRIPT)):
+            with open(path, "rb") as stream:
+                self._put(_SCRIPT, stream.read())
+        exchange(path, content)
+
+    def take_script_back(self) -> None:
+        """Put the old ``bitwarden.sh`` back, where it was replaced. Raises ``OSError``."""
+        if self.details is not None:
+            with contextlib.suppress(FileNotFoundError), open(self._path(_SCRIPT), "rb") as stream:
+                exchange(self.details.script, stream.read())
+
+    def _put(self, name: str, content: bytes) -> None:
+        atomic_file.put(self._path(name), content)
+        self._give_to_owner(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def _read_details(self) -> Optional[Details]:
+        with contextlib.suppress(OSError, ValueError, TypeError), open(self._path(_DETAILS), "rb") as stream:
+            data: Dict[str, Any] = json.load(stream)
+            return Details(**data)
+        return None
+
+
+def exchange(path: str, content: bytes) -> None:
+    """Give a script another content; owner and mode stay. Raises ``OSError``."""
+    status = os.stat(path)
+    owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
+    atomic_file.put(path, content, owner=owner, mode=status.st_mode & 0o7777, attributes_of=path)

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An update, step by step: all that can be done while the old version serves comes first; what fails is taken back."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
+
+from .._backup.dump import Dump, backups_folder
+from .._backup.make import back_up
+from .._backup.restore_journal import DATABASE, REPLACING
+from .._backup.restore_proof import Proof
+from .._backup.restore_server import Server
+from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
+from .._database import statements
+from .._database.connection_string import SERVICE
+from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
+from .._deployment.engine_inventory import EngineInventory
+from .._scripts.pair import RUN
+from . import proof
+from .images import missing_images, pinned, pull_images
+from .journal import SERVING, UpdateJournal, exchange
+from .plan import UpdateError, UpdatePlan
+from .serving import Serving
+from .setup_tool import SetupTool
+from .trial import Trial
+from .way_back import WayBack
+from .workspace import Workspace
+
+_DUMP = "bitwarden-update-{}.bak"
+
+
+class Tools(NamedTuple):
+    """What an update works with; ``now`` is a clock that only goes on, in seconds."""
+
+    journal: UpdateJournal
+    server: Server
+    now: Callable[[], float] = time.monotonic
+
+
+class Update:
+    """One update as planned. Carry it out with ``run``, once."""
+
+    def __init__(self, plan: UpdatePlan, tools: Tools) -> None:
+        self._plan = plan
+        self._request = plan.request
+        self._deployment = plan.deployment
+        self._journal = tools.journal
+        self._server = tools.server
+        self._now = tools.now
+        self._workspace = Workspace(plan.deployment, tools.journal)
+        self._setup = SetupTool(plan.deployment, plan.pair, plan.request.wait_timeout)
+        self._expected: Optional[List[str]] = None
+        self._found: Dict[str, Any] = {"changed": False, "images": []}
+        self._proofs: List[Proof] = []
+        self._stopped: Optional[float] = None
+        self.warnings: List[str] = []
+
+    def result(self) -> Dict[str, Any]:
+        """Return what became of the run so far."""
+        return {**self._found, "proof": proof.listed(self._proofs)}
+
+    def run(self) -> Dict[str, Any]:
+        """Update; return the result. Raises ``UpdateError`` with the result so far."""
+        try:
+            self._prepare()
+        except EXPECTED as error:
+            self._journal.remove()
+            raise UpdateError(f"{self._told(error)} The server was not touched.", self.result()) from error
+        except Terminated as signal:
+            self._journal.remove()
+            signal.keys = self.result()
+            raise
+        try:
+            self._change()
+        except EXPECTED as error:
+            raise UpdateError(self._undo(self._told(error)), self.result()) from error
+        except Terminated as signal:
+            # The next run takes back what is replaced, or completes it.
+            signal.keys = self.result()
+            raise
+        self._journal.close()
+        return self.result()
+
+    def replace_scripts(self) -> Dict[str, Any]:
+        """Replace only the scripts, where the versions are those that are wanted; return the result."""
+        plan = self._plan
+        contents = {self._deployment.script.path: plan.pair.script}
+        contents[os.path.join(self._deployment.bwdata, "scripts", RUN)] = plan.pair.run
+        for path in plan.scripts:
+            exchange(path, contents[path])
+            self._found["changed"] = True
+        return self.result()
+
+    def _told(self, error: Union[BitwardenError, OSError]) -> str:
+        return f"{self._plan.mask(message_of(error)).rstrip('.')}."
+
+    def _prepare(self) -> None:
+        """Do all that can be done while the old version is serving."""
+        plan, request, journal = self._plan, self._request, self._journal
+        inventory = EngineInventory(self._deployment.engine.client)
+        self._pull(inventory, [plan.pair.setup_image])
+        journal.begin(plan.pair.versions.core)
+        journal.describe(
+            before=plan.step.installed["core"], after=plan.pair.versions.core, database=plan.database,
+            engine_step=plan.step.is_engine_step, script=self._deployment.script.path,
+        )  # fmt: skip
+        self._workspace.fill(plan.pair.run)
+        self._setup.generate(self._workspace.folder)
+        services = self._workspace.services()
+        stays = pinned(services, plan.pair.versions)
+        if stays:
+            self.warnings.append(
+                f"docker-compose.override.yml or config.yml keep these services on their images: {', '.join(stays)}."
+            )
+        self._proofs.append(proof.settings_proof(self._workspace.lost_settings()))
+        proof.require(self._proofs)
+        self._pull(inventory, [one.image for one in services.values()])
+        if request.try_database and SERVICE in services:
+            with Trial(self._deployment, journal, services[SERVICE].image, request.wait_timeout) as trial:
+                self._expected = trial.migrations(self._setup)
+        self._back_up()
+
+    def _pull(self, inventory: EngineInventory, images: List[str]) -> None:
+        if self._request.pull:
+            pulled = pull_images(self._deployment, inventory, images, self._request.pull_timeout)
+            self._found["images"] += pulled
+            self._found["changed"] = self._found["changed"] or bool(pulled)
+        left = missing_images(inventory, images)
+        if left:
+            raise UpdateError(f"These images are not local, and pull is false: {', '.join(left)}.")
+
+    def _back_up(self) -> None:
+        planned = self._plan.backup
+        if planned is None:
+            return
+        if planned.current is None:
+            self._found["backup"] = back_up(self._deployment, self._request.backup(0.0)).path
+            self._found["changed"] = True
+        else:
+            self._found["backup"] = planned.current.path
+        self._journal.note(safety=self._found["backup"])
+
+    def _change(self) -> None:
+        """Stop the server, replace what is to be replaced, migrate the database, and start the new version."""
+        journal, server, deployment = self._journal, self._server, self._deployment
+        changed = self._workspace.changed()
+        os.sync()
+        journal.note(phase=REPLACING)
+        self._found["changed"], self._stopped = True, self._now()
+        facts = self._dump()
+        server.stop()
+        for path in changed:
+            journal.replace(path)
+        journal.put_script(deployment.script.path, self._plan.pair.script)
+        journal.note(phase=DATABASE)
+        self._migrate(facts)
+        journal.note(phase=SERVING)
+        serving = Serving(server, self._found.get("backup"))
+        self._found["services"] = serving.start()
+        self._found["downtime"] = self._downtime()
+        self._proofs += serving.proofs()
+        proof.require(self._proofs)
+
+    def _downtime(self) -> float:
+        return round(self._now() - self._stopped, 1) if self._stopped is not None else 0.0
+
+    def _dump(self) -> DatabaseFacts:
+        """Stop all services but the database, and have it write a dump that the way back needs; return its facts."""
+        deployment, name = self._server.deployment(), self._plan.database
+        stack = deployment.inspect()
+        writers = [one for one in stack.running() if one != SERVICE]
+        result = deployment.project.stop(writers)
+        left = [one for one in deployment.inspect().running() if one != SERVICE]
+        if left:
+            raise UpdateError(f"Still running after the stop: {', '.join(left)}. {result.told('docker compose stop')}")
+        database = running_server(deployment, stack, self._request.database_timeout)
+        facts = read_facts(database, name)
+        dump = Dump(database, deployment.bwdata, name)
+        dump.make()
+        dump.verify(engine_version(database))
+        kept = os.path.join(backups_folder(deployment.bwdata), _DUMP.format(secrets.token_hex(8)))
+        # Under another name, as a backup removes those of runs that were killed.
+        os.rename(dump.file, kept)
+        self._journal.note(dump=kept)
+        return facts
+
+    def _migrate(self, before: DatabaseFacts) -> None:
+        """Start only the database of the new version, and migrate it."""
+        server, name = self._server, self._plan.database
+        server.start_database()
+        deployment = server.deployment()
+        stack = deployment.inspect()
+        container = next(one for one in stack.of(SERVICE) if one.state == "running")
+        SetupTool(deployment, self._plan.pair, self._request.database_timeout).migrate(deployment.bwdata, container.id)
+        database = running_server(deployment, stack, self._request.database_timeout)
+        self._proofs += [
+            proof.migration_proof(self._expected, database.values(statements.migrations(name))),
+            proof.row_proof(before, read_facts(database, name)),
+        ]
+        proof.require(self._proofs)
+
+    def _undo(self, reason: str) -> str:
+        """Go back to the old version where that is asked for; return what to say."""
+        before = self._plan.step.installed["core"]
+        saved = self._found.get("backup")
+        backup = f" The backup from before is {saved}." if saved else ""
+        if not self._request.rollback:
+            return f"{reason} Nothing was taken back (rollback=false).{self._keep_old()}{backup}"
+        way_back = WayBack(self._journal, self._server)
+        try:
+            self._found["services"] = way_back.go()
+        except EXPECTED as error:
+            return (
+                f"{reason} The server was to go back to {before}, but then: {self._told(error)} Correct that and run "
+                f"update again, which goes back first.{backup}"
+            )
+        finally:
+            self._found["kept"], self._found["downtime"] = way_back.kept, self._downtime()
+        self._found["rolled_back"] = True
+        return f"{reason} The server is running on {before} again, with the database as it was when it was stopped."
+
+    def _keep_old(self) -> str:
+        """End the update as it is, with the old files kept; return what to say of them."""
+        try:
+            kept = self._journal.keep_old()
+        except OSError as error:
+            return f" The old files are left in {self._journal.folder}: {message_of(error)}"
+        self._found["kept"] = [kept] if kept else []
+        return f" The old files are in {kept}." if kept else ""

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bitwarden's setup tool of the new version: what it generates is made aside; it migrates a database."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import NamedTuple, Sequence
+
+from .._common.errors import BitwardenError
+from .._common.masking import mask_text
+from .._deployment.deployment import Deployment
+from .._deployment.runner import Result
+from .._scripts.pair import ScriptPair
+
+_CONTAINER = "bitwarden-update-"
+_GENERATED = ("config.yml", "docker/docker-compose.yml", "docker/global.env")
+_REMOVE_TIMEOUT = 60.0
+
+
+class SetupError(BitwardenError):
+    """The setup tool did not do its work; the message (masked) says what it printed."""
+
+
+class SetupTool(NamedTuple):
+    """The setup tool of one release; ``timeout`` in seconds is for each run."""
+
+    deployment: Deployment
+    pair: ScriptPair
+    timeout: float
+
+    def generate(self, folder: str) -> None:
+        """Generate the files of the new version from ``config.yml`` in ``folder``. Raises ``SetupError``."""
+        before = {name: _state(os.path.join(folder, name)) for name in _GENERATED}
+        result = self._run(folder, ["-update", "1"], [])
+        # It writes config.yml last, and its exit status is 0 also where it did nothing.
+        missing = [name for name in _GENERATED if not _state(os.path.join(folder, name))]
+        written = _state(os.path.join(folder, "config.yml")) != before["config.yml"]
+        if result.rc != 0 or missing or not written:
+            lacks = f" It lacks {', '.join(missing)}." if missing else ""
+            raise SetupError(f"{self._told(result)} It did not generate the files of the new version.{lacks}")
+
+    def migrate(self, folder: str, network: str) -> None:
+        """Migrate the database that the settings in ``folder`` name, in the network of the container ``network``.
+
+        Raises ``SetupError`` for what it tells; scripts that failed it does not tell.
+        """
+        result = self._run(folder, ["-update", "1", "-db", "1"], ["--network", f"container:{network}"])
+        if result.rc != 0:
+            raise SetupError(f"{self._told(result)} The database was not migrated.")
+
+    def _run(self, folder: str, command: Sequence[str], options: Sequence[str]) -> Result:
+        name, versions, docker = _CONTAINER + secrets.token_hex(4), self.pair.versions, self.deployment.engine.docker
+        arguments = [docker, "run", "--interactive", "--rm", "--name", name, "--log-driver", "none", "--pull", "never"]
+        arguments += [*options, "--volume", f"{folder}:/bitwarden", "--env-file", f"{folder}/env/uid.env"]
+        tool = [*self.pair.setup_command, *command, "-os", "lin", "-corev", versions.core, "-webv", versions.web]
+        tool += ["-keyconnectorv", versions.key_connector]
+        commands = self.deployment.commands
+        result = commands.run([*arguments, self.pair.setup_image, *tool], self.timeout)
+        if result.interrupted:
+            # The container goes on without the command that was killed.
+            commands.run([docker, "rm", "--force", name], _REMOVE_TIMEOUT)
+        return result
+
+    def _told(self, result: Result) -> str:
+        return mask_text(result.told(f"The setup tool of {self.pair.versions.core}"), self.deployment.secrets())
+
+
+def _state(path: str) -> object:
+    """Return what changes when a file is written, None where it is missing or empty."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns) if status.st_size else None

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A server of the fleet over three releases and one step of the engine, and back, as its clients see it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.support import fleet
+from tests.support.fleet import names
+
+from .ansible_run import task
+
+HOST = "bw4"
+AS_ROOT = {"vars": {"ansible_user": "admin"}, "become": True}
+BACKUPS = "/var/backups/bitwarden"
+pytestmark = pytest.mark.fleet
+
+
+def update(*options, **arguments):
+    return task("update", HOST, *options, play=AS_ROOT, **arguments)
+
+
+def client_sees(host):
+    """Log in as a client and return the organization and its license; None where that is not possible."""
+    names_of = ("url", "client_id", "client_secret", "organization", "ca_path")
+    found = task("organization_info", HOST, **{name: f"{{{{ bitwarden_{name} }}}}" for name in names_of})
+    result = found.result(HOST, "organization_info")
+    return None if found.status else (result["organization"], result["license"])
+
+
+def tags(host):
+    return {str(one["image"]).rpartition(":")[2] for name, one in host.containers().items() if name != "key-connector"}
+
+
+@pytest.fixture(scope="module")
+def host(bw4_of_file):
+    bw4_of_file.reset()
+    bw4_of_file.execute("rm", "-rf", BACKUPS)
+    bw4_of_file.use_version("2026.6.0")
+    yield bw4_of_file
+    bw4_of_file.execute("sh", "-c", f"rm -rf {BACKUPS} {names.BWDATA}/.bitwarden-* {names.BWDATA}/mssql/data.after-*")
+
+
+def test_a_migration_that_fails_silently_is_taken_back_over_the_engine_step(host):
+    seen = client_sees(host)
+    assert seen
+    host.control("migration", {"fails": "2026.7.0"})
+    failed = update(version="2026.7.0")
+    assert failed.status != 0
+    result = failed.result(HOST, "update")
+    assert (result["changed"], result["rolled_back"]) == (True, True), result["msg"]
+    assert result["engine"] == {"before": 16, "after": 17}
+    assert "migrations: Bit.Migrator.DbScripts.2026-06-30_00_Organizations.sql did not run" in result["msg"]
+    assert "The server is running on 2026.6.0 again" in result["msg"]
+    assert tags(host) == {"2026.6.0"}
+    assert client_sees(host) == seen
+    host.control("migration", {"fails": None})
+
+
+def test_a_killed_update_is_settled_by_the_next_over_the_engine_step(host):
+    """It is killed while the server is down; the next run takes it back first, and updates then."""
+    seen = client_sees(host)
+    by_name = {**AS_ROOT, "vars": {**AS_ROOT["vars"], "ansible_pipelining": False}}  # what runs has no name otherwise
+    running = threading.Thread(target=lambda: task("update", HOST, play=by_name, version="2026.7.0"))
+    running.start()
+    path, deadline = f"{names.BWDATA}/.bitwarden-update/journal.json", time.monotonic() + 120
+    while '"database"' not in host.execute("sh", "-c", f"cat {path} || true"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "killed" in host.execute("pkill", "-KILL", "-e", "-f", "AnsiballZ_[u]pdate", check=False)
+    running.join()
+    refused = task("server", HOST, play=AS_ROOT).result(HOST, "server")
+    assert "An update was cut off while it replaced files" in refused["msg"]
+    done = update("--diff", version="2026.7.0").ok()
+    result = done.result(HOST, "update")
+    assert [one for one in result["proof"] if one["ok"] is not True] == []
+    assert (tags(host), client_sees(host)) == ({"2026.7.0"}, seen)
+    assert host.execute("find", names.BWDATA, "-maxdepth", "1", "-name", ".bitwarden-*").split() == []
+    assert update(version="2026.7.0").ok().result(HOST, "update")["changed"] is False
+    secrets = [value for name, value in fleet.secrets().items() if name.startswith(f"{HOST}.")]
+    assert [one for one in secrets if one in done.output] == []
+
+
+def test_what_is_wrong_is_known_before_the_stop(host):
+    started = {name: one["started"] for name, one in host.containers().items()}
+    fleet.downloads().fail("raw", "html")
+    assert "is not a bash script" in update(version="2026.9.0").result(HOST, "update")["msg"]
+    fleet.downloads().fail("raw", None)
+    predicted = update("--check", version="2026.9.0").ok().result(HOST, "update")
+    assert (predicted["changed"], predicted["after"]["core"]) == (True, "2026.9.0")
+    fleet.registry().spoil("mssql", "2026.9.0", "crash")
+    failed = update(version="2026.9.0").result(HOST, "update")
+    assert "was tried with an empty database on this host" in failed["msg"]
+    assert {name: one["started"] for name, one in host.containers().items()} == started
