@@ -20,6 +20,7 @@ NEEDED = {
         "installation_id": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b",
         "installation_key": "AbCdEfGhIjKlMnOpQrSt",
     },
+    "restore": {"set": "/nowhere/set", "confirm": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b"},
 }
 
 
