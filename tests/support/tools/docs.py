@@ -42,7 +42,7 @@ SECTIONS = {
         "_backup/restore_server",
         "_backup/restore_staging",
     ),
-    "Versions, certificate, backup": ("_server_status/*",),
+    "Versions, certificate, backup": ("_server_status/*", "_fleet_status/*"),
     "Installing": ("_install/*", "_scripts/*"),
     "Updating": ("_update/*",),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
