@@ -76,15 +76,13 @@ class SetupTool(NamedTuple):
             raise SetupError(self._refused(result, missing))
 
     def _run(self, arguments: Sequence[str], answers: Sequence[str]) -> Result:
-        stage, versions = self.stage, self.pair.versions
+        stage = self.stage
         network = ["--network", "host", "--env", f"BW_INSTALLATION_URL={self.url}"] if self.url else []
         docker = [self.host.engine.docker, "run", "--interactive", "--rm", "--name", stage.container]
         docker += ["--log-driver", "none", "--pull", "never", *network]
         docker += ["--volume", f"{stage.path}:/bitwarden", "--env-file", stage.below("env/uid.env")]
-        tool = [*self.pair.setup_command, *arguments, "-os", "lin", "-corev", versions.core, "-webv", versions.web]
-        tool += ["-keyconnectorv", versions.key_connector]
         bash = self.host.commands.find("bash") or "bash"
-        limited = [bash, "-c", _LIMITED, "setup", *docker, self.pair.setup_image, *tool]
+        limited = [bash, "-c", _LIMITED, "setup", *docker, self.pair.setup_image, *self.pair.setup_arguments(arguments)]
         text = "".join(f"{answer}\n" for answer in answers)
         return self.host.commands.run(limited, self.request.timeout, stdin=text)
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from .._common.errors import BitwardenError
 from .._deployment.bitwarden_sh import reads_command
@@ -70,6 +70,12 @@ class ScriptPair(NamedTuple):
         """The command of the setup tool inside that image."""
         found = _TOOL.search(self.run.decode("utf-8", "replace"))
         return (found.group(0) if found else _TOOL_NOW).split()
+
+    def setup_arguments(self, command: Sequence[str]) -> List[str]:
+        """Return the setup tool with a command of its own, such as ``-update 1``, for the versions of the release."""
+        versions = self.versions
+        tool = [*self.setup_command, *command, "-os", "lin", "-corev", versions.core, "-webv", versions.web]
+        return [*tool, "-keyconnectorv", versions.key_connector]
 
 
 def checked_pair(commands: Commands, script: Source, run: Source) -> ScriptPair:

@@ -53,13 +53,11 @@ class SetupTool(NamedTuple):
             raise SetupError(f"{self._told(result)} The database was not migrated.")
 
     def _run(self, folder: str, command: Sequence[str], options: Sequence[str]) -> Result:
-        name, versions, docker = _CONTAINER + secrets.token_hex(4), self.pair.versions, self.deployment.engine.docker
+        name, docker = _CONTAINER + secrets.token_hex(4), self.deployment.engine.docker
         arguments = [docker, "run", "--interactive", "--rm", "--name", name, "--log-driver", "none", "--pull", "never"]
         arguments += [*options, "--volume", f"{folder}:/bitwarden", "--env-file", f"{folder}/env/uid.env"]
-        tool = [*self.pair.setup_command, *command, "-os", "lin", "-corev", versions.core, "-webv", versions.web]
-        tool += ["-keyconnectorv", versions.key_connector]
         commands = self.deployment.commands
-        result = commands.run([*arguments, self.pair.setup_image, *tool], self.timeout)
+        result = commands.run([*arguments, self.pair.setup_image, *self.pair.setup_arguments(command)], self.timeout)
         if result.interrupted:
             # The container goes on without the command that was killed.
             commands.run([docker, "rm", "--force", name], _REMOVE_TIMEOUT)
