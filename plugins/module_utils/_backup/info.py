@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._common.dates import format_date
 from .._common.errors import EXPECTED, message_of
@@ -17,7 +17,7 @@ from .._database.connection_string import SERVICE
 from .._database.inspection import configured, engine_version, running_server
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
-from .._deployment.facts import FactsError
+from .._deployment.facts import Reading
 from .._settings.types import guid_text
 from .compatibility import Here, obstacles
 from .cron_jobs import self_updating_jobs
@@ -25,7 +25,6 @@ from .nightly import inspect_nightly
 from .reading import damage
 from .sets import BackupSet, find_sets, missing
 
-T = TypeVar("T")
 _TIMEOUT = 60.0
 
 
@@ -36,15 +35,8 @@ def backup_facts(
 
     Raises ``FactsError``, with the facts that can be read, where others cannot.
     """
-    reasons: List[str] = []
-
-    def read(call: Callable[[], T]) -> Optional[T]:
-        try:
-            return call()
-        except EXPECTED as error:
-            reasons.append(message_of(error))
-            return None
-
+    reading = Reading()
+    read = reading.read
     deployment = read(open_deployment)
     stack = read(deployment.inspect) if deployment else None
     here = _here(deployment, stack) if deployment and stack else Here()
@@ -58,9 +50,7 @@ def backup_facts(
         "nightly": read(lambda: _nightly(deployment, stack, now)) if deployment and stack else None,
         "update_jobs": [one._asdict() for one in self_updating_jobs()],
     }
-    if reasons:
-        raise FactsError(reasons, facts)
-    return facts
+    return reading.complete(facts)
 
 
 def _here(deployment: Deployment, stack: Stack) -> Here:

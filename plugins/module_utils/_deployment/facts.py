@@ -41,6 +41,27 @@ class FactsError(BitwardenError):
         return {**self.facts, **super().result()}
 
 
+class Reading:
+    """Facts that are read one by one, each whether or not the others can be."""
+
+    def __init__(self) -> None:
+        self._reasons: List[str] = []
+
+    def read(self, call: Callable[[], T]) -> Optional[T]:
+        """Return what ``call`` returns, None where it cannot be read."""
+        try:
+            return call()
+        except EXPECTED as error:
+            self._reasons.append(message_of(error))
+            return None
+
+    def complete(self, facts: Dict[str, Any]) -> Dict[str, Any]:
+        """Return the facts. Raises ``FactsError`` with them where one could not be read."""
+        if self._reasons:
+            raise FactsError(self._reasons, facts)
+        return facts
+
+
 def server_facts(
     deployment: Deployment,
     organization: Optional[str] = None,
@@ -51,15 +72,8 @@ def server_facts(
 
     Raises ``FactsError``, with the facts that can be read, where others cannot.
     """
-    reasons: List[str] = []
-
-    def read(call: Callable[[], T]) -> Optional[T]:
-        try:
-            return call()
-        except EXPECTED as error:
-            reasons.append(message_of(error))
-            return None
-
+    reading = Reading()
+    read = reading.read
     stack = read(deployment.inspect)
     containers = stack.containers if stack else read(deployment.containers)
     running = stack or Stack({}, containers or [], {})
@@ -76,9 +90,7 @@ def server_facts(
         "licenses": read(lambda: _licenses(deployment, organization)),
         **more(running),
     }
-    if reasons:
-        raise FactsError(reasons, facts)
-    return facts
+    return reading.complete(facts)
 
 
 def _shown(settings: Optional[EnvFile]) -> Dict[str, str]:
