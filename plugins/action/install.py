@@ -18,6 +18,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import send_scripts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain, read_decrypted
 
 _CERTIFICATE = "certificate_files"
@@ -96,7 +97,8 @@ class ActionModule(HostActionModule):
             arguments[_CERTIFICATE] = self._contents
         checked, _faults = check_options(self.MODULE, HOST_MODULES[self.MODULE], arguments)
         if self._of_controller(checked):
-            arguments.update(source=self._send(str(arguments["source"])), remote_src=True)
+            folder = Path(find_file(self, str(arguments["source"]), task_vars))
+            arguments.update(source=send_scripts(self, folder), remote_src=True)
         return arguments
 
     def _read(self, path: str) -> bytes:
@@ -104,16 +106,3 @@ class ActionModule(HostActionModule):
         # Where there is none, this says where it was searched.
         found = find_file(self, path, self._variables) or self._find_needle("files", path)
         return read_decrypted(self._loader, found)
-
-    def _send(self, source: str) -> str:
-        """Send both scripts to the task's temporary folder on the host; return its path."""
-        folder = Path(find_file(self, source, self._variables))
-        if not self._connection._shell.tmpdir:
-            self._make_tmp_path()
-        there = self._connection._shell.tmpdir
-        sent = [
-            self._transfer_file(str(folder / name), self._connection._shell.join_path(there, name))
-            for name in (SCRIPT, RUN)
-        ]
-        self._fixup_perms2((there, *sent))
-        return str(there)

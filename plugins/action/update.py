@@ -18,6 +18,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.request import DOWNLOAD
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import ArgumentError, HostActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import send_scripts
 
 
 class ActionModule(HostActionModule):
@@ -36,7 +37,7 @@ class ActionModule(HostActionModule):
         faults += self._faults(folder, source) if folder else []
         if faults:
             raise ArgumentError(" ".join(faults))
-        return {**arguments, "source": self._send(folder), "remote_src": True} if folder else arguments
+        return {**arguments, "source": send_scripts(self, folder), "remote_src": True} if folder else arguments
 
     @staticmethod
     def _faults(folder: Path, source: str) -> List[str]:
@@ -44,15 +45,3 @@ class ActionModule(HostActionModule):
             return [f"source: {source} is not a folder on the controller."]
         missing = [name for name in (SCRIPT, RUN) if not (folder / name).is_file()]
         return [f"source: {source} lacks {' and '.join(missing)} of a release of Bitwarden."] if missing else []
-
-    def _send(self, folder: Path) -> str:
-        """Send both scripts to the task's temporary folder on the host; return its path."""
-        if not self._connection._shell.tmpdir:
-            self._make_tmp_path()
-        there = self._connection._shell.tmpdir
-        sent = [
-            self._transfer_file(str(folder / name), self._connection._shell.join_path(there, name))
-            for name in (SCRIPT, RUN)
-        ]
-        self._fixup_perms2((there, *sent))
-        return str(there)

@@ -24,6 +24,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets 
     sidecar,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import send_files
 
 # The way is short, and attachments are encrypted: more effort would only take time.
 _LEVEL = 1
@@ -60,9 +61,5 @@ def _pack(backup: BackupSet, stream: Any) -> None:
 
 
 def _sent(action: ActionBase, local: str, name: str, manifest: str) -> str:
-    folder = action._connection._shell.tmpdir or action._make_tmp_path()
-    path = action._connection._shell.join_path(folder, name)
-    for source, target in ((local, path), (manifest, sidecar(path))):
-        action._transfer_file(source, target)
-    action._fixup_perms2([folder, path, sidecar(path)], execute=False)
-    return str(path)
+    folder = send_files(action, {local: name, manifest: sidecar(name)})
+    return str(action._connection._shell.join_path(folder, name))

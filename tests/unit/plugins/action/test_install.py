@@ -49,6 +49,7 @@ def action(tmp_path, monkeypatch):
 
     def make():
         shell.tmpdir = "/tmp/task"
+        return shell.tmpdir
 
     def transfer(local, remote):
         found.sent[remote] = Path(local).read_text()
@@ -56,7 +57,7 @@ def action(tmp_path, monkeypatch):
 
     monkeypatch.setattr(found, "_make_tmp_path", make)
     monkeypatch.setattr(found, "_transfer_file", transfer)
-    monkeypatch.setattr(found, "_fixup_perms2", lambda paths: found.sent.update(readable=tuple(paths)))
+    monkeypatch.setattr(found, "_fixup_perms2", lambda paths, execute: found.sent.update(readable=tuple(paths)))
 
     def arguments(**options):
         found._task.args = {**GIVEN, **options}

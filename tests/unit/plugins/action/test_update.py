@@ -24,7 +24,7 @@ def checked(tmp_path, monkeypatch):
     found._connection = SimpleNamespace(_shell=shell)
     monkeypatch.setattr(found, "_find_needle", lambda _folder, path: str(tmp_path / path))
     monkeypatch.setattr(found, "_transfer_file", shutil.copyfile)
-    monkeypatch.setattr(found, "_fixup_perms2", lambda _paths: None)
+    monkeypatch.setattr(found, "_fixup_perms2", lambda _paths, execute: None)
 
     def checked(**arguments):
         found._task = SimpleNamespace(args=arguments, module_defaults=[])
