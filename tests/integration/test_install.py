@@ -124,6 +124,7 @@ def eu():
 
 def test_nothing_leaves_a_host_without_a_network(host):
     """Scripts of the controller, local images, sites, clouds and registry down: the EU's addresses are set, too."""
+    assert host.script("stop").returncode == 0
     host.execute("rm", "-rf", FOLDER)
     sites, registry = fleet.downloads(), fleet.registry()
     try:
