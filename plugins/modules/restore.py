@@ -288,25 +288,25 @@ from typing import IO, Any, ContextManager, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.make import back_up
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_guards import RestoreRequest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_journal import RestoreJournal
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_plan import (
-    plan_restore,
-    safety_request,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_reading import decrypted
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_run import (
-    Restore,
-    RestoreError,
-    Tools,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_server import Server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import BackupSet
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import require_no_update
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.guards import RestoreRequest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.journal import RestoreJournal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.plan import (
+    plan_restore,
+    safety_request,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.reading import decrypted
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.run import (
+    Restore,
+    RestoreError,
+    Tools,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.server import Server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
 
 # What a failed result has where the run did not get so far.

@@ -233,7 +233,6 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_server import Server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_text
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
@@ -243,6 +242,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.j
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.server import Server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.cut_off import CutOff
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.journal import UpdateJournal

@@ -22,7 +22,7 @@ from .._settings.override_file import FILES, OverrideFile
 
 _NAME = ".bitwarden-journal-{}.json"
 
-#: The folder in bwdata of a restore that is under way (see ``_backup/restore_journal.py``).
+#: The folder in bwdata of a restore that is under way (see ``_restore/journal.py``).
 RESTORE_FOLDER = ".bitwarden-restore"
 #: The same of an update (see ``_update/journal.py``).
 UPDATE_FOLDER = ".bitwarden-update"

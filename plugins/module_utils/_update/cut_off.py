@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
-from .._backup.restore_journal import RestoreJournalError
-from .._backup.restore_server import Server
 from .._common.errors import EXPECTED, message_of
 from .._deployment.deployment import Deployment
+from .._restore.journal import RestoreJournalError
+from .._restore.server import Server
 from . import proof
 from .journal import SERVING, UpdateJournal
 from .plan import UpdateError

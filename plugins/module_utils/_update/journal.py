@@ -11,9 +11,9 @@ import json
 import os
 from typing import Any, Dict, NamedTuple, Optional
 
-from .._backup.restore_journal import DATABASE, PREPARING, PROVEN, REPLACING, RestoreJournal, RestoreJournalError
 from .._common import atomic_file
 from .._deployment.journal import UPDATE_FOLDER
+from .._restore.journal import DATABASE, PREPARING, PROVEN, REPLACING, RestoreJournal, RestoreJournalError
 
 #: The services of the new version are started: from here on users may have written to the database.
 SERVING = "serving"

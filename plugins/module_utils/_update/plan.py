@@ -16,7 +16,6 @@ from .._backup.dump import backups_folder
 from .._backup.manifest import BUILT_IN
 from .._backup.plan import BackupPlan
 from .._backup.plan import plan as plan_backup
-from .._backup.restore_here import DATA, Here, read_here
 from .._backup.sources import database_size
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError, message_of
@@ -26,6 +25,7 @@ from .._deployment.drift import BITWARDEN, Stack
 from .._deployment.engine_inventory import EngineInventory
 from .._deployment.health_wait import NOT_ASKED
 from .._deployment.problem import Problem
+from .._restore.here import DATA, Here, read_here
 from .._scripts.pair import RUN, ScriptPair, Versions
 from .._scripts.source import download, read_folder
 from .._server_status.versions import installed_versions, script_versions

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import List, Mapping, Optional, Sequence
 
-from .._backup.restore_proof import Proof
 from .._common.errors import BitwardenError
 from .._database.inspection import DatabaseFacts
 from .._deployment.drift import BITWARDEN, Stack
+from .._restore.proof import Proof
 
 _SHOWN = 3
 _KEPT_TABLES = ("User", "Organization", "Cipher")

@@ -13,14 +13,14 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
 
 from .._backup.dump import Dump, backups_folder
 from .._backup.make import back_up
-from .._backup.restore_journal import DATABASE, REPLACING
-from .._backup.restore_proof import Proof
-from .._backup.restore_server import Server
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database import statements
 from .._database.connection_string import SERVICE
 from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
 from .._deployment.engine_inventory import EngineInventory
+from .._restore.journal import DATABASE, REPLACING
+from .._restore.proof import Proof
+from .._restore.server import Server
 from .._scripts.pair import RUN
 from . import proof
 from .images import missing_images, pinned, pull_images

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional
 
-from .._backup import restore_proof
 from .._backup.manifest import Manifest
-from .._backup.restore_proof import Proof
-from .._backup.restore_server import Server
 from .._backup.sets import read_set
 from .._common.errors import EXPECTED
+from .._restore import proof as restore_proof
+from .._restore.proof import Proof
+from .._restore.server import Server
 from . import proof
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 from .._backup.compatibility import year
-from .._backup.restore_here import engine_of
 from .._common.versions import version_numbers
 from .._deployment.problem import Problem
+from .._restore.here import engine_of
 from .._scripts.pair import LATEST, Versions
 
 # Bitwarden supports the current release and those of the two months before it.

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from typing import Dict, List
 
-from .._backup.restore_here import DATA, owner_of
-from .._backup.restore_journal import DATABASE, unused
-from .._backup.restore_server import Server
 from .._common.errors import BitwardenError
+from .._restore.here import DATA, owner_of
+from .._restore.journal import DATABASE, unused
+from .._restore.server import Server
 from .journal import SERVING, UpdateJournal
 
 

@@ -14,9 +14,9 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.action.restore import ActionModule, SourceError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.manifest import FileEntry, Manifest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.reading import HashingReader
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_reading import compare
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import SetError, read_files, read_set
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.dates import parse_date
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.reading import compare
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils import _host_action
 
 NAME = "bitwarden-b4d6f8a0-20261126T213716Z"

@@ -16,12 +16,12 @@ from urllib.parse import unquote
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as backup_plan
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import plan as plan_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import run as run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import trial as trial_module
@@ -29,7 +29,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import update
 
 from tests.support.fleet.names import FILES
 
-from .._backup.restore_host import RestoreHost, RowsDatabase
+from .._restore.restore_host import RestoreHost, RowsDatabase
 
 OLD, NEW = "2026.8.0", "2026.9.0"
 SCRIPTS = {

@@ -21,7 +21,7 @@ from .._deployment.drift import Stack
 from .._env_files.document import EnvFile, EnvFileError
 from .._settings.override_file import FILES
 from .._settings.types import guid_text
-from .restore_parts import COMPOSE_FILE
+from .parts import COMPOSE_FILE
 
 #: Where SQL Server has its files below bwdata, unless they are in a volume.
 DATA = "mssql/data"

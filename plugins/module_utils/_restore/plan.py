@@ -10,15 +10,15 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
+from .._backup.plan import BackupRequest
+from .._backup.plan import plan as plan_backup
 from .._common.dates import format_date
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, message_of
 from .._common.masking import mask_text, secret_values
 from .._deployment.deployment import Deployment
 from .._deployment.problem import Problem
-from .plan import BackupRequest
-from .plan import plan as plan_backup
-from .restore_guards import (
+from .guards import (
     RestoreRequest,
     host_problems,
     moves_data,
@@ -27,10 +27,10 @@ from .restore_guards import (
     set_problems,
     warnings_of,
 )
-from .restore_here import DATA, Here, Size, read_here, size_of
-from .restore_journal import RestoreJournal
-from .restore_run import Open, RestoreError
-from .restore_source import Source, keeps_generated, read_source
+from .here import DATA, Here, Size, read_here, size_of
+from .journal import RestoreJournal
+from .run import Open, RestoreError
+from .source import Source, keeps_generated, read_source
 
 
 class RestorePlan(NamedTuple):

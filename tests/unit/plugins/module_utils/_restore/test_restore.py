@@ -12,23 +12,21 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import (
-    restore_run,
-    restore_server,
-    restore_staging,
-)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.make import back_up as make_backup
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan import BackupRequest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_journal import RestoreJournal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import read_set
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import run as restore_run
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import staging as restore_staging
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.journal import RestoreJournal
 from ansible_collections.selfhosted.bitwarden.plugins.modules import restore
 
 from tests.support.killing import hit_at_every_line
 
-from .backup_host import KEY, ORGANIZATION
+from .._backup.backup_host import KEY, ORGANIZATION
 from .restore_host import ALL, CERTIFICATE_PASSWORD, INSTALLATION, PASSWORD, RestoreHost, RowsDatabase
 
 OTHER = "11111111-2222-4333-8444-555555555555"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
+from .._backup.manifest import Database, Manifest
 from .._common.errors import BitwardenError
 from .._database.inspection import DatabaseFacts
 from .._licenses.file import OK, License
-from .manifest import Database, Manifest
-from .restore_server import Certificate
+from .server import Certificate
 
 
 class Proof(NamedTuple):

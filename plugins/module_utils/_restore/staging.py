@@ -12,15 +12,15 @@ import secrets
 import shutil
 from typing import IO, List, Optional, Tuple
 
+from .._backup.manifest import FileEntry
+from .._backup.reading import CHUNK
+from .._backup.sets import SetError
 from .._database.key_ring import FOLDER as KEY_RING
 from .._database.key_ring import key_id_in
-from .manifest import FileEntry
-from .reading import CHUNK
-from .restore_here import DATA
-from .restore_journal import RestoreJournal
-from .restore_parts import MERGED, place_of
-from .restore_server import BACKUPS
-from .sets import SetError
+from .here import DATA
+from .journal import RestoreJournal
+from .parts import MERGED, place_of
+from .server import BACKUPS
 
 #: Not ``.BAK``: Bitwarden's own clean-up removes old files of that name.
 _DUMP = "bitwarden-restore-{}.bak"

@@ -9,16 +9,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import IO, Callable, ContextManager, Dict, List, Mapping, NamedTuple, Optional
 
+from .._backup.manifest import FileEntry, Manifest
+from .._backup.sets import BackupSet, SetError, read_files, read_set
 from .._common.errors import EXPECTED, message_of
 from .._common.setting_names import SQL_CONNECTION_STRING
 from .._common.versions import version_numbers
 from .._database.connection_string import parse_connection_string
 from .._env_files.document import EnvFile, EnvFileError
-from .manifest import FileEntry, Manifest
-from .restore_here import Here, Size
-from .restore_parts import BWDATA, place_of, unit_of
-from .restore_reading import Difference, compare
-from .sets import BackupSet, SetError, read_files, read_set
+from .here import Here, Size
+from .parts import BWDATA, place_of, unit_of
+from .reading import Difference, compare
 
 _CONFIG = f"{BWDATA}config.yml"
 _MSSQL = f"{BWDATA}env/mssql.override.env"

@@ -15,7 +15,7 @@ from pathlib import Path
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 
-from .backup_host import KEY, ORGANIZATION, BackupHost, FakeDatabase
+from .._backup.backup_host import KEY, ORGANIZATION, BackupHost, FakeDatabase
 
 INSTALLATION = "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b"
 PASSWORD = "CanaryDatabasePassword"

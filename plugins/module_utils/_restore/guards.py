@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
+from .._backup.compatibility import year
+from .._backup.manifest import BUILT_IN, Manifest
 from .._common.versions import version_numbers
 from .._database.key_ring import key_ids_in
 from .._deployment.problem import Problem
 from .._settings.types import guid_text
-from .compatibility import year
-from .manifest import BUILT_IN, Manifest
-from .restore_here import DATA, Here
-from .restore_parts import BWDATA, DUMP, GENERATED, KEY_RING, LICENSES, by_part, part_of, place_of
-from .restore_source import Source, keeps_generated
+from .here import DATA, Here
+from .parts import BWDATA, DUMP, GENERATED, KEY_RING, LICENSES, by_part, part_of, place_of
+from .source import Source, keeps_generated
 
 _SHOWN = 3
 # What is left free beside what the restore writes.

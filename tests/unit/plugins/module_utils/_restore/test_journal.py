@@ -10,17 +10,17 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import restore_journal
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.restore_journal import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import (
+    JournalError,
+    open_journal,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import journal as restore_journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.journal import (
     DATABASE,
     PREPARING,
     REPLACING,
     RestoreJournal,
     RestoreJournalError,
-)
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import (
-    JournalError,
-    open_journal,
 )
 
 from tests.support.killing import hit_at_every_line

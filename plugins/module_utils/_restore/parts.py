@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from .manifest import FileEntry
+from .._backup.manifest import FileEntry
 
 #: Below this are the files of bwdata in a set.
 BWDATA = "bwdata/"

@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 from typing import IO, Any, Callable, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Union
 
+from .._backup.reading import contents
+from .._backup.sets import BackupSet, read_files, read_set
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
-from . import restore_proof as proof
-from .reading import contents
-from .restore_guards import RestoreRequest, moves_data, needs_rebuild
-from .restore_here import DATA, Here
-from .restore_journal import DATABASE, REPLACING, RestoreJournal, unused
-from .restore_reading import unpack
-from .restore_server import Server, ServerError
-from .restore_source import Source, keeps_generated
-from .restore_staging import Staging, remove_dumps, write_dump
-from .sets import BackupSet, read_files, read_set
+from . import proof
+from .guards import RestoreRequest, moves_data, needs_rebuild
+from .here import DATA, Here
+from .journal import DATABASE, REPLACING, RestoreJournal, unused
+from .reading import unpack
+from .server import Server, ServerError
+from .source import Source, keeps_generated
+from .staging import Staging, remove_dumps, write_dump
 
 #: Gives the archive of a set as a decrypted stream, None where it is not encrypted.
 Open = Callable[[BackupSet], ContextManager[Optional[IO[bytes]]]]

@@ -12,9 +12,9 @@ import subprocess
 import tempfile
 from typing import IO, Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple, cast
 
-from .manifest import FileEntry
-from .reading import HashingReader, contents
-from .sets import BackupSet, SetError
+from .._backup.manifest import FileEntry
+from .._backup.reading import HashingReader, contents
+from .._backup.sets import BackupSet, SetError
 
 #: Writes one file of a set; the content is None for a folder and a link.
 Write = Callable[[FileEntry, Optional[IO[bytes]]], None]
