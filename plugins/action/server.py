@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping
 
-from ansible.errors import AnsibleConnectionFailure
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import checked_config
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_files import contents_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
@@ -23,14 +21,8 @@ class ActionModule(HostActionModule):
     MODULE = "server"
 
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
-        """Run the module; a host that cannot be reached is a failure where the task says so."""
-        fails = boolean(self._task.args.get("fail_when_unreachable"), strict=False)
-        try:
-            return self._with_paths(super().execute(task_vars))
-        except AnsibleConnectionFailure as error:
-            if not fails:
-                raise
-            return {"failed": True, "changed": False, "msg": f"unreachable: {error}"}
+        """Run the module."""
+        return self._with_paths(super().execute(task_vars))
 
     def options(self) -> Mapping[str, Any]:
         """Return the argument specification: here the options of the certificate are paths, not secrets."""

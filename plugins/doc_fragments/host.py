@@ -21,3 +21,13 @@ options:
 requirements:
   - Python 3.8 or later on the host
 """
+
+    UNREACHABLE = r"""
+options:
+  fail_when_unreachable:
+    description:
+      - Whether the task fails on a host that cannot be reached. A C(rescue) then handles it as any other failure, while
+        an unreachable host leaves the play.
+    type: bool
+    default: false
+"""

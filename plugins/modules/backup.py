@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
   - selfhosted.bitwarden.host
+  - selfhosted.bitwarden.host.unreachable
 attributes:
   check_mode:
     support: full
@@ -297,6 +298,11 @@ manifest:
       description: The size of these files in bytes, before they are compressed.
       type: int
       returned: always
+made:
+  description: Whether this run made a set, or in check mode would make one.
+  returned: always
+  type: bool
+  sample: true
 removed:
   description: Paths of the sets that were removed, or would be in check mode.
   returned: always
@@ -329,7 +335,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES, read_durations
 
 # What a failed result has where the run did not get so far.
-FAILURE: Dict[str, Any] = {"path": None, "manifest": None, "removed": [], "downtime": None}
+FAILURE: Dict[str, Any] = {"path": None, "manifest": None, "made": False, "removed": [], "downtime": None}
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ description:
     other tasks (E(ANSIBLE_DISPLAY_OK_HOSTS) for instance).
   - Hands the same data to C(set_stats) as C(bitwarden_fleet), which AWX keeps as artifacts of the job.
   - A callback that prints JSON shows the lines in the result of the task instead.
+  - Never fails because of what it reports. RV(failing) says which hosts a playbook should let fail.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.info_module
@@ -22,8 +23,15 @@ options:
   hosts:
     description:
       - The hosts by name, each with its C(bitwarden_status). Empty where a host has none.
+      - Give either this or O(results).
     type: dict
-    required: true
+  results:
+    description:
+      - The hosts by name, each with the registered results of its steps by name. Empty where no step ran on a host.
+      - The steps are C(backup), C(restore), C(install) and C(server), named after the modules, and C(failure) for the
+        C(ansible_failed_result) that a C(rescue) has noted. A step that did not run is left out, empty or skipped.
+      - Columns of the Families sync are only shown where something in them is known.
+    type: dict
 seealso:
   - plugin: selfhosted.bitwarden.fleet_table
     plugin_type: filter
@@ -39,6 +47,13 @@ EXAMPLES = r"""
   vars:
     states: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='bitwarden_status', default={}) }}"
   run_once: true
+
+- name: Show what backing up the fleet has done
+  selfhosted.bitwarden.fleet_report:
+    results: "{{ dict(ansible_play_hosts_all | zip(made)) }}"
+  vars:
+    made: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='backup_results', default={}) }}"
+  run_once: true
 """
 
 RETURN = r"""
@@ -51,4 +66,23 @@ lines:
     - "host | version  | cloud | token | last sync        | license expiry   | sponsorships | changed | result"
     - "-----+----------+-------+-------+------------------+------------------+--------------+---------+-------"
     - "bw1  | 2026.8.0 | on    | set   | 2026-11-22 14:16 | 2027-12-28 00:00 | none         | no      | ok"
+hosts:
+  description: The status of each host, by name.
+  returned: success
+  type: dict
+  sample:
+    bw1:
+      version: 2026.8.0
+      changed: true
+      actions: [backup]
+      predicted: false
+      backup: {created: "2026-11-26T21:37:16Z", age: 46, verified: checksum}
+      warnings: []
+      problem: ""
+failing:
+  description: Why hosts should fail, by name. Hosts without a problem are not in it.
+  returned: success
+  type: dict
+  sample:
+    bw2: "The key ring is incomplete: key-0f3c7e21-9a4b-4c5d-8e6f-7a8b9c0d1e2f.xml is missing."
 """

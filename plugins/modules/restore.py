@@ -111,6 +111,7 @@ extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
   - selfhosted.bitwarden.host
+  - selfhosted.bitwarden.host.unreachable
 attributes:
   check_mode:
     support: full

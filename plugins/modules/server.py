@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
   - selfhosted.bitwarden.host
+  - selfhosted.bitwarden.host.unreachable
   - selfhosted.bitwarden.settings
 attributes:
   check_mode:
@@ -123,12 +124,6 @@ options:
       - warn
       - skip
     default: auto
-  fail_when_unreachable:
-    description:
-      - Whether the task fails on a host that cannot be reached. A C(rescue) then handles it as any other failure, while
-        an unreachable host leaves the play.
-    type: bool
-    default: false
   wait:
     description:
       - Wait until every service passes its health check, and those without one are running.

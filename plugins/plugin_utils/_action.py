@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, secret_texts
@@ -91,6 +92,8 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
         if isinstance(error, BitwardenError):
             return {"failed": True, "changed": False, **error.result()}
         if isinstance(error, AnsibleConnectionFailure):
+            if boolean(self._task.args.get("fail_when_unreachable"), strict=False):
+                return {"failed": True, "changed": False, "msg": f"unreachable: {error}"}
             return {"unreachable": True, "changed": False, "msg": str(error)}
         if isinstance(error, AnsibleError):
             return {"failed": True, "changed": False, "msg": str(error)}

@@ -6,20 +6,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible import constants
 from ansible.utils.display import Display
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import table_lines
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.table import OPTIONAL, table_lines
 
 # Callbacks whose output is read by programs.
 _MACHINE_READABLE = ("json", "jsonl", "null")
 
 
-def show_table(hosts: Mapping[str, Any]) -> dict[str, Any]:
-    """Print the table of ``{host: status}``; return its lines for the task's result, with the data for set_stats."""
-    lines = table_lines(hosts)
+def show_table(hosts: Mapping[str, Any], optional: Sequence[str] = OPTIONAL) -> dict[str, Any]:
+    """Print the table of ``{host: status}``; return its lines for the task's result, with the data for set_stats.
+
+    ``optional`` columns are only shown where something in them is known.
+    """
+    lines = table_lines(hosts, optional)
     callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
     if callback.rpartition(".")[2] not in _MACHINE_READABLE:
         # Not as the task's message: that is cut to one line, or not shown at all where nothing failed.

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from .._common.durations import rounded_duration
 
@@ -28,6 +28,8 @@ COLUMNS = (
 )
 #: Shown only where something in them is known.
 OPTIONAL = ("available", "backup", "certificate")
+#: The same in a table of hosts on which no sync ran.
+OF_SYNC = ("cloud", "token", "last sync", "license expiry", "sponsorships")
 UNKNOWN = "-"
 OK, WARNING, FAILED, UNTOUCHED = "ok", "warning", "failed", "not touched"
 _RESTART = "restart"
@@ -35,9 +37,12 @@ _CHECK_MODE = "Check mode: nothing was changed. What is in brackets would be."
 _DOWNTIME = "A restart takes about a minute, in which the server does not respond."
 
 
-def table_lines(hosts: Mapping[str, Optional[Status]]) -> List[str]:
-    """Return the lines for ``{host: bitwarden_status}``; a host without a status was not touched."""
-    rows = _shown([_row(name, status or {}) for name, status in hosts.items()])
+def table_lines(hosts: Mapping[str, Optional[Status]], optional: Sequence[str] = OPTIONAL) -> List[str]:
+    """Return the lines for ``{host: bitwarden_status}``; a host without a status was not touched.
+
+    ``optional`` columns are only shown where something in them is known.
+    """
+    rows = _shown([_row(name, status or {}) for name, status in hosts.items()], optional)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines.insert(1, "-+-".join("-" * width for width in widths))
@@ -49,10 +54,10 @@ def table_lines(hosts: Mapping[str, Optional[Status]]) -> List[str]:
     return [*lines, "", *texts] if texts else lines
 
 
-def _shown(rows: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
+def _shown(rows: List[Tuple[str, ...]], optional: Sequence[str]) -> List[Tuple[str, ...]]:
     """Return the rows with their heading, without optional columns of which nothing is known."""
     known = [any(row[number] != UNKNOWN for row in rows) for number in range(len(COLUMNS))]
-    kept = [number for number, name in enumerate(COLUMNS) if name not in OPTIONAL or known[number]]
+    kept = [number for number, name in enumerate(COLUMNS) if name not in optional or known[number]]
     return [tuple(row[number] for number in kept) for row in (COLUMNS, *rows)]
 
 

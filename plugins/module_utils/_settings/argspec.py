@@ -26,6 +26,9 @@ HOST_OPTIONS: Dict[str, Dict[str, Any]] = {
 BACKUP_DEST = "/var/backups/bitwarden"
 BACKUP_FOLDER: Dict[str, Dict[str, Any]] = {"dest": {"type": "path", "default": BACKUP_DEST}}
 
+# Of the action plugins: a host that cannot be reached is a failure, which a playbook can rescue.
+UNREACHABLE: Dict[str, Dict[str, Any]] = {"fail_when_unreachable": {"type": "bool", "default": False}}
+
 # The settings that a server should have.
 DESIRED_OPTIONS: Dict[str, Dict[str, Any]] = {
     "settings": {"type": "dict", "default": {}},
@@ -67,8 +70,7 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
                 "ca": {"type": "str"},
             },
         },
-        # Of the action plugin.
-        "fail_when_unreachable": {"type": "bool", "default": False},
+        **UNREACHABLE,
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "str", "default": "600s"},
         "rollback": {"type": "bool", "default": True},
@@ -76,6 +78,7 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     },
     "restore": {
         **HOST_OPTIONS,
+        **UNREACHABLE,
         "script": {"type": "path"},
         "set": {"type": "path"},
         # Of the action plugin.
@@ -94,6 +97,7 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     },
     "install": {
         **HOST_OPTIONS,
+        **UNREACHABLE,
         "script": {"type": "path"},
         "domain": {"type": "str", "required": True},
         "installation_id": {"type": "str", "required": True},
@@ -128,6 +132,7 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     },
     "update": {
         **HOST_OPTIONS,
+        **UNREACHABLE,
         "script": {"type": "path"},
         "version": {"type": "str", "default": "latest"},
         "source": {"type": "str", "default": "download"},
@@ -160,6 +165,7 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
     },
     "backup": {
         **HOST_OPTIONS,
+        **UNREACHABLE,
         **BACKUP_FOLDER,
         "script": {"type": "path"},
         "max_age": {"type": "str", "default": "0s"},

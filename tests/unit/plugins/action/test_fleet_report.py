@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.action.fleet_report import ActionModule
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 
 from tests.support.tools.commands import environment
 
@@ -66,3 +69,22 @@ def test_callbacks_for_programs_get_the_lines_in_the_result(run):
     found = json.loads(run(ANSIBLE_STDOUT_CALLBACK="json"))
     assert found["lines"][-1] == "bw1: failed: Down for now."
     assert found["ansible_stats"]["data"] == {"bitwarden_fleet": HOSTS}
+
+
+def test_results_of_steps_become_statuses():
+    """Both a failed host and one that no step ran on are rows; the failed one is to fail."""
+    action = ActionModule.__new__(ActionModule)
+    results = {"bw1": {"backup": {"failed": True, "msg": "Down."}}, "bw2": {}, "bw3": None}
+    action._task = SimpleNamespace(args={"results": results}, check_mode=False)
+    found = action.execute({})
+    assert found["failing"] == {"bw1": "Down."}
+    assert found["lines"][0].split() == ["host", "|", "version", "|", "changed", "|", "result"]
+    assert [line.rpartition("| ")[2] for line in found["lines"][2:5]] == ["failed", "not touched", "not touched"]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"hosts": {}, "results": {}}])
+def test_hosts_or_results(arguments):
+    action = ActionModule.__new__(ActionModule)
+    action._task = SimpleNamespace(args=arguments, check_mode=False)
+    with pytest.raises(BitwardenError, match="Give hosts"):
+        action.execute({})

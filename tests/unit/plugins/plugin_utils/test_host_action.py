@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, Dict
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_arguments
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.secrecy import is_secret
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import (
     ArgumentError,
+    HostActionModule,
     check_arguments,
     with_secrets_apart,
     with_upper_case_region,
@@ -177,3 +180,20 @@ def test_shown_arguments_are_masked() -> None:
     assert "canary" not in str(shown).replace("'canary':", "")
     assert (shown["bwdata"], shown["backup"], shown["settings"][HOST]) == ("/x", None, "a")
     assert list(shown["secret_settings"]) == [HOST]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"fail_when_unreachable": True}, {"failed": True, "msg": "unreachable: no route to host"}),
+        ({"fail_when_unreachable": "yes"}, {"failed": True, "msg": "unreachable: no route to host"}),
+        ({"fail_when_unreachable": "no"}, {"unreachable": True, "msg": "no route to host"}),
+        ({}, {"unreachable": True, "msg": "no route to host"}),
+    ],
+)
+def test_a_host_that_cannot_be_reached_is_a_failure_where_the_task_says_so(
+    arguments: Dict[str, Any], expected: Dict[str, Any]
+) -> None:
+    action = HostActionModule.__new__(HostActionModule)
+    action._task = SimpleNamespace(args=arguments)
+    assert action._failure(AnsibleConnectionFailure("no route to host")) == {**expected, "changed": False}
