@@ -52,6 +52,7 @@ def test_a_set_holds_what_a_server_is_made_of(host, database, dest, back_up, arc
         "changed": True,
         "path": str(dest / (NAME + (".tar.gz" if archive else ""))),
         "manifest": backup.manifest.report(),
+        "made": True,
         "removed": [],
         "downtime": None,
         "warnings": [],
@@ -116,6 +117,7 @@ def test_a_set_that_is_new_enough(host, database, dest, back_up, request_, spoil
     before = len(database.ran)
     result = back_up(30, **request_).result()
     assert predicted["changed"] is result["changed"] is not unchanged
+    assert predicted["made"] is result["made"] is not unchanged
     if unchanged:
         assert result["path"] == str(dest / NAME)
         assert len(database.ran) == before
@@ -402,7 +404,7 @@ def test_retention_takes_only_own_sets(host, dest, back_up):
     assert unchanged.result()["removed"] == [first.made.path]
     assert "-" in unchanged.diff()["before"] and unchanged.diff()["after"] == ""
     again = back_up(4, retention=rule, max_age=3600.0).result()
-    assert (again["changed"], again["removed"]) == (False, [])
+    assert (again["changed"], again["made"], again["removed"]) == (False, False, [])
 
 
 def test_the_newest_verified_set_stays(back_up):
