@@ -329,7 +329,7 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
             lock = held.enter_context(server_lock(request.bwdata, durations["lock_timeout"]))
         planned = plan_installation(request, os.environ)
         if planned.changed and not module.check_mode and lock < 0:
-            held.enter_context(data_folder(planned))
+            held.enter_context(data_folder(request.bwdata, planned.account))
             lock = held.enter_context(server_lock(request.bwdata, durations["lock_timeout"]))
             if inspect_folder(request.bwdata) != planned.folder:
                 # Another run was quicker.

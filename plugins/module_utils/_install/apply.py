@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import Iterator, Mapping
+from typing import Iterator, Mapping, Optional
 
 from .._common.atomic_file import put
 from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text
 from .._config_yml.document import ConfigDocument
 from .._config_yml.keys import Value, path_below_bwdata
+from .._deployment.images import ImageError, pull_images
 from .._deployment.runner import Account
 from .._settings.override_file import OverrideFile
 from .._settings.resolve import SettingsRequest
@@ -30,12 +31,12 @@ from .stage import Stage, container_of, discard, make_folder, move_to_place, own
 
 
 @contextlib.contextmanager
-def data_folder(plan: InstallPlan) -> Iterator[None]:
+def data_folder(bwdata: str, account: Optional[Account]) -> Iterator[None]:
     """Have the data folder exist, and the one that contains it; what was made and stays empty is removed at the end."""
-    request, made = plan.request, []
-    if plan.account:
-        os.makedirs(os.path.dirname(request.parent), exist_ok=True)
-        made = [path for path in (request.parent, request.bwdata) if make_folder(path, plan.account)]
+    parent, made = os.path.dirname(bwdata), []
+    if account:
+        os.makedirs(os.path.dirname(parent), exist_ok=True)
+        made = [path for path in (parent, bwdata) if make_folder(path, account)]
     try:
         yield
     finally:
@@ -111,14 +112,12 @@ def _make(plan: InstallPlan, host: InstallHost, stage: Stage) -> None:
 
 
 def _pull(host: InstallHost, request: InstallRequest, image: str) -> None:
-    if host.inventory.has_image(image):
-        return
-    result = host.commands.run([host.engine.docker, "pull", "--quiet", image], request.timeout)
-    if not host.inventory.has_image(image):
+    try:
+        pull_images(host.commands, host.inventory, [image], request.timeout)
+    except ImageError as error:
         raise InstallError(
-            f"The image {image} was not pulled: docker pull {result.ending}; {result.last_words} Check the network of "
-            "the host, or load the image (docker load) and set pull to false."
-        )
+            f"{error} Check the network of the host, or load the image (docker load) and set pull to false."
+        ) from None
 
 
 def _configure(tool: SetupTool, values: Mapping[str, Value]) -> None:

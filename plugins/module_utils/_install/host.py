@@ -60,13 +60,13 @@ class InstallHost(NamedTuple):
             raise EngineError(f"The container {name} cannot be removed: {response.message}.")
 
 
-def find_account(request: InstallRequest) -> Union[Account, Problem]:
-    """Return the account that is to own the installation, or why there is none."""
-    name, because = request.owner or "", ""
+def find_account(owner: Optional[str], parent: str) -> Union[Account, Problem]:
+    """Return the account that is to own the server, or why there is none. ``parent`` is the folder of bwdata."""
+    name, because = owner or "", ""
     if not name:
-        status = os.stat(request.parent) if os.path.isdir(request.parent) else None
-        owner = Account.owner_of(request.parent) if status and status.st_uid else None
-        name, because = (owner.name if owner and owner.has_entry else USUAL_OWNER), " (the default)"
+        status = os.stat(parent) if os.path.isdir(parent) else None
+        found = Account.owner_of(parent) if status and status.st_uid else None
+        name, because = (found.name if found and found.has_entry else USUAL_OWNER), " (the default)"
     account = Account.named(name)
     if account is None:
         return Problem(
@@ -101,9 +101,9 @@ def open_host(account: Account, environ: Mapping[str, str]) -> InstallHost:
     return InstallHost(commands, engine, EngineInventory(engine))
 
 
-def folder_problems(request: InstallRequest, account: Account) -> List[Problem]:
-    """Return why the installation cannot be put where it is to be."""
-    parent = request.parent
+def folder_problems(bwdata: str, account: Account) -> List[Problem]:
+    """Return why a server cannot be put where it is to be."""
+    parent = os.path.dirname(bwdata)
     if os.path.isdir(parent):
         found = unreadable(account, [parent])
         if not os.access(parent, os.W_OK | os.X_OK):
@@ -114,7 +114,7 @@ def folder_problems(request: InstallRequest, account: Account) -> List[Problem]:
     if os.geteuid() != 0:
         return [
             Problem(
-                f"{request.bwdata} cannot be made, because {parent} does not exist. Create that folder for "
+                f"{bwdata} cannot be made, because {parent} does not exist. Create that folder for "
                 f"{account.name}, or run the task as root (become)."
             )
         ]
@@ -192,20 +192,3 @@ def _published(request: InstallRequest) -> List[Port]:
         wanted.append("80")
     parts = [one.rpartition(":") for one in sorted(set(wanted))]
     return [Port(address.strip("[]"), int(number), "tcp") for address, _colon, number in parts]
-
-
-def image_problem(request: InstallRequest, host: InstallHost, image: str) -> Optional[Problem]:
-    """Return why an image cannot be had: it is not local, and its registry does not have it. Nothing is pulled."""
-    if host.inventory.has_image(image):
-        return None
-    if not request.pull:
-        return Problem(
-            f"The image {image} is not local, and pull is false. Load it (docker load), or set pull to true."
-        )
-    response = host.engine.request("GET", f"/distribution/{quote(image, safe='/')}/json", _REGISTRY_TIMEOUT)
-    if response.status < 400 or response.status in (401, 403):
-        return None  # a registry that asks for a login may well give it to docker pull
-    return Problem(
-        f"The image {image} is not local, and its registry does not give it: {response.message.rstrip('.')}. Check "
-        "version and the network of the host, or load the image (docker load) and set pull to false."
-    )

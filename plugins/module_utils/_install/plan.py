@@ -13,13 +13,14 @@ from typing import List, Mapping, NamedTuple, Optional, Tuple
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError
 from .._common.masking import mask_text
+from .._deployment.images import image_problems
 from .._deployment.problem import Problem
 from .._deployment.runner import Account
 from .._scripts.pair import ScriptPair
 from .._scripts.source import download, read_folder
 from .cloud import cloud_problems
 from .data_folder import DataFolder, inspect_folder
-from .host import InstallHost, engine_problems, find_account, folder_problems, image_problem, open_host
+from .host import InstallHost, engine_problems, find_account, folder_problems, open_host
 from .lets_encrypt import IMAGE
 from .request import DOWNLOAD, LETS_ENCRYPT, InstallRequest
 
@@ -86,7 +87,7 @@ def plan_installation(request: InstallRequest, environ: Mapping[str, str]) -> In
                 f"{folder.described()}. If it is the data of a server, restore its config.yml. Otherwise move it away."
             )
         )
-    account = find_account(request)
+    account = find_account(request.owner, request.parent)
     if folder.complete and isinstance(account, Account):
         return InstallPlan(request, folder, account)
     host: Optional[InstallHost] = None
@@ -108,7 +109,7 @@ def _inspect_host(
     request: InstallRequest, account: Account, environ: Mapping[str, str]
 ) -> Tuple[Optional[InstallHost], Optional[ScriptPair], List[BitwardenError]]:
     """Return the host and the scripts, where they can be used, and every problem with them."""
-    problems: List[BitwardenError] = [*folder_problems(request, account)]
+    problems: List[BitwardenError] = [*folder_problems(request.bwdata, account)]
     try:
         host = open_host(account, environ)
     except BitwardenError as error:
@@ -121,7 +122,7 @@ def _inspect_host(
     images = [pair.setup_image, *([IMAGE] if request.certificate == LETS_ENCRYPT else [])]
     # Why the engine cannot be asked has been told already.
     with contextlib.suppress(*EXPECTED):
-        problems += [one for image in images for one in (image_problem(request, host, image),) if one]
+        problems += image_problems(host.inventory, images, request.pull)
     return host, pair, problems
 
 

@@ -2,30 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The images of a release: which ones the services are to have, whether they are Bitwarden's, and getting them."""
+"""The images of a release: which ones the services are to have, and whether they are Bitwarden's."""
 
 from __future__ import annotations
 
-from typing import Iterable, List, Mapping, Optional, Sequence
-from urllib.parse import quote
+from typing import Iterable, List, Mapping, Sequence
 
-from .._common.errors import BitwardenError
 from .._common.versions import version_numbers
 from .._deployment.composition import Service
-from .._deployment.deployment import Deployment
 from .._deployment.drift import BITWARDEN
-from .._deployment.engine_inventory import EngineInventory
 from .._deployment.problem import Problem
 from .._scripts.pair import LATEST, Versions
 
 # Where Bitwarden has its images; those of releases before 2025 are at Docker Hub.
 _REGISTRIES = ("ghcr.io/bitwarden/", "docker.io/bitwarden/", "bitwarden/")
 _OTHER_PARTS = {"web": "web", "key-connector": "key_connector"}
-_REGISTRY_TIMEOUT = 60.0
-
-
-class ImageError(BitwardenError):
-    """Images that cannot be had. The message names them."""
 
 
 def repository_of(image: str) -> str:
@@ -88,38 +79,3 @@ def expected_images(services: Mapping[str, Service], setup_image: str, versions:
         if name in BITWARDEN:
             found.add(f"{registry}/{name}:{version_of(name, versions)}")
     return sorted(found)
-
-
-def missing_images(inventory: EngineInventory, images: Iterable[str]) -> List[str]:
-    """Return those of ``images`` that are not local."""
-    return [one for one in sorted(set(images)) if not inventory.has_image(one)]
-
-
-def image_problem(deployment: Deployment, inventory: EngineInventory, image: str, pull: bool) -> Optional[Problem]:
-    """Return why an image cannot be had: it is not local, and its registry does not have it. Nothing is pulled."""
-    if inventory.has_image(image):
-        return None
-    if not pull:
-        return Problem(
-            f"The image {image} is not local, and pull is false. Load it (docker load), or set pull to true."
-        )
-    response = deployment.engine.client.request(
-        "GET", f"/distribution/{quote(image, safe='/')}/json", _REGISTRY_TIMEOUT
-    )
-    if response.status < 400 or response.status in (401, 403):
-        return None  # a registry that asks for a login may well give it to docker pull
-    return Problem(
-        f"The image {image} is not local, and its registry does not give it: {response.message.rstrip('.')}. Check "
-        "the network of the host, or load the image (docker load) and set pull to false."
-    )
-
-
-def pull_images(deployment: Deployment, inventory: EngineInventory, images: Iterable[str], timeout: float) -> List[str]:
-    """Pull what is not local; return what was pulled. Raises ``ImageError``."""
-    pulled = []
-    for image in missing_images(inventory, images):
-        result = deployment.commands.run([deployment.engine.docker, "pull", "--quiet", image], timeout)
-        if not inventory.has_image(image):
-            raise ImageError(f"The image {image} was not pulled: {result.told('docker pull')}")
-        pulled.append(image)
-    return pulled

@@ -24,12 +24,13 @@ from .._deployment.deployment import Deployment
 from .._deployment.drift import BITWARDEN, Stack
 from .._deployment.engine_inventory import EngineInventory
 from .._deployment.health_wait import NOT_ASKED
+from .._deployment.images import image_problems, missing_images
 from .._deployment.problem import Problem
 from .._restore.here import DATA, Here, read_here
 from .._scripts.pair import RUN, ScriptPair, Versions
 from .._scripts.source import download, read_folder
 from .._server_status.versions import installed_versions, script_versions
-from .images import expected_images, foreign_images, image_problem, missing_images
+from .images import expected_images, foreign_images
 from .request import DOWNLOAD, FAIL, UpdateRequest
 from .versions import Step
 
@@ -231,8 +232,7 @@ class _Planning:
     def _images(self, pair: ScriptPair) -> List[str]:
         self.problems += foreign_images(self.stack.services, [pair.setup_image])
         expected = expected_images(self.stack.services, pair.setup_image, pair.versions)
-        found = [image_problem(self.deployment, self.inventory, one, self.request.pull) for one in expected]
-        self.problems += [one for one in found if one is not None]
+        self.problems += image_problems(self.inventory, expected, self.request.pull)
         return missing_images(self.inventory, expected)
 
     def _backup(self) -> Optional[BackupPlan]:

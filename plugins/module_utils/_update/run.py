@@ -18,12 +18,13 @@ from .._database import statements
 from .._database.connection_string import SERVICE
 from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
 from .._deployment.engine_inventory import EngineInventory
+from .._deployment.images import missing_images, pull_images
 from .._restore.journal import DATABASE, REPLACING
 from .._restore.proof import Proof
 from .._restore.server import Server
 from .._scripts.pair import RUN
 from . import proof
-from .images import missing_images, pinned, pull_images
+from .images import pinned
 from .journal import SERVING, UpdateJournal, exchange
 from .plan import UpdateError, UpdatePlan
 from .serving import Serving
@@ -128,7 +129,7 @@ class Update:
 
     def _pull(self, inventory: EngineInventory, images: List[str]) -> None:
         if self._request.pull:
-            pulled = pull_images(self._deployment, inventory, images, self._request.pull_timeout)
+            pulled = pull_images(self._deployment.commands, inventory, images, self._request.pull_timeout)
             self._found["images"] += pulled
             self._found["changed"] = self._found["changed"] or bool(pulled)
         left = missing_images(inventory, images)

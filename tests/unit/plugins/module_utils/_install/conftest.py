@@ -64,7 +64,7 @@ class FreshHost:
         shutil.copy(PROGRAM, programs)
         monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
         monkeypatch.setenv("DOCKER_HOST", f"unix://{engine.path}")
-        monkeypatch.setattr(plan_module, "find_account", lambda _request: self.account)
+        monkeypatch.setattr(plan_module, "find_account", lambda _owner, _parent: self.account)
         monkeypatch.setattr(plan_module, "cloud_problems", lambda _request, _environ: self.cloud)
         monkeypatch.setattr(host_module, "listening", lambda port: self.ports.get(str(port), ""))
         engine.answers = self

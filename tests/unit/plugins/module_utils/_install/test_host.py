@@ -59,13 +59,13 @@ def request_for(tmp_path, monkeypatch):
     ],
 )
 def test_the_owner(request_for, folder_of, owner, expected):
-    found = find_account(request_for(folder_of, owner=owner))
+    found = find_account(owner, request_for(folder_of).parent)
     assert str(found).startswith(expected) if isinstance(found, Problem) else found.name == expected
 
 
 def test_the_usual_owner_does_not_exist(request_for, monkeypatch):
     monkeypatch.delitem(KNOWN, "bitwarden")
-    assert "the user bitwarden (the default) does not exist" in str(find_account(request_for()))
+    assert "the user bitwarden (the default) does not exist" in str(find_account(None, request_for().parent))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_folder(request_for, tmp_path, monkeypatch, made, as_root, seen):
         (tmp_path / "bitwarden").touch()
     monkeypatch.setattr(host_module, "unreadable", lambda _account, _paths: [])
     monkeypatch.setattr(host_module.os, "geteuid", lambda: 0 if as_root else 1000)
-    problems = list(map(str, folder_problems(request, Account("bitwarden", 1001, 1001, (1001,), "/"))))
+    problems = list(map(str, folder_problems(request.bwdata, Account("bitwarden", 1001, 1001, (1001,), "/"))))
     assert [seen in one for one in problems] == ([True] if seen else [])
 
 
