@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.kdf import Kdf, master_password_hash
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import secret_values
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 
 from tests.support.fleet import api, names
 
@@ -78,9 +81,13 @@ class Watch:
             Path("/dev/log").unlink()
 
     def _here(self) -> None:
+        # What runs in containers, be it another fleet's, is no process of the controller.
+        space = os.readlink("/proc/self/ns/pid")
         while not self._stop.is_set():
             for process in Path("/proc").glob("[0-9]*"):
                 try:
+                    if os.readlink(process / "ns/pid") != space:
+                        continue
                     self.seen.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
                 except OSError:
                     continue
@@ -111,6 +118,16 @@ class Watch:
                 self._syslog.append(self._socket.recv(65536))
             except socket.timeout:
                 continue
+
+    def secrets(self) -> Dict[str, str]:
+        """Name -> value of what clients and env files of the host keep secret."""
+        found = dict(api.secrets())
+        for name in ("global", "mssql"):
+            path = f"env/{name}.override.env"
+            values = secret_values([EnvFile.parse(self.host.read(path).encode(), path).values()])
+            # The setup tool's placeholder is a word of T-SQL, too.
+            found.update({f"in {path}: {value[:2]}": value for value in values if value != "REPLACE"})
+        return found
 
     def places(self) -> Dict[str, str]:
         """Place -> text, all that is to be free of secrets."""
