@@ -89,7 +89,7 @@ def test_a_killed_update_is_settled_by_the_next_over_the_engine_step(host):
 def test_what_is_wrong_is_known_before_the_stop(host):
     started = {name: one["started"] for name, one in host.containers().items()}
     # An image that the host has already is not pulled again.
-    host.docker("rmi", "--force", "bitwarden/mssql:2026.9.0", check=False)
+    host.docker("rmi", "--force", f"{names.REGISTRY}/bitwarden/mssql:2026.9.0", check=False)
     fleet.downloads().fail("raw", "html")
     assert "is not a bash script" in update(version="2026.9.0").result(HOST, "update")["msg"]
     fleet.downloads().fail("raw", None)
