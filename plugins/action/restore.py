@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Mapping, Sequence
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.login import key_faults
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._set_transfer import send_set
 
@@ -21,6 +22,10 @@ class ActionModule(HostActionModule):
     """Run the module of the same name on the host, with a set of the controller copied there for that time."""
 
     MODULE = "restore"
+
+    def faults_of(self, arguments: Mapping[str, Any]) -> Sequence[str]:
+        """Return what is wrong with the key to log in with."""
+        return key_faults(arguments)
 
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the module; a set that was sent is removed again, whatever came of it."""

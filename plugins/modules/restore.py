@@ -54,6 +54,17 @@ options:
       - What decrypts the set, a path on the host. For C(age) it is the identity file, for C(gpg) the folder with its
         keys (C(--homedir)), by default that of the user.
     type: path
+  client_id:
+    description:
+      - Client id of an API key of a user (C(user.<id>)) or an organization (C(organization.<id>)) of the server, to log
+        in with as proof. It needs O(client_secret).
+      - A user's key proves more, as the server has to unprotect the user's key. The user's first login from here makes
+        a device, and the server mails that.
+    type: str
+  client_secret:
+    description:
+      - The secret of O(client_id).
+    type: str
   allow_other_installation:
     description:
       - Whether the set may be of another installation than this server. The server becomes the installation of the set,
@@ -297,6 +308,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.l
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.guards import RestoreRequest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.journal import RestoreJournal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.login import ApiKey, require_key
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.plan import (
     plan_restore,
     safety_request,
@@ -324,6 +336,7 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     """Restore the set, and return the result."""
     params = module.params
     durations = read_durations(params)
+    require_key(params)
     request = request_from(params, durations)
     deployment = Deployment(params["bwdata"], params["script"], os.environ, request.wait_timeout)
 
@@ -381,6 +394,7 @@ def request_from(params: Dict[str, Any], durations: Dict[str, float]) -> Restore
         durations["wait_timeout"],
         durations["database_timeout"],
         params["identity"],
+        ApiKey.given(params),
     )
 
 

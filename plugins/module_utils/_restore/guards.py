@@ -16,6 +16,7 @@ from .._database.key_ring import key_ids_in
 from .._deployment.problem import Problem
 from .._settings.types import guid_text
 from .here import DATA, Here
+from .login import ApiKey
 from .parts import BWDATA, DUMP, GENERATED, KEY_RING, LICENSES, by_part, part_of, place_of
 from .source import Source, keeps_generated
 
@@ -30,7 +31,8 @@ _NEEDED = ("bwdata/env/global.override.env", "bwdata/env/mssql.override.env", "b
 class RestoreRequest(NamedTuple):
     """What the user asks for: durations in seconds, paths on the host.
 
-    ``identity`` decrypts the set, ``safety_dest`` is the folder of the safety backup.
+    ``identity`` decrypts the set, ``safety_dest`` is the folder of the safety backup. ``login`` is a
+    key (secret) to log in with as proof.
     """
 
     set: str
@@ -44,6 +46,7 @@ class RestoreRequest(NamedTuple):
     wait_timeout: float = 600.0
     database_timeout: float = 7200.0
     identity: Optional[str] = None
+    login: Optional[ApiKey] = None
 
 
 def set_problems(source: Source, request: RestoreRequest) -> Iterator[Problem]:

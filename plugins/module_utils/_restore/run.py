@@ -19,6 +19,7 @@ from .here import DATA, Here
 from .journal import DATABASE, REPLACING, RestoreJournal, unused
 from .reading import unpack
 from .server import Server, ServerError
+from .server_proof import server_proofs
 from .source import Source, keeps_generated
 from .staging import Staging, remove_dumps, write_dump
 
@@ -167,13 +168,7 @@ class Restore:
         self._proofs += proof.database_proofs(self._database, found, key_ids_on_disk(self._here.bwdata))
         proof.require(self._proofs)
         self._services = server.start()
-        manifest = self._source.manifest
-        self._proofs += [
-            proof.license_proof(manifest, server.licenses(found.enabled_organizations)),
-            proof.certificate_proof(server.certificate()),
-            proof.version_proof(server.version(), server.api_answer()),
-            proof.log_proof(server.telling_lines()),
-        ]
+        self._proofs += server_proofs(server, self._source.manifest, found.enabled_organizations, self._request.login)
         proof.require(self._proofs)
 
     def _end(self) -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import IO, Callable, ContextManager, Dict, List, Mapping, NamedTuple, Optional
+from typing import IO, Callable, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._backup.manifest import FileEntry, Manifest
 from .._backup.sets import BackupSet, SetError, read_files, read_set
@@ -23,13 +23,14 @@ from .reading import Difference, compare
 _CONFIG = f"{BWDATA}config.yml"
 _MSSQL = f"{BWDATA}env/mssql.override.env"
 _GLOBAL = f"{BWDATA}env/global.override.env"
+_COMPOSE = (f"{BWDATA}docker/docker-compose.yml", f"{BWDATA}docker/docker-compose.override.yml")
 
 
 class Source(NamedTuple):
     """A set that was read: its files, how it differs from its manifest, and its texts that matter here.
 
     ``password`` (secret) is that of SQL Server, ``user`` the one in the connection string, ``config`` the text of
-    ``config.yml``, ``settings`` (some are secret) those of its env files.
+    ``config.yml``, ``settings`` (some are secret) those of its env files, ``compose`` the texts of its Compose files.
     """
 
     backup: BackupSet
@@ -39,6 +40,7 @@ class Source(NamedTuple):
     user: str = "sa"
     config: Optional[str] = None
     settings: Mapping[str, str] = MappingProxyType({})
+    compose: Tuple[str, ...] = ()
 
     @property
     def manifest(self) -> Manifest:
@@ -66,7 +68,7 @@ def read_source(path: str, opened: Callable[[BackupSet], ContextManager[Optional
     """Read a set as a whole. Raises ``SetError`` and ``ManifestError`` where it is not a set."""
     backup = read_set(path)
     files = read_files(backup)
-    wanted = frozenset((_CONFIG, _MSSQL, _GLOBAL))
+    wanted = frozenset((_CONFIG, _MSSQL, _GLOBAL, *_COMPOSE))
     try:
         with opened(backup) as stream:
             difference, texts = compare(backup, files, stream, wanted)
@@ -86,6 +88,7 @@ def read_source(path: str, opened: Callable[[BackupSet], ContextManager[Optional
         connection.user or "sa",
         None if config is None else config.decode("utf-8", "replace"),
         {**settings, **database},
+        tuple(texts[name].decode("utf-8", "replace") for name in _COMPOSE if name in texts),
     )
 
 

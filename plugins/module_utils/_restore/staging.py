@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
-from typing import IO, List, Optional, Tuple
+from typing import IO, Any, List, Optional, Protocol, Tuple
 
 from .._backup.manifest import FileEntry
 from .._backup.reading import CHUNK
@@ -18,7 +18,6 @@ from .._backup.sets import SetError
 from .._database.key_ring import FOLDER as KEY_RING
 from .._database.key_ring import key_id_in
 from .here import DATA
-from .journal import RestoreJournal
 from .parts import MERGED, place_of
 from .server import BACKUPS
 
@@ -26,10 +25,23 @@ from .server import BACKUPS
 _DUMP = "bitwarden-restore-{}.bak"
 
 
+class Target(Protocol):
+    """Where the files of a set are written: ``folder`` has all of them, none is written outside it."""
+
+    bwdata: str
+    folder: str
+
+    def new(self, path: str) -> str:
+        """Return where the file or folder for ``path`` below bwdata is written."""
+
+    def note(self, **changes: Any) -> None:
+        """Write down where the dump is (``dump``)."""
+
+
 class Staging:
     """Writes a set into the folder of the journal, and its dump to where SQL Server reads backups."""
 
-    def __init__(self, journal: RestoreJournal, owner: Tuple[int, int], dump: Optional[str], stays: bool) -> None:
+    def __init__(self, journal: Target, owner: Tuple[int, int], dump: Optional[str], stays: bool) -> None:
         """``dump`` is the path of the dump within the set; ``stays``: what the setup tool generates stays."""
         self._journal = journal
         self._owner = owner

@@ -85,6 +85,8 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         "src": {"type": "path"},
         "confirm": {"type": "str", "required": True},
         "identity": {"type": "path"},
+        "client_id": {"type": "str"},
+        "client_secret": {"type": "str", "no_log": True},
         "allow_other_installation": {"type": "bool", "default": False},
         "allow_other_url": {"type": "bool", "default": False},
         "safety_backup": {"type": "bool", "default": True},

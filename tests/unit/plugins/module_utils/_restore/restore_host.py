@@ -77,6 +77,7 @@ class RestoreHost(BackupHost):
 
     logs = ""
     api_version = ""
+    token = '{"access_token": "CanaryToken"}'
 
     def fill(self):
         """Have everything as on a healthy server."""
@@ -113,7 +114,8 @@ class RestoreHost(BackupHost):
     def stream(self, connection, path, timeout, body=None, stdin=None):
         text = self.logs
         if path.startswith("/exec/"):
-            text = json.dumps({"version": self.api_version or self.version}) if "/config" in str(self.command) else ""
+            answers = {"/config": json.dumps({"version": self.api_version or self.version}), "/token": self.token}
+            text = next((text for path, text in answers.items() if path in str(self.command)), "")
         return Response(200, b"\1\0\0\0" + len(text.encode()).to_bytes(4, "big") + text.encode())
 
     def _compose(self, arguments, environment):

@@ -69,7 +69,8 @@ class Runs:
 
     def module(self, path, **options):
         params = {"bwdata": str(self.host.bwdata), "script": None, "set": str(path), "src": None,
-                  "confirm": INSTALLATION, "identity": None, "allow_other_installation": False,
+                  "confirm": INSTALLATION, "identity": None, "client_id": None, "client_secret": None,
+                  "allow_other_installation": False,
                   "allow_other_url": False, "safety_backup": True, "safety_dest": str(self.folder / "safety"),
                   "rollback": True, "pull": True, "wait_timeout": "60s",
                   "lock_timeout": "1s", "database_timeout": "60s"}  # fmt: skip
@@ -154,6 +155,20 @@ def test_a_damaged_server_is_what_it_was(host, database, runs, archive):
     }
     assert not [one for one in CANARIES if one in str(done) + str(predicted)]
     assert "Without a safety backup" in str(done["warnings"])
+
+
+def test_a_login_is_part_of_the_proof(host, database, runs):
+    path = runs.back_up()
+    key = {"client_id": f"organization.{ORGANIZATION}", "client_secret": "CanaryClientSecret"}
+    done = runs.restore(path, **key)
+    assert {"check": "login", "ok": True, "detail": f"{key['client_id']} logged in"} in done["proof"]
+    host.token = '{"error": "invalid_client"}'
+    failed = runs.restore(path, **key)
+    assert (failed["failed"], failed["rolled_back"]) == (True, True)
+    assert f"login: {key['client_id']} could not log in: invalid_client" in failed["msg"]
+    refused = runs.restore(path, client_id="somebody", client_secret="CanaryClientSecret")
+    assert (refused["changed"], "client_id must be user.<id>" in refused["msg"]) == (False, True)
+    assert "CanaryClientSecret" not in f"{done} {failed} {refused}" and "CanaryToken" not in str(done)
 
 
 def test_files_get_the_owner_of_this_host(host, runs):
