@@ -234,7 +234,12 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import (
+    EXPECTED,
+    Terminated,
+    message_of,
+    result_of,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_text
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import (
@@ -294,6 +299,7 @@ def settle(journal: UpdateJournal, server: Server, deployment: Deployment) -> Di
     """Complete or take back an update that was cut off; return what was done."""
     cut_off = CutOff(journal, server, lambda text: mask_text(text, deployment.secrets()))
     try:
+        cut_off.clean_up(deployment)
         cut_off.settle()
     except Terminated as signal:
         signal.keys = cut_off.found
@@ -307,9 +313,8 @@ def update(
     """Plan and carry out the update; return the result."""
     try:
         planned = plan_update(deployment, request, os.environ)
-    except UpdateError as error:
-        error.keys = {**settled, **error.keys}
-        raise
+    except EXPECTED as error:
+        raise UpdateError(message_of(error), {**settled, **result_of(error)}) from error
     for warning in planned.warnings:
         module.warn(planned.mask(warning))
     shown = {**NOTHING, **planned.result(), **({"diff": planned.diff()} if module._diff and planned.changed else {})}

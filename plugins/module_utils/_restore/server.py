@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Dict, List, Mapping, NamedTuple, Optional
 
@@ -15,7 +16,7 @@ from .._common.setting_names import IDENTITY_CERTIFICATE_PASSWORD
 from .._database import statements
 from .._database.connection_string import SERVICE
 from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
-from .._database.sqlcmd import SqlServer
+from .._database.sqlcmd import DatabaseError, SqlServer
 from .._deployment.apply import apply
 from .._deployment.deployment import Deployment
 from .._deployment.docker import Container
@@ -156,7 +157,9 @@ class Server:
     def restore_database(self, dump: str, database: str) -> None:
         """Replace the database by a dump in ``mssql/backups``. Raises ``DatabaseError``."""
         server = self._sql_server()
-        server.run(statements.set_offline(database))
+        # One whose restore was cut off cannot be set offline, and can be restored; what else is wrong that tells.
+        with contextlib.suppress(DatabaseError):
+            server.run(statements.set_offline(database))
         server.run(statements.restore(database, _inside(dump)))
         server.run(statements.set_online(database))
 

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Dict
 
+from .._common import atomic_file
 from .._common.errors import EXPECTED, message_of
 from .._deployment.deployment import Deployment
 from .._restore.journal import RestoreJournalError
@@ -16,7 +18,7 @@ from . import proof
 from .journal import SERVING, UpdateJournal
 from .plan import UpdateError
 from .serving import Serving
-from .trial import remove_trial
+from .setup_tool import remove_leftovers
 from .way_back import WayBack
 
 
@@ -31,10 +33,13 @@ class CutOff:
         self.found: Dict[str, Any] = {}
 
     def clean_up(self, deployment: Deployment) -> None:
-        """Remove what a run left that had not touched the server, or was proven. Raises ``EngineError``."""
-        if self._journal.state is not None and not self._journal.has_replaced:
-            remove_trial(deployment)
-            self._journal.remove()
+        """Remove what a run left but for what ``settle`` needs. Raises ``EngineError``."""
+        for folder in (deployment.script.folder, os.path.join(deployment.bwdata, "scripts")):
+            atomic_file.remove_stale(folder)
+        if os.path.isdir(self._journal.folder):
+            remove_leftovers(deployment)
+            if not self._journal.has_replaced:
+                self._journal.remove()
 
     def settle(self) -> None:
         """Complete the update or take it back. Raises ``UpdateError``; afterwards the server is on one version."""
@@ -49,18 +54,29 @@ class CutOff:
             self.found["proof"] = proof.listed(found)
             proof.require(found)
         except EXPECTED as error:
-            self._take_back(f"The update that was cut off cannot be completed: {self._told(error)} ")
+            reason = f"The update that was cut off cannot be completed: {self._told(error)} "
+            self._require_movable_data(reason)
+            self._take_back(reason)
         else:
             self._journal.close()
 
     def _told(self, error: Any) -> str:
         return f"{self._mask(message_of(error)).rstrip('.')}."
 
+    def _require_movable_data(self, reason: str) -> None:
+        """Raise ``UpdateError`` where the way back would lose what users have written since the update was cut off."""
+        if self._journal.details is not None and self._journal.details.in_volume:
+            raise UpdateError(
+                f"{reason}It is not taken back either: users may have written to the database since, which is in a "
+                "Docker volume, so it cannot be moved aside. Correct that and run update again, which completes it.",
+                self.found,
+            )
+
     def _take_back(self, reason: str) -> None:
         details = self._journal.details
         if details is None:
             raise RestoreJournalError(f"{self._journal.folder} does not tell of which version the update was.")
-        way_back = WayBack(self._journal, self._server)
+        way_back = WayBack(self._journal, self._server, keep_data=bool(reason))
         self.found.update(changed=True, rolled_back=False)
         try:
             self.found["services"] = way_back.go()
@@ -76,6 +92,6 @@ class CutOff:
         if reason:
             raise UpdateError(
                 f"{reason}The server is running on {details.before} again, with the database as it was when it was "
-                "stopped.",
+                f"stopped. What was written to it since is only in {', '.join(way_back.kept)}.",
                 self.found,
             )

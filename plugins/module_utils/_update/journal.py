@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from typing import Any, Dict, NamedTuple, Optional
@@ -17,16 +18,22 @@ from .._restore.journal import DATABASE, PREPARING, PROVEN, REPLACING, RestoreJo
 
 #: The services of the new version are started: from here on users may have written to the database.
 SERVING = "serving"
+#: Files and database are those of the old version again, and its services are started: as above.
+TAKEN_BACK = "taken_back"
 
 _DETAILS = "update.json"
 _SCRIPT = "bitwarden.sh"
+_RESERVE = "reserve"
+# What the way back writes: entries of folders, and the journal.
+_RESERVED = 256 * 1024
 
 
 class Details(NamedTuple):
     """What a later run has to know of an update beside the journal itself.
 
     ``before`` and ``after`` are the versions, ``database`` is the database's name. ``engine_step``: the files of SQL
-    Server cannot be read by the old image any more. ``aside`` is where they were moved for the way back.
+    Server cannot be read by the old image any more. ``in_volume``: they are in a Docker volume. ``aside`` is where they
+    were moved for the way back.
     """
 
     before: str
@@ -34,6 +41,7 @@ class Details(NamedTuple):
     database: str
     engine_step: bool
     script: str
+    in_volume: bool = False
     aside: Optional[str] = None
 
 
@@ -44,7 +52,7 @@ class UpdateJournal(RestoreJournal):
     """
 
     FOLDER = UPDATE_FOLDER
-    PHASES = (PREPARING, REPLACING, DATABASE, SERVING, PROVEN)
+    PHASES = (PREPARING, REPLACING, DATABASE, SERVING, TAKEN_BACK, PROVEN)
 
     def __init__(self, bwdata: str) -> None:
         """Read what a run that was cut off has left. Raises ``RestoreJournalError``; changes nothing."""
@@ -64,7 +72,7 @@ class UpdateJournal(RestoreJournal):
     @property
     def has_replaced(self) -> bool:
         """Whether a run may have replaced something, and nobody has found the server healthy on it."""
-        return self.phase in (REPLACING, DATABASE, SERVING)
+        return self.phase in (REPLACING, DATABASE, SERVING, TAKEN_BACK)
 
     def warning(self) -> str:
         """Return what to say of a run that was cut off, empty where none was."""
@@ -73,6 +81,8 @@ class UpdateJournal(RestoreJournal):
         begun = f"An update from {self.details.before} to {self.details.after} was cut off"
         if self.phase == SERVING:
             return f"{begun} after the database was migrated. This run completes it."
+        if self.phase == TAKEN_BACK:
+            return f"{begun} after it was taken back. This run starts the server on {self.details.before} first."
         return f"{begun} while the server was down. This run takes it back first."
 
     def describe(self, **changes: Any) -> None:
@@ -82,16 +92,36 @@ class UpdateJournal(RestoreJournal):
 
     def put_script(self, path: str, content: bytes) -> None:
         """Replace ``bitwarden.sh``, which is not below bwdata; its old content is kept. Raises ``OSError``."""
-        if not os.path.lexists(self._path(_SCRIPT)):
+        kept = self.old(_SCRIPT)
+        if not os.path.lexists(kept):
+            self._make_folders(os.path.dirname(kept))
             with open(path, "rb") as stream:
-                self._put(_SCRIPT, stream.read())
+                _put_as(kept, stream.read(), path)
         exchange(path, content)
 
     def take_script_back(self) -> None:
         """Put the old ``bitwarden.sh`` back, where it was replaced. Raises ``OSError``."""
-        if self.details is not None:
-            with contextlib.suppress(FileNotFoundError), open(self._path(_SCRIPT), "rb") as stream:
-                exchange(self.details.script, stream.read())
+        kept = self.old(_SCRIPT)
+        if self.details is None or not os.path.lexists(kept):
+            return
+        try:
+            os.rename(kept, self.details.script)  # it needs no space
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with open(kept, "rb") as stream:
+                _put_as(self.details.script, stream.read(), kept)
+            os.unlink(kept)
+        atomic_file.sync_folder(os.path.dirname(self.details.script))
+
+    def reserve(self) -> None:
+        """Take the space that the way back writes to, should the disk be full by then. Raises ``OSError``."""
+        self._put(_RESERVE, os.urandom(_RESERVED))  # what is random no file system makes smaller
+
+    def release(self) -> None:
+        """Give that space free."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path(_RESERVE))
 
     def _put(self, name: str, content: bytes) -> None:
         atomic_file.put(self._path(name), content)
@@ -109,6 +139,11 @@ class UpdateJournal(RestoreJournal):
 
 def exchange(path: str, content: bytes) -> None:
     """Give a script another content; owner and mode stay. Raises ``OSError``."""
-    status = os.stat(path)
+    _put_as(path, content, path)
+
+
+def _put_as(path: str, content: bytes, like: str) -> None:
+    """Write a file with owner, mode and attributes of another one."""
+    status = os.stat(like)
     owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
-    atomic_file.put(path, content, owner=owner, mode=status.st_mode & 0o7777, attributes_of=path)
+    atomic_file.put(path, content, owner=owner, mode=status.st_mode & 0o7777, attributes_of=like)

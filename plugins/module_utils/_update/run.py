@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
 
-from .._backup.dump import Dump, backups_folder
+from .._backup.dump import Dump
 from .._backup.make import back_up
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database import statements
@@ -32,8 +31,6 @@ from .setup_tool import SetupTool
 from .trial import Trial
 from .way_back import WayBack
 from .workspace import Workspace
-
-_DUMP = "bitwarden-update-{}.bak"
 
 
 class Tools(NamedTuple):
@@ -57,6 +54,7 @@ class Update:
         self._workspace = Workspace(plan.deployment, tools.journal)
         self._setup = SetupTool(plan.deployment, plan.pair, plan.request.wait_timeout)
         self._expected: Optional[List[str]] = None
+        self._changed_files: List[str] = []
         self._found: Dict[str, Any] = {"changed": False, "images": []}
         self._proofs: List[Proof] = []
         self._stopped: Optional[float] = None
@@ -67,35 +65,50 @@ class Update:
         return {**self._found, "proof": proof.listed(self._proofs)}
 
     def run(self) -> Dict[str, Any]:
-        """Update; return the result. Raises ``UpdateError`` with the result so far."""
+        """Update; return the result. Raises ``UpdateError`` with the result so far, and ``Terminated`` with it."""
+        try:
+            return self._run()
+        except Terminated as signal:
+            # The next run takes back what is replaced, or completes it.
+            signal.keys = self.result()
+            raise
+
+    def _run(self) -> Dict[str, Any]:
         try:
             self._prepare()
         except EXPECTED as error:
             self._journal.remove()
             raise UpdateError(f"{self._told(error)} The server was not touched.", self.result()) from error
-        except Terminated as signal:
+        except Terminated:
             self._journal.remove()
-            signal.keys = self.result()
             raise
         try:
             self._change()
         except EXPECTED as error:
             raise UpdateError(self._undo(self._told(error)), self.result()) from error
-        except Terminated as signal:
-            # The next run takes back what is replaced, or completes it.
-            signal.keys = self.result()
-            raise
         self._journal.close()
         return self.result()
 
     def replace_scripts(self) -> Dict[str, Any]:
-        """Replace only the scripts, where the versions are those that are wanted; return the result."""
+        """Replace only the scripts, where the versions are those that are wanted; return the result.
+
+        Raises ``UpdateError`` and ``Terminated`` with the result so far.
+        """
         plan = self._plan
         contents = {self._deployment.script.path: plan.pair.script}
         contents[os.path.join(self._deployment.bwdata, "scripts", RUN)] = plan.pair.run
-        for path in plan.scripts:
-            exchange(path, contents[path])
-            self._found["changed"] = True
+        try:
+            for path in plan.scripts:
+                exchange(path, contents[path])
+                self._found["changed"] = True
+        except OSError as error:
+            done = "one script was replaced, and the other was not" if self._found["changed"] else "nothing was changed"
+            raise UpdateError(
+                f"{self._told(error)} The server is on the release, and {done}.", self.result()
+            ) from error
+        except Terminated as signal:
+            signal.keys = self.result()
+            raise
         return self.result()
 
     def _told(self, error: Union[BitwardenError, OSError]) -> str:
@@ -109,8 +122,9 @@ class Update:
         journal.begin(plan.pair.versions.core)
         journal.describe(
             before=plan.step.installed["core"], after=plan.pair.versions.core, database=plan.database,
-            engine_step=plan.step.is_engine_step, script=self._deployment.script.path,
+            engine_step=plan.step.is_engine_step, script=self._deployment.script.path, in_volume=plan.here.in_volume,
         )  # fmt: skip
+        journal.reserve()
         self._workspace.fill(plan.pair.run)
         self._setup.generate(self._workspace.folder)
         services = self._workspace.services()
@@ -126,6 +140,9 @@ class Update:
             with Trial(self._deployment, journal, services[SERVICE].image, request.wait_timeout) as trial:
                 self._expected = trial.migrations(self._setup)
         self._back_up()
+        self._changed_files = self._workspace.changed()
+        os.sync()
+        journal.note(phase=REPLACING)
 
     def _pull(self, inventory: EngineInventory, images: List[str]) -> None:
         if self._request.pull:
@@ -150,13 +167,10 @@ class Update:
     def _change(self) -> None:
         """Stop the server, replace what is to be replaced, migrate the database, and start the new version."""
         journal, server, deployment = self._journal, self._server, self._deployment
-        changed = self._workspace.changed()
-        os.sync()
-        journal.note(phase=REPLACING)
         self._found["changed"], self._stopped = True, self._now()
         facts = self._dump()
         server.stop()
-        for path in changed:
+        for path in self._changed_files:
             journal.replace(path)
         journal.put_script(deployment.script.path, self._plan.pair.script)
         journal.note(phase=DATABASE)
@@ -183,12 +197,9 @@ class Update:
         database = running_server(deployment, stack, self._request.database_timeout)
         facts = read_facts(database, name)
         dump = Dump(database, deployment.bwdata, name)
+        self._journal.note(dump=dump.file)  # first, so that a run that is killed leaves none that nobody knows
         dump.make()
         dump.verify(engine_version(database))
-        kept = os.path.join(backups_folder(deployment.bwdata), _DUMP.format(secrets.token_hex(8)))
-        # Under another name, as a backup removes those of runs that were killed.
-        os.rename(dump.file, kept)
-        self._journal.note(dump=kept)
         return facts
 
     def _migrate(self, before: DatabaseFacts) -> None:

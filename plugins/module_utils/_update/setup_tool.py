@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from typing import NamedTuple, Sequence
+from urllib.parse import quote
 
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._deployment.deployment import Deployment
+from .._deployment.docker import checked
 from .._deployment.runner import Result
 from .._scripts.pair import ScriptPair
 
@@ -65,6 +68,23 @@ class SetupTool(NamedTuple):
 
     def _told(self, result: Result) -> str:
         return mask_text(result.told(f"The setup tool of {self.pair.versions.core}"), self.deployment.secrets())
+
+
+def remove_leftovers(deployment: Deployment) -> None:
+    """Remove the containers that a run left which was killed: of the setup tool, and of the trial.
+
+    Only those that work on this server. Raises ``EngineError``.
+    """
+    client, own = deployment.engine.client, os.path.join(os.path.realpath(deployment.bwdata), "")
+    filters = quote(json.dumps({"name": [f"^/{_CONTAINER}"]}))
+    listed = checked(client.request("GET", f"/containers/json?all=true&filters={filters}", _REMOVE_TIMEOUT)).body or []
+    for one in listed:
+        mounted = [os.path.join(os.path.realpath(str(mount.get("Source"))), "") for mount in one.get("Mounts") or ()]
+        if any(path.startswith(own) for path in mounted):
+            path = f"/containers/{one['Id']}?force=true&v=true"
+            response = client.request("DELETE", path, _REMOVE_TIMEOUT)
+            if response.status not in (404, 409):  # gone, or about to be
+                checked(response)
 
 
 def _state(path: str) -> object:

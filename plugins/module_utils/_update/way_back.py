@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Dict, List
 
@@ -13,7 +14,7 @@ from .._common.errors import BitwardenError
 from .._restore.here import DATA, owner_of
 from .._restore.journal import DATABASE, unused
 from .._restore.server import Server
-from .journal import SERVING, UpdateJournal
+from .journal import SERVING, TAKEN_BACK, UpdateJournal
 
 
 class WayBackError(BitwardenError):
@@ -21,25 +22,46 @@ class WayBackError(BitwardenError):
 
 
 class WayBack:
-    """Takes an update back, whatever step it was cut off at; it can itself be cut off, and repeated."""
+    """Takes an update back, whatever step it was cut off at; it can itself be cut off, and repeated.
 
-    def __init__(self, journal: UpdateJournal, server: Server) -> None:
+    ``keep_data``: users may have written to the new version for long, so its database is moved aside.
+    """
+
+    def __init__(self, journal: UpdateJournal, server: Server, keep_data: bool = False) -> None:
         self._journal = journal
         self._server = server
-        #: Files of SQL Server that were moved aside.
-        self.kept: List[str] = []
+        self._keep_data = keep_data
+
+    @property
+    def kept(self) -> List[str]:
+        """The folders with files of SQL Server that were moved aside."""
+        aside = self._journal.details.aside if self._journal.details else None
+        return [aside] if aside and os.path.lexists(aside) else []
 
     def go(self) -> List[Dict[str, object]]:
         """Bring the server up on the old version; return its services. Raises whatever stops it."""
         journal = self._journal
-        self._server.stop()
-        journal.take_back()
-        journal.take_script_back()
-        if journal.phase in (DATABASE, SERVING):
-            self._restore_database()
+        if journal.phase != TAKEN_BACK:
+            self._server.stop()
+            journal.release()
+            self._note_the_way_back()
+            journal.take_back()
+            journal.take_script_back()
+            if journal.phase in (DATABASE, SERVING):
+                self._restore_database()
+            # From here on users may write to the old version: it is not taken back another time.
+            with contextlib.suppress(OSError):
+                journal.note(phase=TAKEN_BACK)
         services = self._server.start()
-        journal.remove()
+        journal.close()
         return services
+
+    def _note_the_way_back(self) -> None:
+        """Note that the update cannot be completed any more: files of the old version do not go with its database."""
+        if self._journal.phase == SERVING:
+            if self._keep_data:
+                self._aside()
+            self._journal.note(phase=DATABASE)
 
     def _restore_database(self) -> None:
         details, state = self._journal.details, self._journal.state
@@ -48,7 +70,7 @@ class WayBack:
                 "The dump of the database that was made when the server was stopped is missing. Restore the backup "
                 "set (module restore)."
             )
-        if details.engine_step:
+        if details.engine_step or details.aside:
             self._move_data_aside()
         self._server.start_database()
         self._server.check_dump(state.dump, details.database)
@@ -56,17 +78,20 @@ class WayBack:
 
     def _move_data_aside(self) -> None:
         """Let the old SQL Server begin with an empty folder, as it cannot read what the new one has converted."""
-        bwdata, details = self._journal.bwdata, self._journal.details
+        bwdata, target = self._journal.bwdata, self._aside()
         data = os.path.join(bwdata, DATA)
-        target = details.aside if details else None
-        if target is None:
-            # Noted first, so that a second attempt does not move the old engine's new files.
-            target = unused(f"{data}.after-update-")
-            self._journal.describe(aside=target)
         if not os.path.lexists(target):
             os.rename(data, target)
         if not os.path.isdir(data):
             os.mkdir(data, 0o700)
             if os.geteuid() == 0:
                 os.chown(data, *owner_of(bwdata))
-        self.kept.append(target)
+
+    def _aside(self) -> str:
+        """Return where the files go: noted first, as a second attempt must not move what the old engine has made."""
+        details = self._journal.details
+        if details is not None and details.aside:
+            return details.aside
+        target = unused(f"{os.path.join(self._journal.bwdata, DATA)}.after-update-")
+        self._journal.describe(aside=target)
+        return target
