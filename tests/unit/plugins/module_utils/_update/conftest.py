@@ -106,11 +106,12 @@ class TrialServer:
 
 
 class UpdateHost(RestoreHost):
-    """The knobs: ``trial`` and ``setup`` say what goes wrong there, ``removed`` are containers removed by name."""
+    """The knobs: ``trial`` and ``setup`` say what goes wrong there; ``leftovers`` are containers of killed runs."""
 
     trial = ""
     setup = ""
     unpullable: tuple = ()
+    leftovers: tuple | list = ()
     unknown_images: tuple = ()
     writes = MappingProxyType({})
 
@@ -179,6 +180,11 @@ class UpdateHost(RestoreHost):
             self.done.append("try the database")
             (self.bwdata / ".bitwarden-update/trial/data/master.mdf").write_text("new")
             return Response(201, {"Id": "trial"})
+        if path.startswith("/containers/json?") and "bitwarden-update-" in path:
+            return Response(200, self.leftovers)
+        if method == "DELETE" and path.partition("?")[0].endswith("-left"):
+            self.leftovers = [one for one in self.leftovers if one["Id"] not in path]
+            return Response(204, None)
         if "bitwarden-update-mssql" in path:
             self.done.append("remove the trial")
             return Response(204, None)

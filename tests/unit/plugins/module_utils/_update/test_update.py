@@ -14,10 +14,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.cron_
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import journal, serving, trial, way_back
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import run as run_module
-
-from tests.support.killing import hit_at_every_line
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import way_back
 
 from .conftest import NEW, OLD, files, script, scripts_up_to
 
@@ -180,35 +177,6 @@ def test_only_the_scripts_are_replaced_where_the_images_are_of_the_release(host,
     assert (result["changed"], run()["changed"]) == (True, False)
     assert (path.read_text(), json.dumps(host.containers)) == (script("bitwarden.sh", NEW), started)
     assert path.stat().st_mode & 0o777 == 0o700
-
-
-def test_killed_at_any_line_the_next_run_ends_at_a_whole_version(host, database, run, tmp_path):
-    """Whatever was the last line: the next run has the server on the new version, with all rows."""
-    state = tmp_path / "state"
-    rows = dict(database.databases["vault"])
-    original = {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()}
-    killed = hit_at_every_line(
-        run,
-        [run_module, journal, serving, trial, way_back],
-        before=lambda: host.remember(state, database),
-        every=13,
-    )
-    ends = set()
-    for _line in killed:
-        host.recall(state, database)
-        phase = journal.UpdateJournal(str(host.bwdata)).phase
-        ends.add(phase)
-        result = run()
-        assert result["failed"] is False, (phase, result["msg"])
-        assert host.versions() == {NEW}, phase
-        assert database.scripts == scripts_up_to(NEW)
-        assert database.databases["vault"] == rows
-        assert not list(host.bwdata.glob(".bitwarden-*"))
-        for path, content in original.items():
-            path.write_bytes(content)
-        host.on(OLD)
-        database.scripts = scripts_up_to(OLD)
-    assert ends >= {"preparing", "replacing", "database", "serving"}
 
 
 def test_an_update_cut_off_is_told_in_check_mode_and_changes_nothing(host, database, run, monkeypatch):

@@ -1,0 +1,293 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kill updates of a host of the fleet at random times, and see where the next run ends.
+
+``python -m tests.support.tools.killed_updates --times 50 --seed 1``. Each time module update goes over one step of the
+versions, in a third of them with a migration that fails, so that it goes back; it gets SIGKILL at a random moment, by
+itself or with all that it has started. What clients can still reach they write to. Some of the runs that settle it are
+killed as well. The run after that must end at a version, healthy, with all that clients have written, and no leftovers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import sys
+import tarfile
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from tests.support.fleet import locks, names
+from tests.support.fleet.api import Host, host
+from tests.support.fleet.shell import FleetError
+from tests.support.tools.commands import WORK
+from tests.support.tools.messages import load
+
+_FOLDER = "/var/tmp/killed-updates"
+_BACKUPS = "/var/backups/bitwarden"
+_STEPS = (("2026.6.0", "2026.7.0"), ("2026.7.0", "2026.9.0"), ("2026.6.0", "2026.9.0"))
+_FIRST = _STEPS[0][0]
+_USUAL = 25.0  # seconds of a run, until one was measured
+_LEFT = (
+    f"find {names.BITWARDEN} -name '.bitwarden-*'; find {names.BWDATA}/mssql/backups -name '*.bak'; "
+    "docker ps -a --format '{{.Names}}' --filter name=bitwarden-update"
+)
+# Runs the module, kills it after a while, and tells what became of it: the first argument is all that it needs.
+_DRIVER = """
+import json, os, signal, subprocess, sys, time
+options = json.loads(sys.argv[1])
+command = [sys.executable, "-m", "ansible_collections.selfhosted.bitwarden.plugins.modules.update"]
+run = subprocess.Popen(command, cwd=options["folder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+begun = time.monotonic()
+
+def below(parent):
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as stream:
+                above = int(stream.read().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if above == parent:
+            found += [int(name), *below(int(name))]
+    return found
+
+try:
+    output, _ = run.communicate(json.dumps({"ANSIBLE_MODULE_ARGS": options["arguments"]}), timeout=options["after"])
+except subprocess.TimeoutExpired:
+    doomed = [run.pid, *(below(run.pid) if options["all"] else [])]
+    for process in doomed:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    output = ""
+took = time.monotonic() - begun
+try:
+    with open(options["journal"]) as stream:
+        phase = json.load(stream)["phase"]
+except OSError:
+    phase = "none"
+print(json.dumps({"took": took, "phase": phase, "result": json.loads(output) if output.strip() else None}))
+"""
+
+
+class Ended(NamedTuple):
+    """A run: how long it took, the phase in the journal, and its result, None where it was killed."""
+
+    took: float
+    phase: str
+    result: Optional[Dict[str, Any]]
+
+
+class Trial(NamedTuple):
+    """One kill, or two: where the runs were killed, where the next one ended, and what is wrong with that."""
+
+    step: str
+    killed: str
+    version: str
+    problems: Tuple[str, ...]
+
+    def row(self) -> str:
+        """Return it as a row of the table."""
+        return f"{self.step:28} {self.killed:52} {self.version:10} {'; '.join(self.problems) or 'well'}"
+
+
+class Client:
+    """A user of the host's server: what it can see there, and what it writes."""
+
+    def __init__(self, one: Host) -> None:
+        self._host = one
+        self._organization = one.data.organization["id"]
+        #: What was written last, as it is stored; None: nothing.
+        self.written: Optional[str] = None
+
+    def sees(self) -> object:
+        """Log in, and return the organization and its license."""
+        module = load("_backends/organization_info")
+        defaults = {name: option.get("default") for name, option in module.OPTIONS.items()}
+        given = ("url", "client_id", "client_secret", "organization", "ca_path")
+        variables = self._host.variables
+        try:
+            found = module.perform(
+                {**defaults, **{name: variables[f"bitwarden_{name}"] for name in given}}, check_mode=False
+            )
+        except module.ApiError as error:
+            return str(error)
+        return found["organization"], found["license"]
+
+    def write(self, chance: random.Random) -> bool:
+        """Write something, if the server can be reached; return whether it could."""
+        if not self._host.control.answers():
+            return False
+        try:
+            self._host.control("last-sync", {"organization": self._organization, "days_ago": chance.randint(1, 999)})
+            self.written = self.stored()
+        except (OSError, FleetError):
+            return False
+        return True
+
+    def stored(self) -> Optional[str]:
+        """Return what the server has of that."""
+        state: Any = self._host.control("state")
+        return str(state["connection"][0]["config"]["LastLicenseSync"])
+
+
+class Updates:
+    """The updates of one host, over the versions and back to the first one."""
+
+    def __init__(self, one: Host, chance: random.Random) -> None:
+        self._host = one
+        self._chance = chance
+        self._client = Client(one)
+        self._durations: Dict[Tuple[str, bool], float] = {}
+        self._version = ""
+
+    def prepare(self) -> None:
+        """Put the module on the host, and keep a copy of the server on the first version."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            (library,) = (WORK / "venv-oldest").glob("lib/python*/site-packages")
+            for source, target in (
+                (library / "ansible/module_utils", "ansible/module_utils"),
+                (library / "ansible/__init__.py", "ansible/__init__.py"),
+                (library / "ansible/release.py", "ansible/release.py"),
+                (WORK.parent / "plugins", "ansible_collections/selfhosted/bitwarden/plugins"),
+            ):
+                archive.add(source, target, filter=_without_cache)
+            driver = tarfile.TarInfo("driver.py")
+            driver.size = len(_DRIVER)
+            archive.addfile(driver, io.BytesIO(_DRIVER.encode()))
+        self._host.execute("sh", "-c", f"rm -rf {_FOLDER}; mkdir {_FOLDER}")
+        self._host.execute("tar", "-x", "-C", _FOLDER, stdin=packed.getvalue())
+        self._host.reset()
+        self._host.use_version(_FIRST)
+        self._host.script("stop")
+        self._host.execute("cp", "-a", names.BITWARDEN, f"{_FOLDER}/server")
+        self._version = ""
+
+    def clean_up(self) -> None:
+        """Leave the host as it was found."""
+        self._host.execute("sh", "-c", f"rm -rf {_FOLDER} {_BACKUPS} {names.BWDATA}/mssql/data.after-*")
+        self._host.reset()
+
+    def trial(self) -> Trial:
+        """Kill an update, settle it, and see what there is."""
+        steps = [one for one in _STEPS if one[0] == self._version]
+        if not steps:
+            self._begin_again()
+            steps = [one for one in _STEPS if one[0] == _FIRST]
+        before, after = self._chance.choice(steps)
+        fails = self._chance.random() < 1 / 3
+        self._client.write(self._chance)
+        seen = self._client.sees()
+        self._host.control("migration", {"fails": after if fails else None})
+        killed = [self._kill(after, fails)]
+        if self._chance.random() < 1 / 3:
+            killed.append(self._kill(after, fails))
+        ended = self._run(after)
+        problems = self._problems(ended, (before, after), fails, seen)
+        self._host.control("migration", {"fails": None})
+        step = f"{before} to {after}{', failing' if fails else ''}"
+        return Trial(step, " + ".join(killed), self._version, tuple(problems))
+
+    def _begin_again(self) -> None:
+        self._host.execute(
+            "sh", "-c",
+            f"cd {names.BWDATA}/docker && docker compose down --timeout 1; cd /; "
+            f"find {names.BITWARDEN} -mindepth 1 -delete; rm -rf {_BACKUPS}; "
+            f"cp -a {_FOLDER}/server/. {names.BITWARDEN}/; cd {names.BWDATA}/docker && docker compose up --detach",
+        )  # fmt: skip
+        self._host.wait()
+        self._wait_until_healthy()
+        self._version = _FIRST
+
+    def _wait_until_healthy(self, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if all(one["health"] in (None, "healthy") for one in self._host.containers().values()):
+                return
+            time.sleep(1)
+
+    def _kill(self, version: str, fails: bool) -> str:
+        """Kill a run; return where that was, in words."""
+        usual = self._durations.get((version, fails), _USUAL)
+        everything = self._chance.random() < 1 / 2
+        ended = self._run(version, self._chance.uniform(0.3, usual), everything)
+        if ended.result is not None:
+            self._durations[version, fails] = ended.took
+            return f"not ({ended.took:.1f} s)"
+        wrote = self._client.write(self._chance)
+        return f"{ended.phase} {ended.took:.1f} s{' all' if everything else ''}{' wrote' if wrote else ''}"
+
+    def _run(self, version: str, after: float = 600.0, everything: bool = False) -> Ended:
+        options = {
+            "folder": _FOLDER,
+            "journal": f"{names.BWDATA}/.bitwarden-update/journal.json",
+            "arguments": {"bwdata": names.BWDATA, "version": version, "lock_timeout": "5m"},
+            "after": after,
+            "all": everything,
+        }
+        return Ended(**json.loads(self._host.execute("python3", f"{_FOLDER}/driver.py", json.dumps(options))))
+
+    def _problems(self, ended: Ended, step: Tuple[str, str], fails: bool, seen: object) -> List[str]:
+        """Return what is wrong after the run that settles it."""
+        found, result = [], ended.result or {}
+        if result.get("failed") and not (fails and result.get("rolled_back")):
+            found.append(f"the run failed: {result.get('msg')}")
+        if not fails:
+            self._durations[step[1], fails] = ended.took
+        containers = self._host.containers()
+        versions = {str(one["image"]).rpartition(":")[2] for one in containers.values()}
+        self._version = next(iter(versions)) if len(versions) == 1 else ""
+        if self._version not in (step if fails else step[1:]):
+            found.append(f"on {', '.join(sorted(versions)) or 'no version'}")
+        found += [
+            f"{name} is {one['health'] or one['status']}"
+            for name, one in containers.items()
+            if one["status"] != "running" or one["health"] == "unhealthy"
+        ]
+        try:
+            sees, stored = self._client.sees(), self._client.stored()
+        except (OSError, FleetError) as error:
+            return [*found, f"a client is not answered: {error}"]
+        if sees != seen:
+            found.append(f"a client sees {sees}")
+        if stored != self._client.written:
+            found.append(f"what a client wrote is lost: {self._client.written}, and there is {stored}")
+        left = self._host.execute("sh", "-c", _LEFT).split()
+        return [*found, *(f"left: {one}" for one in left)]
+
+
+def _without_cache(entry: tarfile.TarInfo) -> Optional[tarfile.TarInfo]:
+    return None if "__pycache__" in entry.name else entry
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Kill updates; return 0 where all ended well."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.tools.killed_updates", description=__doc__)
+    parser.add_argument("--times", type=int, default=50, help="how many updates are killed")
+    parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
+    parser.add_argument("--host", default="bw4", choices=list(names.HOSTS))
+    options = parser.parse_args(arguments)
+    wrong = 0
+    with locks.using(print):
+        updates = Updates(host(options.host), random.Random(options.seed))
+        updates.prepare()
+        try:
+            for number in range(1, options.times + 1):
+                trial = updates.trial()
+                wrong += bool(trial.problems)
+                print(f"{number:3} {trial.row()}", flush=True)
+        finally:
+            updates.clean_up()
+    print(f"{options.times} updates were killed, {wrong} of them with problems afterwards.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Updates killed at every step, and those that take back or complete them, too: nothing is lost, nothing is left."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import journal as restore_journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import (
+    cut_off,
+    journal,
+    serving,
+    trial,
+    way_back,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import run as run_module
+from ansible_collections.selfhosted.bitwarden.plugins.modules import update
+
+from tests.support.killing import hit_at_every_line
+
+from .conftest import NEW, OLD, scripts_up_to
+
+FORTH = [run_module, journal, serving, trial]
+FAULTS = {
+    "none": lambda host, database: None,
+    "migration": lambda host, database: setattr(host, "setup", "crash at migration"),
+    "logs": lambda host, database: setattr(host, "logs", "1 Migration failed.\n"),
+}
+
+
+class Installation:
+    """What a killed run can change, to go back to it before each kill."""
+
+    def __init__(self, host, database, tmp_path):
+        self.host, self.database = host, database
+        self.state, self.copy = tmp_path / "state", tmp_path / "copy"
+        self.keep()
+
+    def keep(self):
+        """Have it as it is now be the one to go back to."""
+        self.kept = self.copy / str(len(list(self.copy.glob("*"))))
+        shutil.copytree(self.host.bwdata.parent, self.kept / "files", symlinks=True)
+        self.host.remember(self.kept / "state", self.database)
+
+    def before(self):
+        """Remember what the process that is about to be killed knows."""
+        self.host.remember(self.state, self.database)
+
+    def killed(self):
+        """Take that over; a user writes, if that is possible. Return how many rows there are."""
+        self.host.recall(self.state, self.database)
+        if self.host.containers.get("api", {}).get("state") == "running":
+            self.database.databases["vault"]["Cipher"] += 1
+        return dict(self.database.databases["vault"])
+
+    def back(self):
+        """Go back."""
+        for path in self.host.bwdata.parent.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(self.kept / "files", self.host.bwdata.parent, symlinks=True, dirs_exist_ok=True)
+        self.host.recall(self.kept / "state", self.database)
+
+
+@pytest.fixture
+def installation(host, database, tmp_path):
+    return Installation(host, database, tmp_path)
+
+
+def is_whole(host, database, rows, result, phase):
+    assert result["failed"] is False, (phase, result["msg"])
+    assert host.versions() == {NEW}, phase
+    assert database.scripts == scripts_up_to(NEW)
+    assert database.databases["vault"] == rows, phase
+    assert not list(host.bwdata.parent.rglob(".bitwarden-*")), phase
+    assert not list((host.bwdata / "mssql/backups").glob("*.bak")), phase
+
+
+@pytest.mark.parametrize(("fault", "modules", "every", "phases"), [
+    ("none", FORTH, 13, {"preparing", "replacing", "database", "serving"}),
+    ("none", [restore_journal], 29, {"replacing", "proven"}),
+    ("migration", [way_back, restore_journal], 23, {"database", "taken_back"}),
+    ("logs", [way_back], 2, {"database", "taken_back"}),
+])  # fmt: skip
+def test_killed_at_any_line_the_next_run_ends_at_a_whole_version(
+    host, database, run, installation, fault, modules, every, phases
+):
+    """Also on its way back: the next run has the server on the new version, with all rows, and nothing is left."""
+    FAULTS[fault](host, database)
+    ends = set()
+    for _line in hit_at_every_line(run, modules, before=installation.before, every=every):
+        rows = installation.killed()
+        phase = journal.UpdateJournal(str(host.bwdata)).phase
+        ends.add(phase)
+        host.setup = host.logs = ""
+        is_whole(host, database, rows, run(), phase)
+        installation.back()
+        FAULTS[fault](host, database)
+    assert ends >= phases
+    result = run()
+    assert (result["failed"], result["rolled_back"]) == (fault != "none", fault != "none"), result["msg"]
+
+
+@pytest.mark.parametrize(("cut_off_at", "fault", "phases"), [
+    ("replacing", "none", {"replacing", "taken_back"}),
+    ("database", "none", {"database", "taken_back"}),
+    ("serving", "none", {"serving"}),
+    ("serving", "logs", {"serving", "database", "taken_back"}),
+])  # fmt: skip
+def test_the_run_that_settles_it_can_be_killed_as_well(
+    host, database, run, installation, monkeypatch, cut_off_at, fault, phases
+):
+    with monkeypatch.context() as context:
+        if cut_off_at == "replacing":
+            context.setattr(run_module.Update, "_dump", _cut_off)
+        elif cut_off_at == "database":
+            context.setattr(run_module.Update, "_migrate", _cut_off)
+        else:
+            context.setattr(serving.Serving, "proofs", _cut_off)
+        with pytest.raises(Terminated):
+            run()
+    assert journal.UpdateJournal(str(host.bwdata)).phase == cut_off_at
+    installation.keep()
+    FAULTS[fault](host, database)
+    ends = set()
+    for _line in hit_at_every_line(run, [way_back, cut_off], before=installation.before, every=3):
+        rows = installation.killed()
+        phase = journal.UpdateJournal(str(host.bwdata)).phase
+        ends.add(phase)
+        host.logs = ""
+        is_whole(host, database, rows, run(), phase)
+        installation.back()
+        FAULTS[fault](host, database)
+    assert ends >= phases
+
+
+def _cut_off(*_arguments):
+    raise Terminated("SIGKILL")
+
+
+@pytest.mark.parametrize("in_volume", [False, True])
+def test_what_users_wrote_to_a_new_version_is_kept_where_it_cannot_be_completed(
+    host, database, run, monkeypatch, in_volume
+):
+    """It may have been serving for days since the run was cut off."""
+    if in_volume:
+        (host.bwdata / "config.yml").write_text("url: https://vault.example.com\ndatabase_docker_volume: true\n")
+    with monkeypatch.context() as context:
+        context.setattr(serving.Serving, "proofs", _cut_off)
+        with pytest.raises(Terminated):
+            run()
+    (host.bwdata / "mssql/data/master.mdf").write_text("with what users wrote")
+    host.logs = "1 Migration failed.\n"
+    result = run()
+    assert "The update that was cut off cannot be completed" in result["msg"]
+    if in_volume:
+        assert "It is not taken back either" in result["msg"]
+        assert host.versions() == {NEW}
+        host.logs = ""
+        assert run()["failed"] is False
+        return
+    assert host.versions() == {OLD}
+    (kept,) = result["kept"]
+    assert f"What was written to it since is only in {kept}." in result["msg"]
+    assert (host.bwdata / kept / "master.mdf").read_text() == "with what users wrote"
+
+
+def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, monkeypatch):
+    monkeypatch.setattr(way_back.WayBack, "go", _cut_off)
+    host.setup = "crash at migration"
+    with pytest.raises(Terminated) as ended:
+        run()
+    assert ended.value.keys["changed"] is True
+    assert ended.value.keys["backup"]
+
+
+def test_containers_of_a_killed_run_are_removed(host, database, run):
+    own, other = str(host.bwdata / ".bitwarden-update/new"), "/srv/other/bwdata"
+    host.leftovers = [
+        {"Id": f"{name}-left", "Mounts": [{"Source": source}]} for name, source in (("own", own), ("other", other))
+    ]
+    (host.bwdata / journal.UPDATE_FOLDER).mkdir()
+    host.on(NEW)
+    assert run(check_mode=True)["changed"] is False
+    assert len(host.leftovers) == 2
+    assert run()["changed"] is False
+    assert [one["Id"] for one in host.leftovers] == ["other-left"]
+    assert not (host.bwdata / journal.UPDATE_FOLDER).exists()
+    assert update.NOTHING["rolled_back"] is False
