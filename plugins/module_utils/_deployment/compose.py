@@ -139,6 +139,20 @@ class Project:
         result = self._call(self._command, ["config", "--format", "json"], list(files))
         return result.stdout if result.rc == 0 else ""
 
+    def describe_with(self, main: str) -> str:
+        """Return what Compose makes of the project with ``main`` as the content of its main file.
+
+        In JSON, empty where it cannot read that.
+        """
+        result = self.commands.run(
+            [*self._command, "--project-directory", self.folder, "config", "--format", "json"],
+            self.timeout,
+            stdin=main,
+            cwd=self.directory,
+            environment={"COMPOSE_FILE": os.pathsep.join(["-", *self.files()[1:]])},
+        )
+        return result.stdout if result.rc == 0 else ""
+
     def faulty_file(self) -> str:
         """Return the file because of which Compose cannot read the project, where its message does not name it."""
         main = self.files()[0]

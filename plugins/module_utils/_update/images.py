@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List, Mapping, Sequence
+import re
+from typing import Dict, Iterable, List, Mapping, Match, Sequence
 
 from .._common.versions import version_numbers
-from .._deployment.composition import Service
+from .._deployment.composition import Service, parse_config
+from .._deployment.deployment import Deployment
 from .._deployment.drift import BITWARDEN
 from .._deployment.problem import Problem
 from .._scripts.pair import LATEST, Versions
@@ -17,6 +19,7 @@ from .._scripts.pair import LATEST, Versions
 # Where Bitwarden has its images; those of releases before 2025 are at Docker Hub.
 _REGISTRIES = ("ghcr.io/bitwarden/", "docker.io/bitwarden/", "bitwarden/")
 _OTHER_PARTS = {"web": "web", "key-connector": "key_connector"}
+_IMAGE = re.compile(r"^(\s+image:\s*[\"']?)([^\s\"'#]+)", re.MULTILINE)
 
 
 def repository_of(image: str) -> str:
@@ -61,21 +64,46 @@ def _is_own(service: str, image: str, registries: Sequence[str]) -> bool:
     return repository_of(image) in {f"{registry}{service}" for registry in registries}
 
 
-def pinned(services: Mapping[str, Service], versions: Versions) -> List[str]:
-    """Return Bitwarden's services whose image is of another version than the release has."""
+def predicted_images(deployment: Deployment, services: Mapping[str, Service], versions: Versions) -> Dict[str, str]:
+    """Return the images that Bitwarden's services will have, by service: an override file may keep some as they are."""
+    found = {
+        name: f"{repository_of(service.image)}:{version_of(name, versions)}"
+        for name, service in services.items()
+        if name in BITWARDEN
+    }
+    files = deployment.project.files()
+    if len(files) == 1:
+        return found
+
+    def of_the_release(match: Match[str]) -> str:
+        name = repository_of(match.group(2)).rpartition("/")[2]
+        image = f"{repository_of(match.group(2))}:{version_of(name, versions)}" if name in BITWARDEN else match.group(2)
+        return f"{match.group(1)}{image}"
+
+    with open(files[0], encoding="utf-8") as stream:
+        main = _IMAGE.sub(of_the_release, stream.read())
+    described = deployment.project.describe_with(main)
+    merged = parse_config(described).services if described else {}
+    return {name: merged[name].image if name in merged else image for name, image in found.items()}
+
+
+def pinned(images: Mapping[str, str], versions: Versions) -> List[str]:
+    """Return Bitwarden's services whose image, by ``images``, is of another version than the release has."""
     found = []
-    for name, service in sorted(services.items()):
+    for name, image in sorted(images.items()):
         wanted = version_of(name, versions)
-        if name in BITWARDEN and wanted != LATEST and version_numbers(tag_of(service.image)) != version_numbers(wanted):
-            found.append(f"{name} ({service.image})")
+        if name in BITWARDEN and wanted != LATEST and version_numbers(tag_of(image)) != version_numbers(wanted):
+            found.append(name)
     return found
 
 
-def expected_images(services: Mapping[str, Service], setup_image: str, versions: Versions) -> List[str]:
-    """Return the images of a release that the services of this server will need, by today's Compose file."""
-    registry = repository_of(setup_image).rpartition("/")[0]
+def expected_images(images: Mapping[str, str], setup_image: str, versions: Versions) -> List[str]:
+    """Return the images that the services of this server will need, with the setup tool's.
+
+    Those of the release are where its setup tool is, as Bitwarden has moved them once.
+    """
+    registry, stay = repository_of(setup_image).rpartition("/")[0], pinned(images, versions)
     found = {setup_image}
-    for name in services:
-        if name in BITWARDEN:
-            found.add(f"{registry}/{name}:{version_of(name, versions)}")
+    for name, image in images.items():
+        found.add(image if name in stay else f"{registry}/{name}:{version_of(name, versions)}")
     return sorted(found)

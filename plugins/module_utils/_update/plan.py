@@ -16,25 +16,28 @@ from .._backup.dump import backups_folder
 from .._backup.manifest import BUILT_IN
 from .._backup.plan import BackupPlan
 from .._backup.plan import plan as plan_backup
-from .._backup.sources import database_size
+from .._backup.sources import database_size, survey
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text
+from .._database.connection_string import SERVICE
 from .._deployment.deployment import Deployment
-from .._deployment.drift import BITWARDEN, Stack
+from .._deployment.drift import Stack
 from .._deployment.engine_inventory import EngineInventory
-from .._deployment.health_wait import NOT_ASKED
 from .._deployment.images import image_problems, missing_images
 from .._deployment.problem import Problem
 from .._restore.here import DATA, Here, read_here
 from .._scripts.pair import RUN, ScriptPair, Versions
 from .._scripts.source import download, read_folder
 from .._server_status.versions import installed_versions, script_versions
-from .images import expected_images, foreign_images
+from .host_checks import content, host_problems
+from .images import expected_images, foreign_images, pinned, predicted_images, tag_of
 from .request import DOWNLOAD, FAIL, UpdateRequest
 from .versions import Step
 
 _KEY_CONNECTOR = "key-connector"
+# Whose versions are those of the server.
+_PARTS = {"api", "web", _KEY_CONNECTOR}
 
 
 class UpdateError(BitwardenError):
@@ -132,6 +135,7 @@ class _Planning:
         self.stack = stack
         self.secrets = frozenset(deployment.secrets(stack))
         self.inventory = EngineInventory(deployment.engine.client)
+        self.predicted: Dict[str, str] = {}
         self.problems: List[BitwardenError] = []
         self.warnings: List[str] = []
 
@@ -146,10 +150,11 @@ class _Planning:
         backup: Optional[BackupPlan] = None
         images: List[str] = []
         if not self.problems and step.is_needed:
+            step = self._settings_of_the_host(step)
             self.warnings += step.warnings()
-            self._settings_of_the_host(step)
             images = self._images(pair)
             backup = self._backup()
+            self._space(step, backup)
         self._jobs(step)
         if self.problems:
             self._fail(self.problems)
@@ -171,43 +176,37 @@ class _Planning:
     def _stale_scripts(self, pair: ScriptPair, step: Step) -> List[str]:
         """Return the scripts on the host that are replaced: all that differ, or those of other versions."""
         script, run = self.deployment.script.path, os.path.join(self.deployment.bwdata, "scripts", RUN)
-        text = _content(script)
+        text = content(script)
         known = script_versions(text.decode("utf-8", "replace"))
         same = Versions(known["core"] or "", known["web"] or "", known["key_connector"] or "") == pair.versions
-        if not step.is_needed and same and _content(run):
+        if not step.is_needed and same and content(run):
             return []  # without an update, scripts of the same versions are as good
-        return [path for path, new in ((script, pair.script), (run, pair.run)) if _content(path) != new]
+        return [path for path, new in ((script, pair.script), (run, pair.run)) if content(path) != new]
 
-    def _settings_of_the_host(self, step: Step) -> None:
-        """Check that the server is as it has to be for an update, and for the way back."""
-        down = [one for one in self.stack.missing() if one in BITWARDEN]
-        ill = sorted(
-            {
-                one.service
-                for one in self.stack.containers
-                if one.service in BITWARDEN - NOT_ASKED and (one.health == "unhealthy" or one.state == "restarting")
-            }
-        )
-        if down or ill:
-            seen = [f"not running: {', '.join(down)}"] if down else []
-            seen += [f"unhealthy: {', '.join(ill)}"] if ill else []
+    def _pinned(self, step: Step) -> Step:
+        """Check that the update will reach the services; return the step with what it does to the database."""
+        try:
+            self.predicted = predicted_images(self.deployment, self.stack.services, step.wanted)
+        except EXPECTED as error:
+            self.problems.append(Problem(message_of(error)))
+            return step
+        stay = pinned(self.predicted, step.wanted)
+        named = ", ".join(f"{name} ({self.predicted[name]})" for name in stay)
+        text = f"docker-compose.override.yml keeps these services on their images: {named}. "
+        parts = _PARTS if step.has_key_connector else _PARTS - {_KEY_CONNECTOR}
+        if parts & set(stay):
             self.problems.append(
-                Problem(
-                    f"Only a healthy server is updated, so that what is wrong afterwards is by the update; "
-                    f"{'; '.join(seen)}. Correct that first (module server)."
-                )
+                Problem(f"{text}The server would not be on the release after an update. Remove the images there.")
             )
-        if not os.path.isfile(self.deployment.script.path):
-            self.problems.append(
-                Problem(f"{self.deployment.script.path} does not exist. Set script to the path of bitwarden.sh.")
-            )
-        if not os.path.isfile(os.path.join(self.deployment.bwdata, "config.yml")):
-            self.problems.append(
-                Problem(
-                    f"{self.deployment.bwdata} has no config.yml, from which the setup tool generates the files of a "
-                    "release. Generate it (bitwarden.sh rebuild), and compare the result."
-                )
-            )
+        elif stay:
+            self.warnings.append(f"{text}They are not updated.")
+        now = self.stack.services[SERVICE].image if SERVICE in self.stack.services else ""
+        return step._replace(database=(tag_of(now), tag_of(self.predicted.get(SERVICE, ""))))
+
+    def _settings_of_the_host(self, step: Step) -> Step:
+        """Check that the server is as it has to be for an update, and for the way back; return the step in full."""
+        step = self._pinned(step)
+        self.problems += host_problems(self.deployment, self.stack)
         if step.is_engine_step and self.here.in_volume and self.request.rollback:
             self.problems.append(
                 Problem(
@@ -216,22 +215,28 @@ class _Planning:
                     "the backup is enough."
                 )
             )
-        self._space(step)
         conflicts = self.deployment.conflicts(self.stack, True, False, takes_down=True)
         self.problems += conflicts.problems
         self.warnings += [str(one) for one in conflicts.warnings]
+        return step
 
-    def _space(self, step: Step) -> None:
-        """Check the space for the dump, and for a second database on the way back over a step of the engine."""
+    def _space(self, step: Step, backup: Optional[BackupPlan]) -> None:
+        """Check the space for the dump, and for a second database on the way back over a step of the engine.
+
+        A backup that is made first is there by then, too.
+        """
         bwdata = self.deployment.bwdata
         needs = {backups_folder(bwdata): (database_size(bwdata), "the dump for the way back")}
         if step.is_engine_step and self.request.rollback:
             needs[os.path.join(bwdata, DATA)] = (database_size(bwdata, logs=True), "the database on the way back")
+        if backup is not None and backup.current is None:
+            files = survey(bwdata, self.deployment.script.path).size
+            needs[self.request.backup_dest] = (files + database_size(bwdata), "the backup before")
         self.problems += [Problem(one) for one in space_problems(needs)]
 
     def _images(self, pair: ScriptPair) -> List[str]:
         self.problems += foreign_images(self.stack.services, [pair.setup_image])
-        expected = expected_images(self.stack.services, pair.setup_image, pair.versions)
+        expected = expected_images(self.predicted, pair.setup_image, pair.versions)
         self.problems += image_problems(self.inventory, expected, self.request.pull)
         return missing_images(self.inventory, expected)
 
@@ -267,11 +272,3 @@ class _Planning:
             self.problems.append(Problem(f"{text}Remove them, or set self_updating_jobs to warn."))
         else:
             self.warnings.append(f"{text}Remove them.")
-
-
-def _content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError:
-        return b""

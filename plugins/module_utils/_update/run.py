@@ -23,7 +23,6 @@ from .._restore.proof import Proof
 from .._restore.server import Server
 from .._scripts.pair import RUN
 from . import proof
-from .images import pinned
 from .journal import SERVING, UpdateJournal, exchange
 from .plan import UpdateError, UpdatePlan
 from .serving import Serving
@@ -128,11 +127,6 @@ class Update:
         self._workspace.fill(plan.pair.run)
         self._setup.generate(self._workspace.folder)
         services = self._workspace.services()
-        stays = pinned(services, plan.pair.versions)
-        if stays:
-            self.warnings.append(
-                f"docker-compose.override.yml or config.yml keep these services on their images: {', '.join(stays)}."
-            )
         self._proofs.append(proof.settings_proof(self._workspace.lost_settings()))
         proof.require(self._proofs)
         self._pull(inventory, [one.image for one in services.values()])

@@ -21,12 +21,14 @@ _SUPPORTED_MONTHS = 2
 class Step(NamedTuple):
     """From ``installed`` (core, web, key_connector, None where not known) to the versions that are ``wanted``.
 
-    ``has_key_connector``: the server runs Key Connector, whose version counts only then.
+    ``has_key_connector``: the server runs Key Connector, whose version counts only then. ``database``: the tag of the
+    image of mssql now and afterwards, where they are known and may differ from the core's.
     """
 
     installed: Mapping[str, Optional[str]]
     wanted: Versions
     has_key_connector: bool = False
+    database: Tuple[str, str] = ("", "")
 
     @property
     def pairs(self) -> List[Tuple[str, str, str]]:
@@ -43,7 +45,8 @@ class Step(NamedTuple):
     @property
     def engines(self) -> Tuple[Optional[int], Optional[int]]:
         """The major version of SQL Server in the image of mssql, now and afterwards."""
-        return engine_of(self.installed.get("core")), engine_of(self.wanted.core)
+        now, then = self.database
+        return engine_of(now) or engine_of(self.installed.get("core")), engine_of(then) or engine_of(self.wanted.core)
 
     @property
     def is_engine_step(self) -> bool:

@@ -29,6 +29,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import update
 
 from tests.support.fleet.names import FILES
 
+from .._deployment.fake_host import IMAGE
 from .._restore.restore_host import RestoreHost, RowsDatabase
 
 OLD, NEW = "2026.8.0", "2026.9.0"
@@ -118,7 +119,7 @@ class UpdateHost(RestoreHost):
     def on(self, version):
         """Have this version installed and running."""
         self.version = version
-        (self.bwdata / "docker/docker-compose.yml").write_text(f"# {version}\nservices: {{}}\n")
+        (self.bwdata / "docker/docker-compose.yml").write_text(compose_file(version))
         for name, path in (("bitwarden.sh", self.bwdata.parent), ("run.sh", self.bwdata / "scripts")):
             path.mkdir(exist_ok=True)
             (path / name).write_text(script(name, version))
@@ -133,11 +134,26 @@ class UpdateHost(RestoreHost):
                 return Result(1, "", "Error response from daemon: no route to host\n")
             self.missing_images.discard(arguments[-1])
             return Result(0, "", "")
+        if "--project-directory" in arguments:
+            return self._merged(stdin)
         if arguments[1:2] == ["run"]:
             return self._setup(arguments)
         if arguments[1:3] == ["rm", "--force"]:
             return Result(0, "", "")
         return super().run(arguments, timeout, stdin=stdin, cwd=cwd, environment=environment)
+
+    def _inspect(self, name):
+        described = super()._inspect(name)
+        described["Config"]["Image"] = self.compose_services.get(name, {}).get("image", described["Config"]["Image"])
+        return described
+
+    def _merged(self, main):
+        """Answer as Compose does for another main file: what the override file says of an image stays."""
+        version = re.search(r"image: \S+/api:(\S+)", main).group(1)
+        services = {
+            name: {"image": IMAGE.format(name, version), **self.compose_services.get(name, {})} for name in self.read
+        }
+        return Result(0, json.dumps({"services": services}), "")
 
     def _setup(self, arguments):
         folder = Path(arguments[arguments.index("--volume") + 1].rpartition(":")[0])
@@ -155,7 +171,7 @@ class UpdateHost(RestoreHost):
             )
         self.done.append("generate")
         if self.setup != "refuses":
-            (folder / "docker/docker-compose.yml").write_text(f"# {version}\nservices: {{}}\n")
+            (folder / "docker/docker-compose.yml").write_text(compose_file(version))
             config = folder / "config.yml"
             config.write_text(config.read_text())
             for name, text in self.writes.items():
@@ -210,6 +226,10 @@ class UpdateHost(RestoreHost):
 
     def recall(self, file, database):
         self.containers, self.now, self.version, database.databases, database.scripts = pickle.loads(file.read_bytes())
+
+
+def compose_file(version):
+    return f"# {version}\nservices:\n  api:\n    image: {IMAGE.format('api', version)}\n"
 
 
 def script(name, version):

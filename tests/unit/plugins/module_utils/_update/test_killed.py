@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common import atomic_file
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import journal as restore_journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import (
@@ -23,7 +25,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import update
 
 from tests.support.killing import hit_at_every_line
 
-from .conftest import NEW, OLD, scripts_up_to
+from .conftest import NEW, OLD, files, scripts_up_to
 
 FORTH = [run_module, journal, serving, trial]
 FAULTS = {
@@ -176,6 +178,35 @@ def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, mo
         run()
     assert ended.value.keys["changed"] is True
     assert ended.value.keys["backup"]
+
+
+def test_on_a_full_disk_the_old_version_serves(host, database, run, installation, monkeypatch):
+    """The way back has space that was kept for it, and puts back by renaming."""
+    put, release = atomic_file.put, journal.UpdateJournal.release
+    before, left, ends = files(host), [0], set()
+
+    def put_while_there_is_space(path, data, **options):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        put(path, data, **options)
+
+    def released(self):
+        release(self)
+        left[0] += 100
+
+    monkeypatch.setattr(atomic_file, "put", put_while_there_is_space)
+    monkeypatch.setattr(journal.UpdateJournal, "release", released)
+    for count in range(100):
+        left[0] = count
+        result = run()
+        if not result["failed"]:
+            break
+        assert "No space left on device" in result["msg"]
+        assert (host.versions(), files(host), database.scripts) == ({OLD}, before, scripts_up_to(OLD)), result["msg"]
+        assert not list(host.bwdata.glob(".bitwarden-*"))
+        ends.add((result["rolled_back"], result["msg"].endswith("The server was not touched.")))
+    assert ends == {(False, True), (True, False)}
 
 
 def test_containers_of_a_killed_run_are_removed(host, database, run):

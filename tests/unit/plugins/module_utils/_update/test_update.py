@@ -16,6 +16,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.d
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import way_back
 
+from .._deployment.fake_host import IMAGE
 from .conftest import NEW, OLD, files, script, scripts_up_to
 
 CANARIES = ("CanaryDatabasePassword", "CanaryCertificatePassword", "CanaryInstallationKey", "CanaryLicenseKey")
@@ -132,6 +133,9 @@ def test_back_over_an_engine_step_the_files_are_moved_aside(host, database, run)
         (lambda host: host.compose_services.update(api={"image": "example.com/own/api:1.0"}), "not Bitwarden's"),
         (lambda host: setattr(host, "health", "unhealthy"), "Only a healthy server is updated"),
         (lambda host: (host.bwdata / "config.yml").unlink(), "has no config.yml"),
+        (lambda host: (host.bwdata / "config.yml").write_text("generate_compose_config: false\n"),
+         "has generate_compose_config: false, so the Compose file stays as it is"),
+        (lambda host: keep_on(host, api="2026.8.0"), "keeps these services on their images: api (ghcr."),
         (lambda host: host.on("2026.10.0"), "installed here is newer than the scripts of 2026.9.0"),
     ],
 )  # fmt: skip
@@ -144,6 +148,28 @@ def test_refusals_change_nothing_and_are_alike_in_check_mode(host, database, run
         assert (text or "") in result.get("msg", "")
     assert (files(host), host.done) == (before, [])
     assert results[0].get("msg") == results[1].get("msg")
+
+
+def keep_on(host, **versions):
+    """Have an override file keep services on a version."""
+    (host.bwdata / "docker/docker-compose.override.yml").write_text("services: {}\n")
+    host.compose_services = {name: {"image": IMAGE.format(name, version)} for name, version in versions.items()}
+
+
+@pytest.mark.parametrize("kept", ["2026.6.0", "2026.7.0"])
+def test_a_database_that_an_override_file_keeps_is_told_of_in_the_plan(host, database, run, kept):
+    """Its image is not asked for, and the engine is that of the image."""
+    host.on("2026.6.0")
+    database.scripts = scripts_up_to("2026.6.0")
+    keep_on(host, mssql=kept)
+    host.unknown_images = ("mssql:2026.9.0",)
+    predicted, result = run(check_mode=True), run()
+    assert result["failed"] is False, result["msg"]
+    text = f"keeps these services on their images: mssql (ghcr.io/bitwarden/mssql:{kept}). They are not updated."
+    for one in (predicted, result):
+        assert len([warning for warning in one["warnings"] if text in warning]) == 1
+    engine = 16 if kept == "2026.6.0" else 17
+    assert predicted["engine"] == result["engine"] == {"before": engine, "after": engine}
 
 
 def test_every_refusal_is_named_at_once(host, database, run):
