@@ -221,7 +221,8 @@ def key_ring_problems(needed: Sequence[str], present: Sequence[str], where: str)
     return [
         f"The key ring is incomplete: {files} {'is' if len(missing) == 1 else 'are'} not in {where}/{FOLDER}, and the "
         "database has texts protected with it. Without it the users concerned cannot log in, for ever, as their master "
-        "password hashes and keys cannot be read. Bring it back from an older backup."
+        "password hashes and keys cannot be read. Bring it back from an older backup. If there is none, delete these "
+        "users."
     ]
 
 
