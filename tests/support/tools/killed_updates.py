@@ -120,13 +120,13 @@ class Client:
             return str(error)
         return found["organization"], found["license"]
 
-    def write(self, chance: random.Random) -> bool:
+    def write(self) -> bool:
         """Write something, if the server can be reached; return whether it could."""
         if not self._host.control.answers():
             return False
         try:
-            self._host.control("last-sync", {"organization": self._organization, "days_ago": chance.randint(1, 999)})
-            self.written = self.stored()
+            made: Any = self._host.control("connections", {"organization": self._organization, "count": 1})
+            self.written = str(made[0]["id"])
         except (OSError, FleetError):
             return False
         return True
@@ -134,7 +134,7 @@ class Client:
     def stored(self) -> Optional[str]:
         """Return what the server has of that."""
         state: Any = self._host.control("state")
-        return str(state["connection"][0]["config"]["LastLicenseSync"])
+        return ", ".join(str(one["id"]) for one in state["connection"])
 
 
 class Updates:
@@ -183,7 +183,7 @@ class Updates:
             steps = [one for one in _STEPS if one[0] == _FIRST]
         before, after = self._chance.choice(steps)
         fails = self._chance.random() < 1 / 3
-        self._client.write(self._chance)
+        self._client.write()
         seen = self._client.sees()
         self._host.control("migration", {"fails": after if fails else None})
         killed = [self._kill(after, fails)]
@@ -222,7 +222,7 @@ class Updates:
         if ended.result is not None:
             self._durations[version, fails] = ended.took
             return f"not ({ended.took:.1f} s)"
-        wrote = self._client.write(self._chance)
+        wrote = self._client.write()
         return f"{ended.phase} {ended.took:.1f} s{' all' if everything else ''}{' wrote' if wrote else ''}"
 
     def _run(self, version: str, after: float = 600.0, everything: bool = False) -> Ended:
