@@ -23,10 +23,12 @@ description:
     O(rollback).
   - Replaces folders by renaming them within the file system. Of what the set lacks, the files on the host stay. So do
     C(env/uid.env), the scripts, and keys of the key ring that were made since the backup.
+  - On a new host, where O(bwdata) does not exist or is empty, only Docker is needed. Scripts, images and all files are
+    those of the set, and C(env/uid.env) is of the new host, see O(owner). A failed restore leaves nothing behind there
+    but pulled images.
   - A run that was cut off leaves a journal in O(bwdata). The next run takes the old files back and begins again, and
     the safety backup of the first run counts. Until then M(selfhosted.bitwarden.server) refuses to work on the server.
-  - Works on a server that is damaged or stopped. Docker has to work, and O(bwdata) must exist with the owner that the
-    server runs as.
+  - Works on a server that is damaged or stopped, as long as Docker works.
 options:
   script:
     description:
@@ -77,6 +79,23 @@ options:
         passkeys and single sign-on of its present URL stop working.
     type: bool
     default: false
+  allow_other_version:
+    description:
+      - Whether the server may get the version of the set, with its scripts, generated files and images. It may be older
+        or newer. What was written since the set was made is lost, as with every restore.
+      - By default an older set is migrated to the version that is installed, and a newer one is refused.
+      - Where the version has another SQL Server, SQL Server begins with an empty folder. Its old files are moved aside
+        below C(mssql) and kept, see RV(kept). Other databases and logins are only in them.
+      - It has no effect on a new host, which gets the version of the set in any case.
+    type: bool
+    default: false
+  owner:
+    description:
+      - On a new host the user who is to own the server, a member of the group C(docker) and not root. The containers
+        run as this user.
+      - The default is the owner of O(bwdata), or of the folder that is to contain it, or C(bitwarden) where that is
+        root.
+    type: str
   safety_backup:
     description:
       - Whether to make a verified backup set of what is on the host first. Nothing is made where there is no data yet.
@@ -100,6 +119,8 @@ options:
     description:
       - Whether C(bitwarden.sh) stops and starts the server, which pulls the images of the installed version. With
         V(false) Docker Compose does, from local images.
+      - Images of the set's version are pulled before the server is stopped. Whether their registry has them is checked
+        first.
     type: bool
     default: true
   wait_timeout:
@@ -180,6 +201,22 @@ EXAMPLES = r"""
   become: true
   when: bitwarden_disaster | default(false)
 
+- name: Restore on a new host, which only has Docker and the user that is to own the server
+  selfhosted.bitwarden.restore:
+    src: bitwarden-b4d6f8a0-20261126T213716Z
+    confirm: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+    owner: bitwarden
+  become: true
+  when: bitwarden_disaster | default(false)
+
+- name: Go back to the version and database from before an update
+  selfhosted.bitwarden.restore:
+    set: /var/backups/bitwarden/bitwarden-b4d6f8a0-20261126T213716Z
+    confirm: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
+    allow_other_version: true
+  become: true
+  when: bitwarden_disaster | default(false)
+
 - name: Restore an encrypted archive that is on the controller
   selfhosted.bitwarden.restore:
     src: bitwarden-b4d6f8a0-20261126T213716Z.tar.gz.age
@@ -219,8 +256,13 @@ versions:
     web: 2026.7.1
     key_connector: null
     engine: 17
+new_host:
+  description: Whether there was no server on this host before.
+  returned: when the set could be read
+  type: bool
+  sample: false
 parts:
-  description: What is replaced below O(bwdata), beside the database.
+  description: What is replaced below O(bwdata), and C(bitwarden.sh) where it is replaced, beside the database.
   returned: when the set could be read
   type: list
   elements: dict
@@ -273,7 +315,8 @@ proof:
       type: str
       returned: always
 rolled_back:
-  description: Whether what was there before was put back, because the restore failed or was not proven.
+  description: Whether what was there before was put back, because the restore failed or was not proven. On a new host
+    that is nothing.
   returned: always
   type: bool
   sample: false
@@ -295,21 +338,25 @@ services:
       image: ghcr.io/bitwarden/api:2026.8.0
 """
 
+import contextlib
+import functools
 import os
-from typing import IO, Any, ContextManager, Dict, Optional
+from typing import IO, Any, Callable, ContextManager, Dict, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.make import back_up
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import BackupSet
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import require_no_update
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.apply import data_folder
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.guards import RestoreRequest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.journal import RestoreJournal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.login import ApiKey, require_key
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.new_host import Target, open_target
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.plan import (
+    RestorePlan,
     plan_restore,
     safety_request,
 )
@@ -338,26 +385,23 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     durations = read_durations(params)
     require_key(params)
     request = request_from(params, durations)
-    deployment = Deployment(params["bwdata"], params["script"], os.environ, request.wait_timeout)
-
-    def opened(backup: BackupSet) -> ContextManager[Optional[IO[bytes]]]:
-        return decrypted(backup, request.identity, deployment.commands.find)
-
-    with server_lock(params["bwdata"], durations["lock_timeout"]) as lock:
-        # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
-        deployment.commands.inherited = (lock,)
-        require_no_update(deployment.bwdata)
-        journal = RestoreJournal(deployment.bwdata)
-        if journal.warning():
-            module.warn(journal.warning())
-        planned = plan_restore(deployment, request, opened, journal)
+    with contextlib.ExitStack() as held:
+        lock = -1
+        if os.path.isdir(params["bwdata"]):
+            lock = held.enter_context(server_lock(params["bwdata"], durations["lock_timeout"]))
+        planned, target, journal = _plan(module, request, lock)
+        if lock < 0 and not module.check_mode:
+            held.enter_context(data_folder(target.bwdata, target.account))
+            lock = held.enter_context(server_lock(target.bwdata, durations["lock_timeout"]))
+            if os.listdir(target.bwdata):
+                raise RestoreError(f"Another run has begun with {target.bwdata} meanwhile. Nothing was changed.")
         for warning in planned.warnings:
             module.warn(planned.mask(warning))
         shown = {**planned.result(), **({"diff": planned.diff()} if module._diff else {})}
         if module.check_mode:
             return shown
         server = Server(
-            deployment.bwdata,
+            target.bwdata,
             params["script"],
             os.environ,
             request.wait_timeout,
@@ -368,16 +412,35 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
         tools = Tools(
             journal,
             server,
-            opened,
+            _opened(request, target),
             lambda: back_up(server.deployment(), safety_request(request)).path,
             planned.mask,
         )
-        restore = Restore(planned.source, planned.here, request, tools)
+        restore = Restore(planned.source, planned.here, request, planned.course, tools)
         try:
             return {**shown, **restore.run()}
         except (Terminated, RestoreError) as error:
             error.keys = {**shown, **error.keys}
             raise
+
+
+def _plan(module: AnsibleModule, request: RestoreRequest, lock: int) -> Tuple[RestorePlan, Target, RestoreJournal]:
+    """Plan it for the server in bwdata, or for a host without one."""
+    params = module.params
+    bwdata = os.path.abspath(params["bwdata"])
+    require_no_update(bwdata)
+    journal = RestoreJournal(bwdata)
+    target = open_target(bwdata, params["script"], os.environ, request.owner, request.wait_timeout, journal)
+    if lock >= 0:
+        # Should this run be killed, bitwarden.sh goes on; the next run waits for it.
+        target.commands.inherited = (lock,)
+    if journal.warning():
+        module.warn(journal.warning())
+    return plan_restore(target, request, _opened(request, target), journal), target, journal
+
+
+def _opened(request: RestoreRequest, target: Target) -> Callable[[BackupSet], ContextManager[Optional[IO[bytes]]]]:
+    return functools.partial(decrypted, identity=request.identity, find=target.commands.find)
 
 
 def request_from(params: Dict[str, Any], durations: Dict[str, float]) -> RestoreRequest:
@@ -395,6 +458,8 @@ def request_from(params: Dict[str, Any], durations: Dict[str, float]) -> Restore
         durations["database_timeout"],
         params["identity"],
         ApiKey.given(params),
+        params["allow_other_version"],
+        params["owner"],
     )
 
 

@@ -18,6 +18,8 @@ from .ansible_run import task
 HOST = "bw4"
 AS_ROOT = {"vars": {"ansible_user": "admin"}, "become": True}
 BACKUPS = "/var/backups/bitwarden"
+#: Its SQL Server is older than that of the fleet's version.
+OLDER = "2026.6.0"
 pytestmark = pytest.mark.fleet
 
 
@@ -38,6 +40,19 @@ def client_sees(host):
     return None if found.status else (result["organization"], result["license"])
 
 
+def lose(host):
+    """Have a host with Docker, the owner's account and the backups, and nothing else."""
+    host.execute("sh", "-c", "docker rm --force --volumes $(docker ps --all --quiet) && docker network prune --force")
+    host.execute("sh", "-c", f"rm -r {names.BITWARDEN}/* {names.BITWARDEN}/.[!.]* 2>/dev/null; ls -A {names.BITWARDEN}")
+
+
+def running(host):
+    """Return the versions of the images that run, and the owners of the files in bwdata."""
+    versions = {one["image"].rpartition(":")[2] for name, one in host.containers().items() if name in ("api", "mssql")}
+    owners = host.execute("sh", "-c", f"find {names.BWDATA} -maxdepth 2 -printf '%u\\n' | sort -u")
+    return versions, owners.split()
+
+
 def started(host):
     return {name: one["started"] for name, one in host.containers().items()}
 
@@ -56,6 +71,13 @@ def backup(host):
     return run("backup").ok().result(HOST, "backup")["path"]
 
 
+@pytest.fixture(scope="module")
+def seen(host, backup):
+    found = client_sees(host)
+    assert found
+    return found
+
+
 def test_a_refused_set_touches_nothing(host, backup):
     before, spoilt = started(host), f"{BACKUPS}/spoilt"
     host.execute("cp", "-a", backup, spoilt)
@@ -72,9 +94,7 @@ def test_a_refused_set_touches_nothing(host, backup):
     assert started(host) == before
 
 
-def test_after_a_disaster_a_client_is_where_it_was(host, backup):
-    seen = client_sees(host)
-    assert seen
+def test_after_a_disaster_a_client_is_where_it_was(host, backup, seen):
     folder = names.BWDATA
     host.execute("sh", "-c", f"rm -r {folder}/core/* {folder}/env/global.override.env {folder}/mssql/data/*")
     host.write("env/mssql.override.env", "DATABASE=vault\n")
@@ -96,9 +116,9 @@ def test_after_a_disaster_a_client_is_where_it_was(host, backup):
     assert owners.split() == []
 
 
-def test_what_is_not_proven_is_rolled_back(host, backup):
+def test_what_is_not_proven_is_rolled_back(host, backup, seen):
     """The manifest says something else than the dump, so that the restore comes as far as the database."""
-    seen, before = client_sees(host), started(host)
+    before = started(host)
     lying = f"{BACKUPS}/lying"
     host.execute("cp", "-a", backup, lying)
     manifest = json.loads(host.execute("cat", f"{lying}/manifest.json"))
@@ -113,3 +133,23 @@ def test_what_is_not_proven_is_rolled_back(host, backup):
     assert result["safety_backup"] in result["msg"]
     assert client_sees(host) == seen
     assert started(host) != before
+
+
+def test_over_steps_of_the_engine_and_on_a_new_host(host, backup, seen):
+    """Two sets, each of its own version and SQL Server: forwards, back, and on a host that has lost everything."""
+    host.use_version(OLDER)
+    older = run("backup").ok().result(HOST, "backup")["path"]
+    for path, version in ((backup, names.VERSION), (older, OLDER)):
+        result = restore(host, path, allow_other_version=True, safety_backup=False).ok().result(HOST, "restore")
+        assert ([one for one in result["proof"] if not one["ok"]], running(host)) == ([], ({version}, ["bitwarden"]))
+        assert len(result["kept"]) == 1
+    assert client_sees(host) == seen
+    lose(host)
+    done = restore(host, backup, "--diff").ok()
+    result = done.result(HOST, "restore")
+    assert (result["new_host"], [one for one in result["proof"] if not one["ok"]]) == (True, [])
+    assert running(host) == ({names.VERSION}, ["bitwarden"])
+    assert client_sees(host) == seen
+    secrets = [value for name, value in fleet.secrets().items() if name.startswith(f"{HOST}.")]
+    assert [one for one in secrets if one in done.output] == []
+    assert host.execute("find", "/tmp", names.BWDATA, "-name", "*bitwarden-restore*") == ""

@@ -15,10 +15,11 @@ from .._common.versions import version_numbers
 from .._database.key_ring import key_ids_in
 from .._deployment.problem import Problem
 from .._settings.types import guid_text
-from .here import DATA, Here
+from .course import Course, engine_in
+from .here import Here
 from .login import ApiKey
-from .parts import BWDATA, DUMP, GENERATED, KEY_RING, LICENSES, by_part, part_of, place_of
-from .source import Source, keeps_generated
+from .parts import BWDATA, DUMP, GENERATED, KEY_RING, LICENSES, RUN_SCRIPT, SCRIPT, by_part, part_of
+from .source import Source
 
 _SHOWN = 3
 # What is left free beside what the restore writes.
@@ -26,13 +27,15 @@ _SPARE = 64 << 20
 
 #: Files without which a set cannot be restored, and of which part each is.
 _NEEDED = ("bwdata/env/global.override.env", "bwdata/env/mssql.override.env", "bwdata/identity/identity.pfx")
+#: Those without which its version cannot come with it.
+_OF_RELEASE = (SCRIPT, RUN_SCRIPT, f"{BWDATA}config.yml", *(BWDATA + path for path in GENERATED))
 
 
 class RestoreRequest(NamedTuple):
     """What the user asks for: durations in seconds, paths on the host.
 
     ``identity`` decrypts the set, ``safety_dest`` is the folder of the safety backup. ``login`` is a
-    key (secret) to log in with as proof.
+    key (secret) to log in with as proof, ``owner`` the user who owns the server on a new host.
     """
 
     set: str
@@ -47,9 +50,11 @@ class RestoreRequest(NamedTuple):
     database_timeout: float = 7200.0
     identity: Optional[str] = None
     login: Optional[ApiKey] = None
+    allow_other_version: bool = False
+    owner: Optional[str] = None
 
 
-def set_problems(source: Source, request: RestoreRequest) -> Iterator[Problem]:
+def set_problems(source: Source, request: RestoreRequest, course: Optional[Course] = None) -> Iterator[Problem]:
     """Yield what is wrong with the set itself, and with what the user says about it."""
     manifest, found = source.manifest, source.difference
     if guid_text(request.confirm) != guid_text(manifest.installation_id):
@@ -64,10 +69,10 @@ def set_problems(source: Source, request: RestoreRequest) -> Iterator[Problem]:
                 f"The set {source.backup.path} {seen} {_listed(names)} ({part.name}). Restored like that, this would "
                 f"be lost: {part.lost}. Restore another set."
             )
-    yield from _incomplete(source)
+    yield from _incomplete(source, course is not None and course.brings)
 
 
-def _incomplete(source: Source) -> Iterator[Problem]:
+def _incomplete(source: Source, brings: bool) -> Iterator[Problem]:
     """Yield what a server needs and the set, by its own manifest, does not have."""
     manifest, database = source.manifest, source.manifest.database
     if database.kind != BUILT_IN or source.dump is None:
@@ -77,7 +82,7 @@ def _incomplete(source: Source) -> Iterator[Problem]:
             "put the files of the set back by hand."
         )
     present = {entry.path for entry in source.files}
-    for path in _NEEDED:
+    for path in (*_NEEDED, *(_OF_RELEASE if brings else ())):
         if path not in present:
             part = part_of(path)
             yield _lacking(source, path, part.name, part.lost)
@@ -99,10 +104,10 @@ def _lacking(source: Source, path: str, name: str, lost: str) -> Problem:
     )
 
 
-def host_problems(source: Source, here: Here, request: RestoreRequest) -> Iterator[Problem]:
+def host_problems(source: Source, here: Here, request: RestoreRequest, course: Course) -> Iterator[Problem]:
     """Yield why this host cannot have the set, or not without losing something that the user has not allowed."""
     manifest = source.manifest
-    yield from _of_another_version(manifest, here)
+    yield from () if course.brings else _of_another_version(manifest, here)
     other = here.installation_id and guid_text(manifest.installation_id) != here.installation_id
     if other and not request.allow_other_installation:
         yield Problem(
@@ -117,8 +122,8 @@ def host_problems(source: Source, here: Here, request: RestoreRequest) -> Iterat
             f"name and certificate have to lead here, and clients, passkeys and single sign-on of {here.url} stop "
             "working. If that is meant, set allow_other_url to true."
         )
-    yield from _database_problems(source, here)
-    yield from _place_problems(source, here)
+    yield from _database_problems(source, here, course)
+    yield from _place_problems(source, here, course)
 
 
 def _of_another_version(manifest: Manifest, here: Here) -> Iterator[Problem]:
@@ -126,12 +131,13 @@ def _of_another_version(manifest: Manifest, here: Here) -> Iterator[Problem]:
     if not ours:
         yield Problem(
             "The version of Bitwarden on this host is not known: neither Compose, docker-compose.yml nor bitwarden.sh "
-            "tells it. Install the version of the set first."
+            "tells it. To have the version of the set, set allow_other_version to true."
         )
     elif theirs > ours:
         yield Problem(
             f"The set is of Bitwarden {manifest.versions.get('core')}, and this host has {here.version}, which cannot "
-            "use its database. Update this host to that version first."
+            "use its database. Update this host to that version first, or have the version of the set with its "
+            "scripts and images: set allow_other_version to true."
         )
     engine = manifest.versions.get("engine")
     if engine and here.engine and int(engine) > here.engine:
@@ -141,32 +147,24 @@ def _of_another_version(manifest: Manifest, here: Here) -> Iterator[Problem]:
         )
 
 
-def _database_problems(source: Source, here: Here) -> Iterator[Problem]:
-    if not moves_data(source, here):
-        return
-    if here.in_volume:
+def _database_problems(source: Source, here: Here, course: Course) -> Iterator[Problem]:
+    if course.moves_data and here.in_volume:
         yield Problem(
-            "SQL Server on this host has another password than the set, and its files are in a Docker volume "
-            "(database_docker_volume), which is not replaced here. Remove the volume mssql_data while the server is "
-            "stopped, if nothing in it is needed."
+            "SQL Server on this host has another password or version than the set, and its files are in a Docker "
+            "volume (database_docker_volume), which is not replaced here. Remove the volume mssql_data while the "
+            "server is stopped, if nothing in it is needed."
         )
-    elif source.user.lower() != "sa":
+    elif (course.moves_data or here.is_new) and source.user.lower() != "sa":
         yield Problem(
-            f"The server in the set connects to the database as {source.user}, and SQL Server on this host has another "
-            "password than the set. Create that login here with its password, and make SA_PASSWORD the same."
+            f"The server in the set connects to the database as {source.user}, and SQL Server begins with an empty "
+            "folder here, in which only the login sa exists. Restore on a host whose SQL Server has that login, with "
+            "the same SA_PASSWORD as in the set."
         )
 
 
-def moves_data(source: Source, here: Here) -> bool:
-    """Tell whether the files of SQL Server have to make room: it keeps the password that it was made with."""
-    different = None not in (source.password, here.password) and source.password != here.password
-    data = os.path.join(here.bwdata, DATA)
-    return different and (here.in_volume or (os.path.isdir(data) and bool(os.listdir(data))))
-
-
-def _place_problems(source: Source, here: Here) -> Iterator[Problem]:
-    bwdata, units, needed = here.bwdata, source.units(True), _space(source)
-    status = os.statvfs(bwdata)
+def _place_problems(source: Source, here: Here, course: Course) -> Iterator[Problem]:
+    bwdata, units, needed = here.bwdata, source.units(course.stays, course.brings), _space(source)
+    status = os.statvfs(_existing(bwdata))
     free = status.f_bavail * status.f_frsize
     if needed > free:
         yield Problem(
@@ -178,6 +176,11 @@ def _place_problems(source: Source, here: Here) -> Iterator[Problem]:
             f"{path} is a mount point or a link to another place, and a restore replaces folders by renaming them. "
             "Unmount it, or replace the link by the folder, for the time of the restore."
         )
+
+
+def _existing(path: str) -> str:
+    """Return ``path``, or the folder that it is to be made in."""
+    return path if os.path.isdir(path) else _existing(os.path.dirname(path))
 
 
 def _space(source: Source) -> int:
@@ -216,15 +219,6 @@ def _mounts() -> List[str]:
         return []
 
 
-def needs_rebuild(source: Source, here: Here) -> bool:
-    """Tell whether the setup tool has to generate its files again: from another config.yml, or as they are gone."""
-    stays = keeps_generated(source, here)
-    brought = set() if stays else {place_of(entry, stays) for entry in source.files}
-    if not all(path in brought or os.path.isfile(os.path.join(here.bwdata, path)) for path in GENERATED):
-        return True
-    return stays and source.config is not None and source.config != _config(here.bwdata)
-
-
 def rebuild_problems(here: Here) -> Iterator[Problem]:
     """Yield why ``bitwarden.sh rebuild`` cannot be run: it writes the version of the script into the Compose file."""
     if here.version and here.script_version and version_numbers(here.version) != version_numbers(here.script_version):
@@ -235,35 +229,44 @@ def rebuild_problems(here: Here) -> Iterator[Problem]:
         )
 
 
-def _config(bwdata: str) -> Optional[str]:
-    try:
-        with open(os.path.join(bwdata, "config.yml"), encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return None
-
-
-def warnings_of(source: Source, here: Here, request: RestoreRequest) -> List[str]:
+def warnings_of(source: Source, here: Here, request: RestoreRequest, course: Course) -> List[str]:
     """Return what the user should know, and does not stop the restore."""
     manifest, found = source.manifest, []
+    version = manifest.versions.get("core")
     if not manifest.is_verified:
         found.append(f"The set {source.backup.path} was not verified when it was made.")
-    theirs = version_numbers(manifest.versions.get("core"))
-    if theirs and theirs < version_numbers(here.version):
+    if here.is_new:
         found.append(
-            f"The database is of Bitwarden {manifest.versions['core']}. The server migrates it to {here.version} when "
-            "it starts."
+            f"The installation {manifest.installation_id} comes to this host. Make sure that it does not run elsewhere "
+            f"any more, and that {manifest.url} leads here."
+        )
+    elif course.brings:
+        found.append(
+            f"The server goes from {here.version or 'an unknown version'} to {version} with the scripts, generated "
+            "files and images of the set. What was written since the set was made is lost."
+        )
+    elif version_numbers(version) and version_numbers(version) < version_numbers(here.version):
+        found.append(
+            f"The database is of Bitwarden {version}. The server migrates it to {here.version} when it starts."
         )
     if not request.safety_backup and here.has_data:
         found.append(
             "Without a safety backup nothing of what is on this host now can come back once the database is replaced."
         )
-    if moves_data(source, here):
-        found.append(
-            f"SQL Server on this host has another password than the set. Its files are moved aside below "
-            f"{here.bwdata}/mssql and kept; other databases and logins are only there from then on."
-        )
+    if course.moves_data:
+        found.append(_moved(source, here, course))
     return found
+
+
+def _moved(source: Source, here: Here, course: Course) -> str:
+    engine = engine_in(source)
+    differs = "another password than the set"
+    if course.brings and None not in (engine, here.engine) and engine != here.engine:
+        differs = f"files of SQL Server {year(here.engine or 0)}, and the set is of SQL Server {year(engine or 0)}"
+    return (
+        f"SQL Server on this host has {differs}. Its files are moved aside below {here.bwdata}/mssql and kept; other "
+        "databases and logins are only there from then on."
+    )
 
 
 def _address(url: Optional[str]) -> Optional[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common.errors import EXPECTED, message_of
 from .._common.setting_names import INSTALLATION_ID, VAULT_URL
@@ -23,6 +23,8 @@ from .._settings.override_file import FILES
 from .._settings.types import guid_text
 from .parts import COMPOSE_FILE
 
+#: By this name is asked whether a restore that was cut off has replaced bitwarden.sh.
+SCRIPT_PATH = "../bitwarden.sh"
 #: Where SQL Server has its files below bwdata, unless they are in a volume.
 DATA = "mssql/data"
 
@@ -46,15 +48,25 @@ class Size(NamedTuple):
         return f"{self.files} file{'' if self.files == 1 else 's'}, {self.size} bytes"
 
 
+#: Gives where a file of bwdata is now: a restore that was cut off has moved some aside.
+Before = Callable[[str], str]
+
+
+def in_place(path: str) -> str:
+    """Return where a file is that nothing has moved."""
+    return path
+
+
 class Here(NamedTuple):
     """The host as it is. What cannot be read, because it is damaged or missing, is None.
 
     ``version`` is that of the images, ``script_version`` that of bitwarden.sh. ``fault`` is why Compose cannot read
     the project, empty where it can. ``password`` (secret) is that of SQL Server, ``owner`` are user
-    and group of the files. ``in_volume``: SQL Server has its files in a Docker volume.
+    and group of the files. ``in_volume``: SQL Server has its files in a Docker volume. ``is_new``: there is no server
+    yet. ``config`` is the text of config.yml, ``before`` as in ``read_here``.
     """
 
-    deployment: Deployment
+    bwdata: str
     stack: Optional[Stack]
     containers: List[Container]
     fault: str
@@ -66,11 +78,18 @@ class Here(NamedTuple):
     password: Optional[str]
     owner: Tuple[int, int]
     in_volume: bool
+    is_new: bool = False
+    config: Optional[str] = None
+    before: Before = in_place
+
+    def path(self, below: str) -> str:
+        """Return the path of a file or folder of bwdata, as it was before a restore that was cut off."""
+        return os.path.join(self.bwdata, self.before(below))
 
     @property
-    def bwdata(self) -> str:
-        """The data folder."""
-        return self.deployment.bwdata
+    def has_database_files(self) -> bool:
+        """Whether SQL Server has files of its own here."""
+        return self.in_volume or not _is_empty(self.path(DATA))
 
     @property
     def is_up(self) -> bool:
@@ -88,36 +107,47 @@ class Here(NamedTuple):
         return any(not _is_empty(os.path.join(self.bwdata, path)) for path in (DATA, "core"))
 
 
-def read_here(deployment: Deployment) -> Here:
-    """Read it. Raises ``EngineError`` without Docker; nothing else is needed."""
+def read_here(deployment: Deployment, before: Before = in_place) -> Here:
+    """Read it. Raises ``EngineError`` without Docker; nothing else is needed.
+
+    ``before`` tells where the files are that a restore has moved aside which was cut off: what Compose and containers
+    tell is not of them.
+    """
     containers = deployment.containers()
     stack, fault = None, ""
     try:
         stack = deployment.inspect()
     except EXPECTED as error:
         fault = message_of(error)
-    bwdata = deployment.bwdata
-    settings = env_values(os.path.join(bwdata, "env", FILES["global"]))
-    config = _text(os.path.join(bwdata, "config.yml"))
-    versions = dict(_IMAGE.findall(_text(os.path.join(bwdata, COMPOSE_FILE))))
-    script = _CORE_VERSION.search(_text(deployment.script.path))
+    bwdata, known = deployment.bwdata, stack if before is in_place else None
+    config_path, compose, settings_path, database_path = (
+        os.path.join(bwdata, before(one))
+        for one in ("config.yml", COMPOSE_FILE, f"env/{FILES['global']}", f"env/{FILES['mssql']}")
+    )
+    settings, config = env_values(settings_path), _text(config_path)
+    versions = dict(_IMAGE.findall(_text(compose)))
+    moved = before(SCRIPT_PATH)
+    script = _CORE_VERSION.search(_text(deployment.script.path if moved == SCRIPT_PATH else f"{bwdata}/{moved}"))
     script_version = script.group(1) if script else None
-    version = (stack.version() if stack else None) or versions.get("api") or script_version
-    database = next((one for one in containers if one.service == SERVICE), None)
-    given = env_values(os.path.join(bwdata, "env", FILES["mssql"])).get("SA_PASSWORD")
+    version = (known.version() if known else None) or versions.get("api") or script_version
+    database = next((one for one in containers if before is in_place and one.service == SERVICE), None)
+    given = env_values(database_path).get("SA_PASSWORD")
     return Here(
-        deployment,
+        bwdata,
         stack,
         containers,
         fault,
         version,
         script_version,
-        engine_of(_database_image(stack) or versions.get(SERVICE) or version),
+        engine_of(_database_image(known) or versions.get(SERVICE) or version),
         guid_text(settings.get(INSTALLATION_ID)),
         _url(config) or settings.get(VAULT_URL),
         (database.environment.get("SA_PASSWORD") if database else None) or given,
         owner_of(bwdata),
         bool(_VOLUME.search(config)),
+        False,
+        config if os.path.isfile(config_path) else None,
+        before,
     )
 
 

@@ -16,11 +16,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from .._common import atomic_file
 from .._common.errors import BitwardenError
 from .._deployment.journal import RESTORE_FOLDER
+from .here import SCRIPT_PATH
 
 _STATE = "journal.json"
 _NEW = "new"
 _OLD = "old"
 _KEPT = ".bitwarden-replaced-"
+_SCRIPT = "bitwarden.sh"
 
 #: How far a run has come: nothing is replaced yet; files may be replaced; the database as well; the restore is proven.
 PREPARING = "preparing"
@@ -39,7 +41,8 @@ class State(NamedTuple):
 
     ``set`` is what is restored, ``safety`` the path of the safety backup, ``dump`` that of the copy of the set's
     database which SQL Server reads. ``replaced`` are the paths below bwdata that are replaced, each with whether
-    there was anything before.
+    there was anything before. ``new``: there was no server at all. ``script`` is the path of ``bitwarden.sh``, where it
+    is replaced.
     """
 
     phase: str
@@ -47,6 +50,8 @@ class State(NamedTuple):
     safety: Optional[str] = None
     dump: Optional[str] = None
     replaced: Tuple[Tuple[str, bool], ...] = ()
+    new: bool = False
+    script: Optional[str] = None
 
 
 class RestoreJournal:
@@ -91,7 +96,7 @@ class RestoreJournal:
         """Return where the old file or folder of ``path`` below bwdata is kept."""
         return os.path.join(self.folder, _OLD, path)
 
-    def begin(self, name: str, safety: Optional[str] = None) -> None:
+    def begin(self, name: str, safety: Optional[str] = None, new: bool = False) -> None:
         """Start for the set ``name``: what an earlier run had replaced is taken back first. Raises ``OSError``.
 
         The safety backup of that run stays. So does its phase where its database may be half restored.
@@ -101,9 +106,10 @@ class RestoreJournal:
             self._remove_folder()
         elif state is not None and self.has_replaced:
             self.take_back()
+            self.restore_script()
             self._remove_dump(state)
             phase = DATABASE if state.phase == DATABASE else PREPARING
-            self.note(phase=phase, set=name, replaced=(), dump=None, safety=state.safety or safety)
+            self.note(phase=phase, set=name, replaced=(), dump=None, script=None, safety=state.safety or safety)
             self._remove_content()
             return
         else:
@@ -112,7 +118,7 @@ class RestoreJournal:
             self._remove_folder()
         os.mkdir(self.folder, 0o700)
         self._give_to_owner(self.folder)
-        self._write(State(PREPARING, name, safety))
+        self._write(State(PREPARING, name, safety, new=new))
 
     def note(self, **changes: Any) -> None:
         """Write down what has changed: fields of ``State``. Raises ``OSError``."""
@@ -146,6 +152,38 @@ class RestoreJournal:
                 done.append(path)
             atomic_file.sync_folder(os.path.dirname(target))
         return done[::-1]
+
+    def before(self, path: str) -> str:
+        """Return where what was at ``path`` below bwdata before the restore is now, as a path below bwdata."""
+        state = self.state
+        if state is not None and path == SCRIPT_PATH and state.script:
+            return os.path.join(self.FOLDER, _SCRIPT)
+        for unit, existed in state.replaced if state else ():
+            if f"{path}/".startswith(f"{unit}/") and (not existed or os.path.lexists(self.old(unit))):
+                return os.path.join(self.FOLDER, _OLD, path)
+        return path
+
+    def replace_script(self, path: str, content: bytes, owner: Tuple[int, int]) -> None:
+        """Replace ``bitwarden.sh``, which may be on another file system, or create it. Raises ``OSError``."""
+        kept = os.path.join(self.folder, _SCRIPT)
+        if os.path.lexists(path):
+            _copy(path, kept)
+        self.note(script=path)
+        given = owner if os.geteuid() == 0 else None
+        atomic_file.put(path, content, owner=given, mode=0o700)
+
+    def restore_script(self) -> None:
+        """Put ``bitwarden.sh`` back as it was, where it was replaced. Raises ``OSError``."""
+        path = self.state.script if self.state else None
+        if path is None:
+            return
+        kept = os.path.join(self.folder, _SCRIPT)
+        if os.path.lexists(kept):
+            _copy(kept, path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        self.note(script=None)
 
     def close(self) -> None:
         """Remove the old files and the journal; what cannot be removed is left to the next run."""
@@ -231,6 +269,13 @@ class RestoreJournal:
                 "to where they belong in bwdata, or remove that folder to keep the files that are in place now."
             )
         return state
+
+
+def _copy(path: str, target: str) -> None:
+    status = os.stat(path)
+    owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
+    with open(path, "rb") as stream:
+        atomic_file.put(target, stream.read(), owner=owner, mode=status.st_mode & 0o7777, attributes_of=path)
 
 
 def unused(beginning: str) -> str:

@@ -72,11 +72,15 @@ OTHER = Part("other files", ("",), "these files")
 #: Below bwdata, replaced as a whole by what the set has.
 WHOLE = ("core", "identity", "key-connector", "ssl", "letsencrypt", "ca-certificates")
 #: Replaced as a whole, too, by what is there with the files of the set over it: the rest is of this host.
-MERGED = ("env", "docker", "nginx", "web")
+MERGED = ("env", "docker", "nginx", "web", "scripts")
 #: What stays as it is on the host: who owns its files, the scripts, which belong to the images that it has, and what
 #: SQL Server replaces itself.
-_STAYS = ("env/uid.env", "scripts/", "mssql/", "logs/")
+_STAYS = ("env/uid.env", "mssql/", "logs/")
+_SCRIPTS = "scripts/"
 COMPOSE_FILE = "docker/docker-compose.yml"
+#: In a set: the two scripts of its release.
+SCRIPT = "scripts/bitwarden.sh"
+RUN_SCRIPT = BWDATA + "scripts/run.sh"
 #: What the setup tool generates, each version its own: without the first ones nothing starts.
 GENERATED = (COMPOSE_FILE, "docker/global.env", "nginx/default.conf")
 _GENERATED = re.compile(r"docker/(?:docker-compose\.yml|[^/.]+\.env)|nginx/default\.conf|web/app-id\.json")
@@ -95,13 +99,16 @@ def by_part(paths: Iterable[str]) -> Dict[Part, List[str]]:
     return {part: found[part] for part in (*PARTS, OTHER) if part in found}
 
 
-def place_of(entry: FileEntry, generated_stays: bool) -> Optional[str]:
+def place_of(entry: FileEntry, generated_stays: bool, brings: bool = False) -> Optional[str]:
     """Return where a file of a set belongs below bwdata; None where it is not put there.
 
     ``generated_stays``: what the setup tool generates is that of the host, as the set is of another version.
+    ``brings``: the scripts are those of the set, too.
     """
     path = entry.path[len(BWDATA) :].rstrip("/") if entry.path.startswith(BWDATA) else ""
     if not path or f"{path}/".startswith(_STAYS) or path in _STAYS or path.startswith(".bitwarden-"):
+        return None
+    if f"{path}/".startswith(_SCRIPTS) and not brings:
         return None
     return None if generated_stays and _GENERATED.fullmatch(path) else path
 

@@ -14,23 +14,19 @@ from .._backup.plan import BackupRequest
 from .._backup.plan import plan as plan_backup
 from .._common.dates import format_date
 from .._common.diff import Difference
-from .._common.errors import EXPECTED, message_of
+from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text, secret_values
 from .._deployment.deployment import Deployment
 from .._deployment.problem import Problem
-from .guards import (
-    RestoreRequest,
-    host_problems,
-    moves_data,
-    needs_rebuild,
-    rebuild_problems,
-    set_problems,
-    warnings_of,
-)
-from .here import DATA, Here, Size, read_here, size_of
+from .course import Course, course_of
+from .guards import RestoreRequest, host_problems, rebuild_problems, set_problems, warnings_of
+from .here import DATA, Here, Size, in_place, read_here, size_of
 from .journal import RestoreJournal
+from .new_host import Target
+from .parts import SCRIPT
+from .release import read_release, release_problems
 from .run import Open, RestoreError
-from .source import Source, keeps_generated, read_source
+from .source import Source, read_source
 
 
 class RestorePlan(NamedTuple):
@@ -39,6 +35,7 @@ class RestorePlan(NamedTuple):
     source: Source
     here: Here
     request: RestoreRequest
+    course: Course
     parts: Tuple[Tuple[str, Size, Size], ...]
     makes_safety: bool
     secrets: FrozenSet[str]
@@ -58,6 +55,7 @@ class RestorePlan(NamedTuple):
             "installation_id": manifest.installation_id,
             "url": manifest.url,
             "versions": dict(manifest.versions),
+            "new_host": self.here.is_new,
             "parts": [
                 {"name": name, "before": before._asdict(), "after": after._asdict()}
                 for name, before, after in self.parts
@@ -73,6 +71,8 @@ class RestorePlan(NamedTuple):
         """Return Ansible's diff: each part with number and size of its files, before and after."""
         difference = Difference()
         manifest = self.source.manifest
+        if self.course.brings:
+            difference.compare("version", self.here.version, manifest.versions.get("core"))
         of = f"backup of {format_date(manifest.created)}"
         for name, before, after in self.parts:
             difference.compare(name, str(before) if before.files else None, f"{after} ({of})")
@@ -82,22 +82,23 @@ class RestorePlan(NamedTuple):
         return difference.diff(self.here.bwdata)
 
 
-def plan_restore(deployment: Deployment, request: RestoreRequest, opened: Open, journal: RestoreJournal) -> RestorePlan:
+def plan_restore(target: Target, request: RestoreRequest, opened: Open, journal: RestoreJournal) -> RestorePlan:
     """Plan it. Raises ``RestoreError`` with all that stands against it, ``SetError`` where there is no set."""
-    here = read_here(deployment)
+    deployment = target.deployment
+    before = journal.before if journal.has_replaced else in_place
+    here = target.here() if deployment is None else read_here(deployment, before)
     source = read_source(request.set, opened)
     secrets = _secrets(deployment, here, source)
-    problems = [*set_problems(source, request), *host_problems(source, here, request)]
-    rebuild = needs_rebuild(source, here)
-    problems += rebuild_problems(here) if rebuild else []
-    if request.pull or rebuild:
-        found = deployment.script.problems(lambda text: mask_text(text, secrets))
-        problems += [Problem(f"A restore needs bitwarden.sh: {' '.join(found)}")] if found else []
-    if here.stack is not None:
-        conflicts = deployment.conflicts(here.stack, True, request.pull, takes_down=True)
-        problems += conflicts.problems
+    course = course_of(source, here, request.allow_other_version)
+    problems: List[BitwardenError] = [*target.problems, *set_problems(source, request, course)]
+    problems += host_problems(source, here, request, course)
+    if course.brings:
+        course, found = _release(target, source, course, request)
+        problems += found
+    elif deployment is not None:
+        problems += _host_release(deployment, here, course, request, secrets)
     makes_safety = request.safety_backup and here.has_data and not journal.has_replaced
-    problems += _safety_problems(deployment, request) if makes_safety else []
+    problems += _safety_problems(deployment, request) if makes_safety and deployment else []
     if problems:
         told = mask_text(" ".join(map(str, problems)), secrets)
         raise RestoreError(f"The set cannot be restored here. {told} Nothing was changed.")
@@ -105,11 +106,40 @@ def plan_restore(deployment: Deployment, request: RestoreRequest, opened: Open, 
         source,
         here,
         request,
-        _parts(source, here),
+        course,
+        _parts(source, here, course),
         makes_safety,
         frozenset(secrets),
-        tuple(_warnings(source, here, request)),
+        tuple(_warnings(source, here, request, course)),
     )
+
+
+def _release(
+    target: Target, source: Source, course: Course, request: RestoreRequest
+) -> Tuple[Course, List[BitwardenError]]:
+    """Return the course with what comes with the version of the set, and what stands against it."""
+    if target.engine is None:
+        return course, []
+    release, problems = read_release(source, target.engine)
+    try:
+        problems += release_problems(release, target.engine, target.bwdata, source, request.pull, target.is_new)
+    except EXPECTED as error:
+        problems.append(Problem(message_of(error)))
+    content = source.texts.get(SCRIPT, b"")
+    return course._replace(images=release.images(request.pull), script=target.script, content=content), problems
+
+
+def _host_release(
+    deployment: Deployment, here: Here, course: Course, request: RestoreRequest, secrets: Set[str]
+) -> List[BitwardenError]:
+    """Return what stands against a start with the scripts and Compose files that the host has."""
+    problems: List[BitwardenError] = [*(rebuild_problems(here) if course.rebuild else ())]
+    if request.pull or course.rebuild:
+        found = deployment.script.problems(lambda text: mask_text(text, secrets))
+        problems += [Problem(f"A restore needs bitwarden.sh: {' '.join(found)}")] if found else []
+    if here.stack is not None:
+        problems += deployment.conflicts(here.stack, True, request.pull, takes_down=True).problems
+    return problems
 
 
 def safety_request(request: RestoreRequest) -> BackupRequest:
@@ -130,27 +160,30 @@ def _safety_problems(deployment: Deployment, request: RestoreRequest) -> List[Pr
     return []
 
 
-def _warnings(source: Source, here: Here, request: RestoreRequest) -> List[str]:
-    found = warnings_of(source, here, request)
+def _warnings(source: Source, here: Here, request: RestoreRequest, course: Course) -> List[str]:
+    found = warnings_of(source, here, request, course)
     if here.fault:
         found.append(f"The server on this host is damaged, which the restore replaces: {here.fault}")
     return found
 
 
-def _parts(source: Source, here: Here) -> Tuple[Tuple[str, Size, Size], ...]:
-    stays = keeps_generated(source, here)
+def _parts(source: Source, here: Here, course: Course) -> Tuple[Tuple[str, Size, Size], ...]:
+    stays, brings = course.stays, course.brings
     found = [
-        (unit, size_of(os.path.join(here.bwdata, unit)), source.size_of(unit, stays)) for unit in source.units(stays)
+        (unit, size_of(os.path.join(here.bwdata, unit)), source.size_of(unit, stays, brings))
+        for unit in source.units(stays, brings)
     ]
-    if moves_data(source, here):
+    if brings:
+        found.append((os.path.basename(course.script), size_of(course.script), Size(1, len(course.content))))
+    if course.moves_data:
         found.append((DATA, size_of(os.path.join(here.bwdata, DATA)), Size()))
     return tuple(found)
 
 
-def _secrets(deployment: Deployment, here: Here, source: Source) -> Set[str]:
+def _secrets(deployment: Optional[Deployment], here: Here, source: Source) -> Set[str]:
     values: Set[Optional[str]] = {here.password, source.password, *secret_values([source.settings])}
     known = {value for value in values if value}
     try:
-        return known | deployment.secrets(here.stack)
+        return known | (deployment.secrets(here.stack) if deployment else set())
     except EXPECTED:
         return known

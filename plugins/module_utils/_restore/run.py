@@ -14,13 +14,15 @@ from .._backup.sets import BackupSet, read_files, read_set
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
 from . import proof
-from .guards import RestoreRequest, moves_data, needs_rebuild
+from .course import Course
+from .guards import RestoreRequest
 from .here import DATA, Here
 from .journal import DATABASE, REPLACING, RestoreJournal, unused
+from .new_host import prepare_folders, wipe
 from .reading import unpack
 from .server import Server, ServerError
 from .server_proof import server_proofs
-from .source import Source, keeps_generated
+from .source import Source
 from .staging import Staging, remove_dumps, write_dump
 
 #: Gives the archive of a set as a decrypted stream, None where it is not encrypted.
@@ -55,7 +57,7 @@ class Tools(NamedTuple):
 class Restore:
     """One restore of ``source`` over ``here``. Carry it out with ``run``, once."""
 
-    def __init__(self, source: Source, here: Here, request: RestoreRequest, tools: Tools) -> None:
+    def __init__(self, source: Source, here: Here, request: RestoreRequest, course: Course, tools: Tools) -> None:
         self._source = source
         self._here = here
         self._request = request
@@ -63,14 +65,13 @@ class Restore:
         self._journal = tools.journal
         self._server = tools.server
         self._database = source.manifest.database
-        self._rebuild = needs_rebuild(source, here)
-        self._moves_data = moves_data(source, here)
-        self._stays = keeps_generated(source, here)
+        self._course = course
         self._safety: Optional[str] = None
         self._proofs: List[proof.Proof] = []
         self._kept: List[str] = []
         self._services: List[Dict[str, object]] = []
         self._continued = False
+        self._pulled: List[str] = []
         self._changed = False
         self._rolled_back = False
 
@@ -92,6 +93,7 @@ class Restore:
         except EXPECTED as error:
             self._abandon()
             left = "The server is stopped, on its old files." if self._continued else "Nothing was changed."
+            left = "Images were pulled, and nothing else was changed." if self._pulled and not self._continued else left
             raise RestoreError(f"{self._told(error)} {left}", self.result()) from error
         except Terminated as signal:
             self._abandon()
@@ -113,17 +115,28 @@ class Restore:
 
     def _prepare(self) -> None:
         """Do all that can be done while the server is running."""
-        journal, backup = self._journal, self._source.backup
-        self._continued = self._changed = journal.has_replaced
+        journal, backup, course = self._journal, self._source.backup, self._course
+        if self._here.is_new and journal.has_replaced:
+            self._changed = True
+            self._clear()
+        self._continued = journal.has_replaced
+        self._changed = self._changed or self._continued
         if not self._continued and self._request.safety_backup and self._here.has_data:
             self._safety = self._backed_up()
         remove_dumps(self._here.bwdata)
-        journal.begin(backup.path, self._safety)
+        journal.begin(backup.path, self._safety, self._here.is_new)
         self._safety = journal.state.safety if journal.state else None
-        self._staging = Staging(journal, self._here.owner, self._database.file, self._stays)
+        if self._here.is_new:
+            prepare_folders(self._here.bwdata, self._here.owner)
+        if course.images and self._request.pull:
+            self._pulled = self._server.pull(course.images)
+            self._changed = self._changed or bool(self._pulled)
+        self._staging = Staging(journal, self._here.owner, self._database.file, course.stays, course.brings)
         with self._tools.opened(backup) as stream:
             unpack(backup, self._source.files, stream, self._staging.write)
-        if self._here.database is not None and not self._continued:
+        if self._here.is_new:
+            self._staging.write_owner()
+        if self._here.database is not None and not self._continued and not course.brings:
             try:
                 self._server.check_dump(self._dump(), self._database.name)
             except ServerError:
@@ -142,23 +155,35 @@ class Restore:
 
     def _abandon(self) -> None:
         """Remove what was prepared, unless an earlier run has left the database half restored."""
-        if not self._journal.has_replaced:
+        if self._here.is_new:
+            self._clear()
+        elif not self._journal.has_replaced:
             self._journal.remove()
         remove_dumps(self._here.bwdata)
+
+    def _clear(self) -> None:
+        """Leave nothing on a host that had no server."""
+        self._server.remove()
+        self._journal.restore_script()
+        wipe(self._here.bwdata)
+        self._journal.remove()
 
     def _dump(self) -> str:
         state = self._journal.state
         return str(state.dump if state else None)
 
     def _change(self) -> None:
-        journal, server = self._journal, self._server
+        journal, server, course = self._journal, self._server, self._course
         self._changed, self._services = True, []
         if not journal.has_replaced:
             journal.note(phase=REPLACING)
         server.stop()
-        for path in self._staging.complete(self._source.units(self._stays), self._moves_data, self._rebuild):
+        units = self._source.units(course.stays, course.brings)
+        for path in self._staging.complete(units, course.moves_data, course.rebuild):
             journal.replace(path)
-        if self._rebuild:
+        if course.brings:
+            journal.replace_script(course.script, course.content, self._here.owner)
+        if course.rebuild:
             server.rebuild()
         journal.note(phase=DATABASE)
         server.start_database()
@@ -172,7 +197,7 @@ class Restore:
         proof.require(self._proofs)
 
     def _end(self) -> None:
-        if self._moves_data:
+        if self._course.moves_data:
             target = unused(os.path.join(self._here.bwdata, f"{DATA}.before-"))
             os.rename(self._journal.old(DATA), target)
             self._kept.append(target)
@@ -181,7 +206,8 @@ class Restore:
     def _undo(self, reason: str) -> str:
         """Roll back where that is asked for and possible; return what to say."""
         state = self._journal.state
-        begun = state is not None and state.phase == DATABASE and not self._moves_data
+        begun = state is not None and state.phase == DATABASE and not self._course.moves_data
+        begun = begun and not self._here.is_new
         if not self._request.rollback:
             return f"{reason} {self._leave('rollback=false')}"
         if begun and self._safety is None:
@@ -195,13 +221,19 @@ class Restore:
                 f"restore again, which takes the old files back first.{safety}"
             )
         self._rolled_back = True
+        if self._here.is_new:
+            return f"{reason} What the restore had put on this host was removed again."
         running = "the server is running on it" if self._services else "the server is stopped, as it was"
         return f"{reason} What was there before was rolled back, and {running}.{safety}"
 
     def _roll_back(self, database: bool) -> None:
         self._services = []
+        if self._here.is_new:
+            self._clear()
+            return
         self._server.stop()
         self._journal.take_back()
+        self._journal.restore_script()
         if database:
             safety = read_set(str(self._safety))
             self._server.start_database()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Dict, List, Mapping, NamedTuple, Optional
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from .._common.errors import EXPECTED, BitwardenError
 from .._common.masking import mask_text
@@ -21,8 +21,10 @@ from .._deployment.apply import apply
 from .._deployment.deployment import Deployment
 from .._deployment.docker import Container
 from .._deployment.drift import Stack
+from .._deployment.engine_inventory import EngineInventory
 from .._deployment.facts import license_folder, override_settings
 from .._deployment.health_wait import Clock, HealthWait
+from .._deployment.images import pull_images
 from .._deployment.plan import Request, plan
 from .._licenses.file import MISSING, License
 
@@ -105,6 +107,17 @@ class Server:
         left = [one.service for one in deployment.containers() if one.is_up]
         if left:
             raise ServerError(f"Still running after the stop: {', '.join(left)}.")
+
+    def remove(self) -> None:
+        """Remove the containers of the server, and its networks where Compose can. Raises as ``stop`` does."""
+        self.stop()
+        with contextlib.suppress(*EXPECTED):
+            self.deployment().project.down()
+
+    def pull(self, images: Sequence[str]) -> List[str]:
+        """Pull the images that are not local; return them. Raises ``ImageError`` and ``EngineError``."""
+        deployment = self.deployment()
+        return pull_images(deployment.commands, EngineInventory(deployment.engine.client), images, self._timeout)
 
     def rebuild(self) -> None:
         """Have the setup tool generate its files again. Raises ``ServerError``."""

@@ -13,24 +13,25 @@ from .._backup.manifest import FileEntry, Manifest
 from .._backup.sets import BackupSet, SetError, read_files, read_set
 from .._common.errors import EXPECTED, message_of
 from .._common.setting_names import SQL_CONNECTION_STRING
-from .._common.versions import version_numbers
 from .._database.connection_string import parse_connection_string
 from .._env_files.document import EnvFile, EnvFileError
-from .here import Here, Size
-from .parts import BWDATA, place_of, unit_of
+from .here import Size
+from .parts import BWDATA, RUN_SCRIPT, SCRIPT, place_of, unit_of
 from .reading import Difference, compare
 
 _CONFIG = f"{BWDATA}config.yml"
 _MSSQL = f"{BWDATA}env/mssql.override.env"
 _GLOBAL = f"{BWDATA}env/global.override.env"
 _COMPOSE = (f"{BWDATA}docker/docker-compose.yml", f"{BWDATA}docker/docker-compose.override.yml")
+_DOCKER = f"{BWDATA}docker/"
 
 
 class Source(NamedTuple):
     """A set that was read: its files, how it differs from its manifest, and its texts that matter here.
 
     ``password`` (secret) is that of SQL Server, ``user`` the one in the connection string, ``config`` the text of
-    ``config.yml``, ``settings`` (some are secret) those of its env files, ``compose`` the texts of its Compose files.
+    ``config.yml``, ``settings`` (some are secret) those of its env files. ``texts`` are its scripts and the files below
+    ``docker``, by their paths in the set.
     """
 
     backup: BackupSet
@@ -40,7 +41,7 @@ class Source(NamedTuple):
     user: str = "sa"
     config: Optional[str] = None
     settings: Mapping[str, str] = MappingProxyType({})
-    compose: Tuple[str, ...] = ()
+    texts: Mapping[str, bytes] = MappingProxyType({})
 
     @property
     def manifest(self) -> Manifest:
@@ -48,18 +49,23 @@ class Source(NamedTuple):
         return self.backup.manifest
 
     @property
+    def compose(self) -> Tuple[str, ...]:
+        """The texts of its Compose files."""
+        return tuple(self.texts[name].decode("utf-8", "replace") for name in _COMPOSE if name in self.texts)
+
+    @property
     def dump(self) -> Optional[FileEntry]:
         """The backup of the database."""
         return next((one for one in self.files if one.path == self.manifest.database.file), None)
 
-    def units(self, generated_stays: bool) -> List[str]:
-        """Return what is replaced below bwdata. ``generated_stays`` as in ``place_of``."""
-        places = (place_of(entry, generated_stays) for entry in self.files)
+    def units(self, generated_stays: bool, brings: bool = False) -> List[str]:
+        """Return what is replaced below bwdata. The arguments are as in ``place_of``."""
+        places = (place_of(entry, generated_stays, brings) for entry in self.files)
         return sorted({unit_of(place) for place in places if place})
 
-    def size_of(self, unit: str, generated_stays: bool) -> Size:
+    def size_of(self, unit: str, generated_stays: bool, brings: bool = False) -> Size:
         """Return number and size of the files that the set has for a unit."""
-        places = ((entry, place_of(entry, generated_stays)) for entry in self.files if not entry.is_folder)
+        places = ((entry, place_of(entry, generated_stays, brings)) for entry in self.files if not entry.is_folder)
         mine = [entry.size for entry, place in places if place and unit_of(place) == unit]
         return Size(len(mine), sum(mine))
 
@@ -68,7 +74,8 @@ def read_source(path: str, opened: Callable[[BackupSet], ContextManager[Optional
     """Read a set as a whole. Raises ``SetError`` and ``ManifestError`` where it is not a set."""
     backup = read_set(path)
     files = read_files(backup)
-    wanted = frozenset((_CONFIG, _MSSQL, _GLOBAL, *_COMPOSE))
+    release = [one.path for one in files if one.path.startswith(_DOCKER) or one.path in (SCRIPT, RUN_SCRIPT)]
+    wanted = frozenset((_CONFIG, _MSSQL, _GLOBAL, *release))
     try:
         with opened(backup) as stream:
             difference, texts = compare(backup, files, stream, wanted)
@@ -88,13 +95,8 @@ def read_source(path: str, opened: Callable[[BackupSet], ContextManager[Optional
         connection.user or "sa",
         None if config is None else config.decode("utf-8", "replace"),
         {**settings, **database},
-        tuple(texts[name].decode("utf-8", "replace") for name in _COMPOSE if name in texts),
+        {name: texts[name] for name in release if name in texts},
     )
-
-
-def keeps_generated(source: Source, here: Here) -> bool:
-    """Tell whether what the setup tool generates stays that of the host, as its images are of another version."""
-    return version_numbers(source.manifest.versions.get("core")) != version_numbers(here.version)
 
 
 def _values(text: Optional[bytes], name: str) -> Dict[str, str]:

@@ -41,12 +41,20 @@ class Target(Protocol):
 class Staging:
     """Writes a set into the folder of the journal, and its dump to where SQL Server reads backups."""
 
-    def __init__(self, journal: Target, owner: Tuple[int, int], dump: Optional[str], stays: bool) -> None:
-        """``dump`` is the path of the dump within the set; ``stays``: what the setup tool generates stays."""
+    def __init__(
+        self,
+        journal: Target,
+        owner: Tuple[int, int],
+        dump: Optional[str],
+        stays: bool,
+        brings: bool = False,
+    ) -> None:
+        """``dump`` is the path of the dump within the set; ``stays`` and ``brings`` as in ``place_of``."""
         self._journal = journal
         self._owner = owner
         self._dump = dump
         self._stays = stays
+        self._brings = brings
         self._modes: List[Tuple[str, int]] = []
 
     def write(self, entry: FileEntry, content: Optional[IO[bytes]]) -> None:
@@ -54,7 +62,7 @@ class Staging:
         if entry.path == self._dump and content is not None:
             self._journal.note(dump=write_dump(self._journal.bwdata, content, self._owner))
             return
-        place = place_of(entry, self._stays)
+        place = place_of(entry, self._stays, self._brings)
         if place is None:
             if content is not None:
                 _copy(content, None)
@@ -75,6 +83,14 @@ class Staging:
                 _copy(content, stream)
             os.chmod(path, entry.mode & 0o777)
             self._own(path)
+
+    def write_owner(self) -> None:
+        """Write who owns the files of a server that is new on this host. Raises ``OSError``."""
+        path = self._journal.new("env/uid.env")
+        self._make_folder(os.path.dirname(path))
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb") as stream:
+            stream.write("LOCAL_UID={}\nLOCAL_GID={}\n".format(*self._owner).encode())
+        self._own(path)
 
     def complete(self, units: List[str], moves_data: bool, rebuild: bool) -> List[str]:
         """Add what is on the host and stays, once the server is stopped; return what is to be replaced, in order.

@@ -89,6 +89,8 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         "client_secret": {"type": "str", "no_log": True},
         "allow_other_installation": {"type": "bool", "default": False},
         "allow_other_url": {"type": "bool", "default": False},
+        "allow_other_version": {"type": "bool", "default": False},
+        "owner": {"type": "str"},
         "safety_backup": {"type": "bool", "default": True},
         "safety_dest": {"type": "path", "default": BACKUP_DEST},
         "rollback": {"type": "bool", "default": True},

@@ -70,8 +70,8 @@ class Runs:
     def module(self, path, **options):
         params = {"bwdata": str(self.host.bwdata), "script": None, "set": str(path), "src": None,
                   "confirm": INSTALLATION, "identity": None, "client_id": None, "client_secret": None,
-                  "allow_other_installation": False,
-                  "allow_other_url": False, "safety_backup": True, "safety_dest": str(self.folder / "safety"),
+                  "allow_other_installation": False, "allow_other_url": False, "allow_other_version": False,
+                  "owner": None, "safety_backup": True, "safety_dest": str(self.folder / "safety"),
                   "rollback": True, "pull": True, "wait_timeout": "60s",
                   "lock_timeout": "1s", "database_timeout": "60s"}  # fmt: skip
         return FakeModule({**params, **options})
