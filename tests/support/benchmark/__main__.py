@@ -16,8 +16,8 @@ from typing import Callable, Dict, List, NamedTuple, Sequence
 from tests.support.fleet import FleetError, api, locks
 from tests.support.fleet.progress import say, step
 
-from . import flow, memory, page, size, traffic
-from .figures import GROUPS, MEMORY_SIZE, ROUNDS, ROUNDS_WITHOUT_TARGET, SIZES, verdict
+from . import backups, downtime, flow, memory, page, size, traffic
+from .figures import GIGABYTES, GROUPS, MEMORY_SIZE, ROUNDS, ROUNDS_WITHOUT_TARGET, SIZES, verdict
 from .runs import FLOW, Controller
 
 
@@ -29,6 +29,7 @@ class Plan(NamedTuple):
     sizes: Sequence[int]
     memory_size: int
     forks: int
+    gigabytes: float
 
 
 def main() -> int:
@@ -38,16 +39,19 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="GROUP", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="alternating runs (default: %(default)s)")
     parser.add_argument("--forks", type=int, default=10, help="of runs over more hosts than four")
-    parser.add_argument("--quick", action="store_true", help="one round with few hosts: whether it works at all")
+    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="of attachments in the group backups")
+    parser.add_argument("--quick", action="store_true", help="one round with few hosts and little data")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds needs one or more")
-    if options.write and (options.quick or options.only != names or options.rounds < ROUNDS):
-        parser.error(f"--write needs all groups and {ROUNDS} rounds or more")
+    whole = options.only == names and options.rounds >= ROUNDS and options.gigabytes == GIGABYTES
+    if options.write and (options.quick or not whole):
+        parser.error(f"--write needs all groups, {ROUNDS} rounds or more, and {GIGABYTES} GiB of attachments")
     small = options.quick
     sizes, memory_size = ((4, 8, 12), 20) if small else (SIZES, MEMORY_SIZE)
-    plan = Plan(options.only, 1 if small else options.rounds, sizes, memory_size, options.forks)
+    gigabytes = min(options.gigabytes, 0.1) if small else options.gigabytes
+    plan = Plan(options.only, 1 if small else options.rounds, sizes, memory_size, options.forks, gigabytes)
     try:
         with locks.using(say):
             subprocess.run([sys.executable, "-m", "tests.support.fleet", "up"], check=True)
@@ -70,10 +74,13 @@ def _measure(plan: Plan, write: bool) -> int:
             "traffic": lambda: traffic.measure(many, plan.rounds),
             "memory": lambda: memory.measure(many, plan.rounds, plan.memory_size),
             "first": lambda: flow.first_run(controller, min(plan.rounds, ROUNDS_WITHOUT_TARGET)),
+            "downtime": lambda: downtime.measure(controller, plan.rounds),
+            "backups": lambda: backups.measure(controller, plan.gigabytes),
         }
         controller.write_inventory({host.name: host.variables for host in api.hosts()})
-        with step("taking the fleet to the state that an unchanged run finds"):
-            controller.run(FLOW)
+        if set(plan.groups) - {"downtime", "backups"}:
+            with step("taking the fleet to the state that an unchanged run finds"):
+                controller.run(FLOW)
         for group in GROUPS:
             if group.key in plan.groups:
                 with step(group.title):

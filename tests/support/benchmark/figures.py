@@ -12,6 +12,8 @@ from typing import List, Mapping, NamedTuple, Optional, Sequence
 #: Sizes of the inventory between which the cost of one more host is taken, and the size for the controller's memory.
 SIZES = (10, 40, 160)
 MEMORY_SIZE = 1000
+#: Of attachments, for the memory of backups.
+GIGABYTES = 2
 #: Alternating runs: what is compared is run in turn, so that what else the machine does meets all of them.
 ROUNDS = 5
 #: What has no target is taken fewer times where it takes long.
@@ -83,6 +85,21 @@ GROUPS = (
         (
             Row("first", "first run (settings, restart, token, license), four hosts", "unchanged run", None),
             Row("predicted", "check mode before the first run, four hosts", "unchanged run", None),
+        ),
+    ),
+    Group(
+        "downtime",
+        "How long clients see no server during an update, its images being local",
+        (Row("downtime", "update by module `update`", "the same update by `bitwarden.sh update`", 1.0),),
+    ),
+    Group(
+        "backups",
+        f"Memory of a backup and of its restore on the host in MiB, {GIGABYTES} GiB of attachments",
+        (
+            Row("backup_tar", "module `backup`, an archive", "-", 64),
+            Row("restore_tar", "module `restore`, from an archive", "-", 64),
+            Row("backup_directory", "module `backup`, a folder", "-", 64),
+            Row("restore_directory", "module `restore`, from a folder", "-", 64),
         ),
     ),
 )

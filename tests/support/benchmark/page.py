@@ -36,7 +36,11 @@ _METHOD = """\
   they answered the first time. What the controller does is real: role, module archives, SSH, the API.
 - CPU is that of `ansible-playbook` and everything that it starts.
 - Bytes are counted between SSH and the network: compressed, and with the set-up of the connection.
-- For memory, modules return what the real ones returned on the fleet.
+- For the controller's memory, modules return what the real ones returned on the fleet.
+- During an update the API is asked all the time, from outside. What counts is how long it does not answer, from the
+  same version to the same version, by module `update` and by `bitwarden.sh updateself` and `update`. In that time the
+  module has the database write the dump that its way back needs; the script saves nothing.
+- For the memory of a backup, the module's process is asked for the most that it had, without the commands that it runs.
 """
 
 

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path(__file__).resolve().parent
 PLAYBOOKS = FOLDER / "playbooks"
 FLOW = "selfhosted.bitwarden.families_sync"
-PING, EMPTY, BY_HAND, ROLE = (str(PLAYBOOKS / f"{name}.yml") for name in ("ping", "empty", "by_hand", "role"))
+PING, EMPTY, BY_HAND, ROLE, UPDATE, BACKUP = (
+    str(PLAYBOOKS / f"{name}.yml") for name in ("ping", "empty", "by_hand", "role", "update", "backup")
+)
 
 
 class Run(NamedTuple):

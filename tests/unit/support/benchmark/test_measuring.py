@@ -14,7 +14,9 @@ import threading
 import pytest
 
 from tests.support.benchmark import size
+from tests.support.benchmark.downtime import Watch, downtime
 from tests.support.benchmark.runs import FOLDER, Run
+from tests.support.fleet import FleetError
 
 
 def test_bytes_sent_are_counted_and_the_answer_comes_back(tmp_path):
@@ -76,3 +78,26 @@ def test_recap():
         "bw1": {"ok": 5, "changed": 0, "skipped": 2},
         "bw2": {"ok": 4, "changed": 1, "skipped": 0},
     }
+
+
+@pytest.mark.parametrize(
+    ("seen", "seconds"),
+    [
+        ([(0.0, True), (1.0, True)], 0.0),
+        ([(0.0, True), (1.0, False), (2.5, False), (4.0, True)], 3.0),
+        ([(0.0, True), (1.0, False), (2.0, True), (3.0, False), (7.0, True), (8.0, True)], 5.0),
+    ],
+)
+def test_downtime_is_all_the_time_without_an_answer(seen, seconds):
+    assert downtime(seen) == seconds
+
+
+def test_a_server_is_watched_until_it_answers_again():
+    answers = iter([True, False, False])
+    with Watch(lambda: next(answers, True)) as watch:
+        pass
+    assert 0.05 < watch.down() < 5
+    with Watch(lambda: True) as watch:
+        pass
+    with pytest.raises(FleetError, match="was not updated"):
+        watch.down()
