@@ -126,6 +126,7 @@ class Update:
         journal.reserve()
         self._workspace.fill(plan.pair.run)
         self._setup.generate(self._workspace.folder)
+        self._workspace.name_database(plan.database)
         services = self._workspace.services()
         self._proofs.append(proof.settings_proof(self._workspace.lost_settings()))
         proof.require(self._proofs)

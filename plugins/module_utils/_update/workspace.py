@@ -17,11 +17,14 @@ from .._deployment.composition import Service
 from .._deployment.deployment import Deployment
 from .._env_files.document import EnvFile
 from .._settings.override_file import FILES
+from .._settings.secrecy import is_secret
 from .journal import UpdateJournal
 
 # What the setup tool reads or writes below bwdata. The services write to none of it but key-connector.
 _COPIED = ("config.yml", "docker", "env", "identity", "nginx", "web", "key-connector")
 _RUN = "scripts/run.sh"
+# The name of the database that the nightly backup of mssql saves.
+_NIGHTLY = "DATABASE"
 # Who owns the files of this host is not for the setup tool to say, and Key Connector writes to its data meanwhile.
 _STAYS = ("env/uid.env", "key-connector/data.json")
 
@@ -51,6 +54,21 @@ class Workspace:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "wb") as stream:
             stream.write(run)
         self._own(account.uid, account.gid)
+
+    def name_database(self, name: str) -> None:
+        """Have Bitwarden's nightly backup save the database ``name``, where the setup tool has just named another one.
+
+        Servers that were installed before 2023.7.0 lack that setting, and an update adds it with the usual name.
+        """
+        file = FILES["mssql"]
+        path = os.path.join(self.folder, "env", file)
+        if _NIGHTLY in self._values(self._deployment.bwdata, file) or not os.path.isfile(path):
+            return
+        with open(path, "rb") as stream:
+            settings = EnvFile.parse(stream.read(), path)
+        if settings.get(_NIGHTLY) not in (None, name):
+            with open(path, "wb") as output:
+                output.write(settings.change({_NIGHTLY: name}, is_secret)[0])
 
     def services(self) -> Dict[str, Service]:
         """Return what Compose would create from the generated files, the user's override included.

@@ -156,3 +156,22 @@ def test_for_another_data_folder_the_remedy_names_it(script, tmp_path):
     (tmp_path / "data" / "scripts" / "run.sh").write_text("")
     (problem,) = problems(Script(script.commands, script.path, str(tmp_path / "data")))
     assert problem.endswith(f"bitwarden.sh updaterun {tmp_path}/data).")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_a_question_at_the_end_of_an_old_script_gets_no_answer_and_does_not_wait_for_one(tmp_path, user):
+    """As v2025.12.1 to v2026.1.0 ask, with Let's Encrypt, whether to remove old images of certbot."""
+    path = tmp_path / "bitwarden.sh"
+    path.write_text(
+        '#!/bin/bash\nset -e\nif [ "$(id -u)" = 0 ]; then read -r -p "Continue? " answer; [ "$answer" = y ]; fi\n'
+        'echo up\nread -r -p "Purge certbot images? (y/n) " purge\necho "purged: $purge"\n'
+    )
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    owner = pwd.getpwnam(user)
+    account = Account(user, owner.pw_uid, owner.pw_gid, (owner.pw_gid,), "/")
+    script = Script(Commands(account, {"PATH": os.environ["PATH"]}), str(path), str(tmp_path / "bwdata"), 20.0)
+    done = script.run("restart")
+    # What it did shows in the containers, whatever its exit status.
+    assert (done.interrupted, done.rc, done.stdout) == (False, 1, "up\n")

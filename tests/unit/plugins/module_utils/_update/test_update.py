@@ -46,6 +46,17 @@ def test_an_update_in_its_order(host, database, run):
     assert (again["failed"], again["changed"]) == (False, False), again
 
 
+@pytest.mark.parametrize(("before", "after"), [("", "vault"), ("DATABASE=own\n", "own")])
+def test_the_nightly_backup_of_an_old_installation_keeps_its_database(host, run, before, after):
+    """Installations before 2023.7.0 have no DATABASE, and the setup tool names the usual one there."""
+    file = host.bwdata / "env/mssql.override.env"
+    password = "SA_PASSWORD=CanaryDatabasePassword\n"
+    file.write_text(password + before)
+    host.writes = {"env/mssql.override.env": password + (before or "DATABASE=bitwarden\n")}
+    result = run()
+    assert (result["failed"], file.read_text()) == (False, f"{password}DATABASE={after}\n"), result.get("msg")
+
+
 def is_as_before(host, database, before, result):
     """Whether the server is on the old version, with files and database as they were, and no leftovers."""
     assert host.versions() == {OLD}, result
