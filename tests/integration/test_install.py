@@ -14,7 +14,7 @@ import pytest
 from tests.support import fleet
 from tests.support.fleet import names
 
-from .ansible_run import task
+from .ansible_run import playbook, task
 
 HOST = "bw4"
 FOLDER = "/opt/other"
@@ -122,29 +122,54 @@ def eu():
     return fleet.host("bw3").data.installation
 
 
-def test_nothing_leaves_a_host_without_a_network(host):
-    """Scripts of the controller, local images, sites, clouds and registry down: the EU's addresses are set, too."""
+def test_no_packet_leaves_an_air_gapped_host_which_the_playbook_installs_twice(host):
+    """Scripts and certificate of the controller, local images. The EU's addresses are set, too."""
     assert host.script("stop").returncode == 0
     host.execute("rm", "-rf", FOLDER)
-    sites, registry = fleet.downloads(), fleet.registry()
+    installation, certificate = host.data.installation, names.STATE / "certificates" / HOST
+    sites = fleet.downloads()
     try:
         sites.stop("unknown")
-        registry.stop()
         host.cloud.stop("unknown")
         assert "Could not resolve host" in refused(host)
-        message = refused(host, source=SCRIPTS, pull=False)
+        message = refused(host, source=SCRIPTS, pull=False, config={"enable_key_connector": True})
         assert "the name api.bitwarden.com could not be looked up" in message
         assert "set verify_installation to false" in message
-        options = {"source": SCRIPTS, "pull": False, "verify_installation": False, "start": False, "region": "EU"}
-        done = install(host, certificate="none", config={"http_port": 8080}, **options).ok().result(HOST, "install")
-        assert (done["installed"], done["url"]) == (True, "http://bw4.fleet.test")
+        assert f"pull is false: {names.REGISTRY}/bitwarden/key-connector:2025.11.0. Load them" in message
+
+        host.air_gap("drop")
+        variables = {
+            "bitwarden_domain": "bw4.fleet.test",
+            "bitwarden_installation_id": installation["id"],
+            "bitwarden_installation_key": installation["key"],
+            "bitwarden_region": "EU",
+            "bitwarden_bwdata": BWDATA,
+            "bitwarden_owner": "bitwarden",
+            "bitwarden_certificate": "files",
+            "bitwarden_certificate_files": {"cert": f"{certificate}.pem", "key": f"{certificate}.key"},
+            "bitwarden_source": SCRIPTS,
+            "bitwarden_offline": True,
+            "bitwarden_pull": False,
+        }
+        for changed in (True, False):
+            run = playbook("selfhosted.bitwarden.install", "--limit", HOST, ansible_user="admin", **variables).ok()
+            assert (run.recap(HOST)["changed"] > 0) == changed, run.output
+            assert installation["key"] not in run.output
+        assert host.air_gap("count") == [0, 0]
         written = host.read(f"{BWDATA}/env/global.override.env")
         for line in (
             "globalSettings__baseServiceUri__cloudRegion=EU",
             "globalSettings__installation__identityUri=https://identity.bitwarden.eu",
-            f"globalSettings__installation__id={host.data.installation['id']}",
+            f"globalSettings__installation__id={installation['id']}",
         ):
             assert line in written.splitlines()
-        assert "'8080:8080'" in host.read(f"{BWDATA}/docker/docker-compose.yml")
+        trusted = (
+            "--cacert",
+            "/usr/local/share/ca-certificates/fleet.crt",
+            "--resolve",
+            "bw4.fleet.test:443:127.0.0.1",
+        )
+        answer = host.execute("curl", "-sSf", *trusted, "https://bw4.fleet.test/api/config")
+        assert json.loads(answer)["version"] == names.VERSION
     finally:
         host.reset()

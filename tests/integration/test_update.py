@@ -62,8 +62,16 @@ def test_a_migration_that_fails_silently_is_taken_back_over_the_engine_step(host
     host.control("migration", {"fails": None})
 
 
-def test_a_killed_update_is_settled_by_the_next_over_the_engine_step(host):
-    """It is killed while the server is down; the next run takes it back first, and updates then."""
+@pytest.fixture
+def scripts(tmp_path):
+    """A folder of the controller with the scripts of 2026.7.0."""
+    for file in (names.FILES / "bitwarden").iterdir():
+        (tmp_path / file.name).write_text(file.read_text().replace(names.VERSION, "2026.7.0"))
+    return str(tmp_path)
+
+
+def test_a_killed_update_is_settled_by_the_next_which_needs_no_network(host, scripts):
+    """It is killed while the server is down. The next run takes it back over the engine step, and updates then."""
     seen = client_sees(host)
     by_name = {**AS_ROOT, "vars": {**AS_ROOT["vars"], "ansible_pipelining": False}}  # what runs has no name otherwise
     running = threading.Thread(target=lambda: task("update", HOST, play=by_name, version="2026.7.0"))
@@ -76,8 +84,10 @@ def test_a_killed_update_is_settled_by_the_next_over_the_engine_step(host):
     running.join()
     refused = task("server", HOST, play=AS_ROOT).result(HOST, "server")
     assert "An update was cut off while it replaced files" in refused["msg"]
-    done = update("--diff", version="2026.7.0").ok()
+    host.air_gap("drop")
+    done = update("--diff", source=scripts, pull=False).ok()
     result = done.result(HOST, "update")
+    assert host.air_gap("count") == [0, 0]
     assert [one for one in result["proof"] if one["ok"] is not True] == []
     assert (tags(host), client_sees(host)) == ({"2026.7.0"}, seen)
     assert host.execute("find", names.BWDATA, "-maxdepth", "1", "-name", ".bitwarden-*").split() == []

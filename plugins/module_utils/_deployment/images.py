@@ -28,16 +28,26 @@ def missing_images(inventory: EngineInventory, images: Iterable[str]) -> List[st
 
 
 def image_problems(inventory: EngineInventory, images: Iterable[str], pull: bool) -> List[Problem]:
-    """Return which images cannot be had: not local, and their registry does not have them. Nothing is pulled."""
-    found = (_image_problem(inventory.client, one, pull) for one in missing_images(inventory, images))
+    """Return which images cannot be had: not local, and their registry does not have them. Nothing is pulled.
+
+    Without ``pull`` one problem has them all, which is the list to load.
+    """
+    missing = missing_images(inventory, images)
+    if not pull:
+        return [not_local(missing)] if missing else []
+    found = (_registry_problem(inventory.client, one) for one in missing)
     return [one for one in found if one is not None]
 
 
-def _image_problem(client: EngineClient, image: str, pull: bool) -> Optional[Problem]:
-    if not pull:
-        return Problem(
-            f"The image {image} is not local, and pull is false. Load it (docker load), or set pull to true."
-        )
+def not_local(images: Iterable[str]) -> Problem:
+    """Return the problem of images that are not local and may not be pulled."""
+    return Problem(
+        f"These images are not local, and pull is false: {', '.join(images)}. Load them (docker load), or set pull to "
+        "true."
+    )
+
+
+def _registry_problem(client: EngineClient, image: str) -> Optional[Problem]:
     response = client.request("GET", f"/distribution/{quote(image, safe='/')}/json", _REGISTRY_TIMEOUT)
     if response.status < 400 or response.status in (401, 403):
         return None  # a registry that asks for a login may well give it to docker pull

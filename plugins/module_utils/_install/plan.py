@@ -20,7 +20,7 @@ from .._scripts.pair import ScriptPair
 from .._scripts.source import download, read_folder
 from .cloud import cloud_problems
 from .data_folder import DataFolder, inspect_folder
-from .host import InstallHost, engine_problems, find_account, folder_problems, open_host
+from .host import InstallHost, engine_problems, find_account, folder_problems, open_host, services_of
 from .lets_encrypt import IMAGE
 from .request import DOWNLOAD, LETS_ENCRYPT, InstallRequest
 
@@ -119,10 +119,9 @@ def _inspect_host(
         pair = _scripts(request, host, environ)
     except BitwardenError as error:
         return host, None, [*problems, error]
-    images = [pair.setup_image, *([IMAGE] if request.certificate == LETS_ENCRYPT else [])]
     # Why the engine cannot be asked has been told already.
     with contextlib.suppress(*EXPECTED):
-        problems += image_problems(host.inventory, images, request.pull)
+        problems += image_problems(host.inventory, _images(request, pair), request.pull)
     return host, pair, problems
 
 
@@ -130,6 +129,12 @@ def _scripts(request: InstallRequest, host: InstallHost, environ: Mapping[str, s
     if request.source == DOWNLOAD:
         return download(host.commands, request.version, environ)
     return read_folder(host.commands, request.source, request.version)
+
+
+def _images(request: InstallRequest, pair: ScriptPair) -> List[str]:
+    """Return the images that have to be had before anything is made: all of them, where the start may not pull any."""
+    found = pair.images(() if request.pull else services_of(request))
+    return [*found, *([IMAGE] if request.certificate == LETS_ENCRYPT else [])]
 
 
 def _holds(path: str, content: bytes) -> bool:

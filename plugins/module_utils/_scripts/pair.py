@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from .._common.errors import BitwardenError
 from .._deployment.bitwarden_sh import reads_command
@@ -28,6 +28,7 @@ _TOOL = re.compile(r"(?:/app/Setup|dotnet Setup\.dll)\b")
 _TOOL_NOW = "/app/Setup"
 _IMAGE = re.compile(r"([^\s\"'=]+/setup):\$\{?COREVERSION\b")
 _IMAGE_NOW = "ghcr.io/bitwarden/setup"
+_OTHER_VERSIONS = {"web": "web", "key-connector": "key_connector"}
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
@@ -41,6 +42,10 @@ class Versions(NamedTuple):
     core: str
     web: str
     key_connector: str
+
+    def of(self, service: str) -> str:
+        """Return the version that the image of a service has."""
+        return str(getattr(self, _OTHER_VERSIONS.get(service, "core")))
 
 
 class Source(NamedTuple):
@@ -64,6 +69,11 @@ class ScriptPair(NamedTuple):
         found = _IMAGE.search(text)
         name = _expanded(found.group(1), _assignments(text)) if found else _IMAGE_NOW
         return f"{name}:{self.versions.core}"
+
+    def images(self, services: Iterable[str]) -> List[str]:
+        """Return the images of Bitwarden's ``services``, and that of the setup tool, which is in the same registry."""
+        registry = self.setup_image.rpartition("/")[0]
+        return sorted({self.setup_image, *(f"{registry}/{one}:{self.versions.of(one)}" for one in services)})
 
     @property
     def setup_command(self) -> List[str]:

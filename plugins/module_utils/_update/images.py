@@ -14,11 +14,10 @@ from .._deployment.composition import Service, parse_config
 from .._deployment.deployment import Deployment
 from .._deployment.drift import BITWARDEN
 from .._deployment.problem import Problem
-from .._scripts.pair import LATEST, Versions
+from .._scripts.pair import LATEST, ScriptPair, Versions
 
 # Where Bitwarden has its images; those of releases before 2025 are at Docker Hub.
 _REGISTRIES = ("ghcr.io/bitwarden/", "docker.io/bitwarden/", "bitwarden/")
-_OTHER_PARTS = {"web": "web", "key-connector": "key_connector"}
 _IMAGE = re.compile(r"^(\s+image:\s*[\"']?)([^\s\"'#]+)", re.MULTILINE)
 
 
@@ -32,11 +31,6 @@ def repository_of(image: str) -> str:
 def tag_of(image: str) -> str:
     """Return the tag of an image, empty where it has none."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
-
-
-def version_of(service: str, versions: Versions) -> str:
-    """Return the version that the image of a service has in a release."""
-    return str(getattr(versions, _OTHER_PARTS.get(service, "core")))
 
 
 def foreign_images(services: Mapping[str, Service], setup_images: Iterable[str]) -> List[Problem]:
@@ -67,7 +61,7 @@ def _is_own(service: str, image: str, registries: Sequence[str]) -> bool:
 def predicted_images(deployment: Deployment, services: Mapping[str, Service], versions: Versions) -> Dict[str, str]:
     """Return the images that Bitwarden's services will have, by service: an override file may keep some as they are."""
     found = {
-        name: f"{repository_of(service.image)}:{version_of(name, versions)}"
+        name: f"{repository_of(service.image)}:{versions.of(name)}"
         for name, service in services.items()
         if name in BITWARDEN
     }
@@ -77,7 +71,7 @@ def predicted_images(deployment: Deployment, services: Mapping[str, Service], ve
 
     def of_the_release(match: Match[str]) -> str:
         name = repository_of(match.group(2)).rpartition("/")[2]
-        image = f"{repository_of(match.group(2))}:{version_of(name, versions)}" if name in BITWARDEN else match.group(2)
+        image = f"{repository_of(match.group(2))}:{versions.of(name)}" if name in BITWARDEN else match.group(2)
         return f"{match.group(1)}{image}"
 
     with open(files[0], encoding="utf-8") as stream:
@@ -91,19 +85,16 @@ def pinned(images: Mapping[str, str], versions: Versions) -> List[str]:
     """Return Bitwarden's services whose image, by ``images``, is of another version than the release has."""
     found = []
     for name, image in sorted(images.items()):
-        wanted = version_of(name, versions)
+        wanted = versions.of(name)
         if name in BITWARDEN and wanted != LATEST and version_numbers(tag_of(image)) != version_numbers(wanted):
             found.append(name)
     return found
 
 
-def expected_images(images: Mapping[str, str], setup_image: str, versions: Versions) -> List[str]:
+def expected_images(images: Mapping[str, str], pair: ScriptPair) -> List[str]:
     """Return the images that the services of this server will need, with the setup tool's.
 
     Those of the release are where its setup tool is, as Bitwarden has moved them once.
     """
-    registry, stay = repository_of(setup_image).rpartition("/")[0], pinned(images, versions)
-    found = {setup_image}
-    for name, image in images.items():
-        found.add(image if name in stay else f"{registry}/{name}:{version_of(name, versions)}")
-    return sorted(found)
+    stay = pinned(images, pair.versions)
+    return sorted({*pair.images(one for one in images if one not in stay), *(images[one] for one in stay)})

@@ -236,7 +236,7 @@ class _Planning:
 
     def _images(self, pair: ScriptPair) -> List[str]:
         self.problems += foreign_images(self.stack.services, [pair.setup_image])
-        expected = expected_images(self.predicted, pair.setup_image, pair.versions)
+        expected = expected_images(self.predicted, pair)
         self.problems += image_problems(self.inventory, expected, self.request.pull)
         return missing_images(self.inventory, expected)
 

@@ -17,7 +17,7 @@ from .._database import statements
 from .._database.connection_string import SERVICE
 from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
 from .._deployment.engine_inventory import EngineInventory
-from .._deployment.images import missing_images, pull_images
+from .._deployment.images import missing_images, not_local, pull_images
 from .._restore.journal import DATABASE, REPLACING
 from .._restore.proof import Proof
 from .._restore.server import Server
@@ -146,7 +146,7 @@ class Update:
             self._found["changed"] = self._found["changed"] or bool(pulled)
         left = missing_images(inventory, images)
         if left:
-            raise UpdateError(f"These images are not local, and pull is false: {', '.join(left)}.")
+            raise UpdateError(str(not_local(left)))
 
     def _back_up(self) -> None:
         planned = self._plan.backup

@@ -129,6 +129,11 @@ class Host:
         self._container_faults("tls", mode)
         return self.read(f"{_FAULTS}/ca.pem") if mode == "intercept" else ""
 
+    def air_gap(self, mode: str) -> list[int]:
+        """``drop`` what host and containers send out by themselves, or ``open`` again. ``count`` returns how many
+        packets were dropped since: UDP (name servers), others."""
+        return [int(one) for one in self._container_faults("air", mode).split()]
+
     def engine(self, what: str) -> None:
         """``stop`` or ``start`` the host's engine."""
         self.execute("engine", what)
@@ -189,13 +194,13 @@ class Host:
         self.control("requests", method="DELETE")
         self.cloud.forget(self)
 
-    def _container_faults(self, *arguments: str) -> None:
+    def _container_faults(self, *arguments: str) -> str:
         """`files/faults/container-faults`, which is on a host only while it is needed."""
         self.execute("mkdir", "-p", _FAULTS)
         for file in sorted((names.FILES / "faults").glob("[!.]*")):
             if file.is_file():
                 self.execute("sh", "-c", 'cat > "$1"', "sh", f"{_FAULTS}/{file.name}", stdin=file.read_bytes())
-        self.execute("sh", f"{_FAULTS}/container-faults", *arguments)
+        return self.execute("sh", f"{_FAULTS}/container-faults", *arguments)
 
     def _absolute(self, path: str) -> str:
         return path if path.startswith("/") else f"{names.BWDATA}/{path}"

@@ -22,13 +22,16 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install impo
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
 from ansible_collections.selfhosted.bitwarden.plugins.modules import install
 
-from tests.support.fleet.names import FILES, STANDIN
+from tests.support.fleet.names import FILES, SERVICES, STANDIN
 from tests.unit.plugins.module_utils._deployment.engine_server import EngineServer, _Handler
 
 PROGRAM = Path(__file__).parent / "programs" / "docker.py"
 ID = "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b"
 KEY = "CanaryInstallationKey"
-SETUP = "registry.fleet.test:5000/bitwarden/setup:2026.8.0"
+_REGISTRY = "registry.fleet.test:5000/bitwarden"
+SETUP = f"{_REGISTRY}/setup:2026.8.0"
+# Of a release, with all services that a server has unless told otherwise, in the order of messages.
+IMAGES = sorted([SETUP, *(f"{_REGISTRY}/{service}:2026.8.0" for service in SERVICES)])
 
 
 class FreshHost:

@@ -26,7 +26,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install impo
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.data_folder import COMPLETE
 from ansible_collections.selfhosted.bitwarden.plugins.modules import install
 
-from .conftest import ID, KEY, SETUP
+from .conftest import ID, IMAGES, KEY, SETUP
 
 
 @contextlib.contextmanager
@@ -223,11 +223,21 @@ def test_ports_are_those_of_config(host, config, ports, seen):
     ("options", "images", "seen"),
     [
         ({}, [], None),
-        ({"pull": False}, [], "is not local, and pull is false"),
-        ({"pull": False}, [SETUP], None),
+        ({"pull": False}, [], f"These images are not local, and pull is false: {IMAGES[0]}, {IMAGES[1]}, "),
+        (
+            {"pull": False, "config": {"enable_scim": True}},
+            IMAGES,
+            f"pull is false: {SETUP.replace('setup', 'scim')}. Load",
+        ),
+        (
+            {"pull": False, "config": {"enable_built_in_ms_sql": False}},
+            [one for one in IMAGES if "mssql" not in one],
+            None,
+        ),
+        ({"pull": False}, IMAGES, None),
     ],
 )
-def test_the_image_of_the_setup_tool(host, options, images, seen):
+def test_images(host, options, images, seen):
     host.images = set(images)
     result = host.run(**options)
     assert seen in result if seen else result["installed"]
