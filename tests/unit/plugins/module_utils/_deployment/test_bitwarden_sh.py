@@ -167,8 +167,9 @@ def test_a_question_at_the_end_of_an_old_script_gets_no_answer_and_does_not_wait
         '#!/bin/bash\nset -e\nif [ "$(id -u)" = 0 ]; then read -r -p "Continue? " answer; [ "$answer" = y ]; fi\n'
         'echo up\nread -r -p "Purge certbot images? (y/n) " purge\necho "purged: $purge"\n'
     )
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o005:
+            folder.chmod(0o755)
     owner = pwd.getpwnam(user)
     account = Account(user, owner.pw_uid, owner.pw_gid, (owner.pw_gid,), "/")
     script = Script(Commands(account, {"PATH": os.environ["PATH"]}), str(path), str(tmp_path / "bwdata"), 20.0)
