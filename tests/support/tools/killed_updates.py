@@ -19,7 +19,7 @@ import random
 import sys
 import tarfile
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from tests.support.fleet import locks, names
 from tests.support.fleet.api import Host, host
@@ -27,10 +27,10 @@ from tests.support.fleet.shell import FleetError
 from tests.support.tools.commands import WORK
 from tests.support.tools.messages import load
 
-_FOLDER = "/var/tmp/killed-updates"
-_BACKUPS = "/var/backups/bitwarden"
-_STEPS = (("2026.6.0", "2026.7.0"), ("2026.7.0", "2026.9.0"), ("2026.6.0", "2026.9.0"))
-_FIRST = _STEPS[0][0]
+FOLDER = "/var/tmp/killed-updates"
+BACKUPS = "/var/backups/bitwarden"
+STEPS = (("2026.6.0", "2026.7.0"), ("2026.7.0", "2026.9.0"), ("2026.6.0", "2026.9.0"))
+_FIRST = STEPS[0][0]
 _USUAL = 25.0  # seconds of a run, until one was measured
 _LEFT = (
     f"find {names.BITWARDEN} -name '.bitwarden-*'; find {names.BWDATA}/mssql/backups -name '*.bak'; "
@@ -38,7 +38,7 @@ _LEFT = (
 )
 # Runs the module, kills it after a while, and tells what became of it: the first argument is all that it needs.
 _DRIVER = """
-import json, os, signal, subprocess, sys, time
+import contextlib, json, os, signal, subprocess, sys, time
 options = json.loads(sys.argv[1])
 command = [sys.executable, "-m", "ansible_collections.selfhosted.bitwarden.plugins.modules.update"]
 run = subprocess.Popen(command, cwd=options["folder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -59,12 +59,9 @@ def below(parent):
 try:
     output, _ = run.communicate(json.dumps({"ANSIBLE_MODULE_ARGS": options["arguments"]}), timeout=options["after"])
 except subprocess.TimeoutExpired:
-    doomed = [run.pid, *(below(run.pid) if options["all"] else [])]
-    for process in doomed:
-        try:
+    for process in [run.pid, *(below(run.pid) if options["all"] else [])]:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     output = ""
 took = time.monotonic() - begun
 try:
@@ -141,9 +138,9 @@ class Updates:
     """The updates of one host, over the versions and back to the first one."""
 
     def __init__(self, one: Host, chance: random.Random) -> None:
-        self._host = one
+        self.host = one
         self._chance = chance
-        self._client = Client(one)
+        self.client = Client(one)
         self._durations: Dict[Tuple[str, bool], float] = {}
         self._version = ""
 
@@ -162,78 +159,80 @@ class Updates:
             driver = tarfile.TarInfo("driver.py")
             driver.size = len(_DRIVER)
             archive.addfile(driver, io.BytesIO(_DRIVER.encode()))
-        self._host.execute("sh", "-c", f"rm -rf {_FOLDER}; mkdir {_FOLDER}")
-        self._host.execute("tar", "-x", "-C", _FOLDER, stdin=packed.getvalue())
-        self._host.reset()
-        self._host.use_version(_FIRST)
-        self._host.script("stop")
-        self._host.execute("cp", "-a", names.BITWARDEN, f"{_FOLDER}/server")
-        self._version = ""
+        self.host.execute("sh", "-c", f"rm -rf {FOLDER}; mkdir {FOLDER}")
+        self.host.execute("tar", "-x", "-C", FOLDER, stdin=packed.getvalue())
+        self.host.reset()
+        self.host.use_version(_FIRST)
+        self.host.script("stop")
+        self.host.execute("cp", "-a", names.BITWARDEN, f"{FOLDER}/server")
 
     def clean_up(self) -> None:
         """Leave the host as it was found."""
-        self._host.execute("sh", "-c", f"rm -rf {_FOLDER} {_BACKUPS} {names.BWDATA}/mssql/data.after-*")
-        self._host.reset()
+        self.host.execute("sh", "-c", f"rm -rf {FOLDER} {BACKUPS} {names.BWDATA}/mssql/data.after-*")
+        self.host.reset()
 
     def trial(self) -> Trial:
         """Kill an update, settle it, and see what there is."""
-        steps = [one for one in _STEPS if one[0] == self._version]
+        steps = [one for one in STEPS if one[0] == self._version]
         if not steps:
-            self._begin_again()
-            steps = [one for one in _STEPS if one[0] == _FIRST]
+            self.begin_again()
+            steps = [one for one in STEPS if one[0] == _FIRST]
         before, after = self._chance.choice(steps)
         fails = self._chance.random() < 1 / 3
-        self._client.write()
-        seen = self._client.sees()
-        self._host.control("migration", {"fails": after if fails else None})
+        seen = self.client.sees()
+        self.host.control("migration", {"fails": after if fails else None})
         killed = [self._kill(after, fails)]
         if self._chance.random() < 1 / 3:
             killed.append(self._kill(after, fails))
-        ended = self._run(after)
+        ended = self.run(after)
         problems = self._problems(ended, (before, after), fails, seen)
-        self._host.control("migration", {"fails": None})
+        self.host.control("migration", {"fails": None})
         step = f"{before} to {after}{', failing' if fails else ''}"
         return Trial(step, " + ".join(killed), self._version, tuple(problems))
 
-    def _begin_again(self) -> None:
-        self._host.execute(
+    def begin_again(self) -> None:
+        """Put the server back to what it was on the first version."""
+        self.host.execute(
             "sh", "-c",
             f"cd {names.BWDATA}/docker && docker compose down --timeout 1; cd /; "
-            f"find {names.BITWARDEN} -mindepth 1 -delete; rm -rf {_BACKUPS}; "
-            f"cp -a {_FOLDER}/server/. {names.BITWARDEN}/; cd {names.BWDATA}/docker && docker compose up --detach",
+            f"find {names.BITWARDEN} -mindepth 1 -delete; rm -rf {BACKUPS}; "
+            f"cp -a {FOLDER}/server/. {names.BITWARDEN}/; cd {names.BWDATA}/docker && docker compose up --detach",
         )  # fmt: skip
-        self._host.wait()
-        self._wait_until_healthy()
+        self.wait()
         self._version = _FIRST
+        self.client.write()
 
-    def _wait_until_healthy(self, seconds: float = 90) -> None:
+    def wait(self, seconds: float = 90) -> None:
+        """Wait until clients are answered, and the services are healthy."""
+        self.host.wait()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            health = {name: one["health"] for name, one in self._host.containers().items()}
-            if all(one in (None, "healthy") or name == "icons" for name, one in health.items()):
-                return  # icons takes long, and nothing waits for it
+            health = {name: one["health"] for name, one in self.host.containers().items()}
+            if all(one in (None, "healthy") for name, one in health.items() if name != "icons"):  # which takes long
+                return
             time.sleep(1)
 
     def _kill(self, version: str, fails: bool) -> str:
         """Kill a run; return where that was, in words."""
         usual = self._durations.get((version, fails), _USUAL)
         everything = self._chance.random() < 1 / 2
-        ended = self._run(version, self._chance.uniform(0.3, usual), everything)
+        ended = self.run(version, self._chance.uniform(0.3, usual), everything)
         if ended.result is not None:
             self._durations[version, fails] = ended.took
             return f"not ({ended.took:.1f} s)"
-        wrote = self._client.write()
+        wrote = self.client.write()
         return f"{ended.phase} {ended.took:.1f} s{' all' if everything else ''}{' wrote' if wrote else ''}"
 
-    def _run(self, version: str, after: float = 600.0, everything: bool = False) -> Ended:
+    def run(self, version: str, after: float = 600.0, everything: bool = False) -> Ended:
+        """Run the module, and kill it after so many seconds: by itself, or with everything that it has started."""
         options = {
-            "folder": _FOLDER,
+            "folder": FOLDER,
             "journal": f"{names.BWDATA}/.bitwarden-update/journal.json",
             "arguments": {"bwdata": names.BWDATA, "version": version, "lock_timeout": "5m"},
             "after": after,
             "all": everything,
         }
-        return Ended(**json.loads(self._host.execute("python3", f"{_FOLDER}/driver.py", json.dumps(options))))
+        return Ended(**json.loads(self.host.execute("python3", f"{FOLDER}/driver.py", json.dumps(options))))
 
     def _problems(self, ended: Ended, step: Tuple[str, str], fails: bool, seen: object) -> List[str]:
         """Return what is wrong after the run that settles it."""
@@ -242,10 +241,15 @@ class Updates:
             found.append(f"the run failed: {result.get('msg')}")
         if not fails:
             self._durations[step[1], fails] = ended.took
-        containers = self._host.containers()
+        return found + self.problems_now(step if fails else step[1:], seen)
+
+    def problems_now(self, expected: Sequence[str], seen: object) -> List[str]:
+        """Return what is wrong with the server, which should be on one of the ``expected`` versions."""
+        found = []
+        containers = self.host.containers()
         versions = {str(one["image"]).rpartition(":")[2] for one in containers.values()}
         self._version = next(iter(versions)) if len(versions) == 1 else ""
-        if self._version not in (step if fails else step[1:]):
+        if self._version not in expected:
             found.append(f"on {', '.join(sorted(versions)) or 'no version'}")
         found += [
             f"{name} is {one['health'] or one['status']}"
@@ -253,14 +257,14 @@ class Updates:
             if one["status"] != "running" or one["health"] == "unhealthy"
         ]
         try:
-            sees, stored = self._client.sees(), self._client.stored()
+            sees, stored = self.client.sees(), self.client.stored()
         except (OSError, FleetError) as error:
             return [*found, f"a client is not answered: {error}"]
         if sees != seen:
             found.append(f"a client sees {sees}")
-        if stored != self._client.written:
-            found.append(f"what a client wrote is lost: {self._client.written}, and there is {stored}")
-        left = self._host.execute("sh", "-c", _LEFT).split()
+        if stored != self.client.written:
+            found.append(f"what a client wrote is lost: {self.client.written}, and there is {stored}")
+        left = self.host.execute("sh", "-c", _LEFT).split()
         return [*found, *(f"left: {one}" for one in left)]
 
 
