@@ -118,7 +118,7 @@ def test_the_run_that_settles_it_can_be_killed_as_well(
 ):
     with monkeypatch.context() as context:
         if cut_off_at == "replacing":
-            context.setattr(run_module.Update, "_dump", _cut_off)
+            context.setattr(run_module, "Dump", DumpAndNoMore)
         elif cut_off_at == "database":
             context.setattr(run_module.Update, "_migrate", _cut_off)
         else:
@@ -138,6 +138,12 @@ def test_the_run_that_settles_it_can_be_killed_as_well(
         installation.back()
         FAULTS[fault](host, database)
     assert ends >= phases
+
+
+class DumpAndNoMore(run_module.Dump):
+    def make(self):
+        super().make()
+        _cut_off()
 
 
 def _cut_off(*_arguments):
@@ -171,6 +177,24 @@ def test_what_users_wrote_to_a_new_version_is_kept_where_it_cannot_be_completed(
     assert (host.bwdata / kept / "master.mdf").read_text() == "with what users wrote"
 
 
+def test_what_was_taken_back_stays_where_only_leftovers_are_not_removed(host, database, run, monkeypatch):
+    host.setup = "crash at migration"
+    with monkeypatch.context() as context:
+        context.setattr(journal.UpdateJournal, "_remove_folder", _unless_begun)
+        with pytest.raises(Terminated):
+            run()
+    host.setup = ""
+    database.databases["vault"]["Cipher"] += 1
+    rows = dict(database.databases["vault"])
+    is_whole(host, database, rows, run(), "taken back")
+
+
+def _unless_begun(self):
+    """Cut a run off when it removes its journal, and not when it begins one."""
+    if self.state is not None:
+        raise Terminated("SIGKILL")
+
+
 def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, monkeypatch):
     monkeypatch.setattr(way_back.WayBack, "go", _cut_off)
     host.setup = "crash at migration"
@@ -181,7 +205,9 @@ def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, mo
 
 
 def test_on_a_full_disk_the_old_version_serves(host, database, run, installation, monkeypatch):
-    """The way back has space that was kept for it, and puts back by renaming."""
+    """The way back, over a step of the engine, has space that was kept for it, and puts back by renaming."""
+    host.on("2026.6.0")
+    database.scripts = scripts_up_to("2026.6.0")
     put, release = atomic_file.put, journal.UpdateJournal.release
     before, left, ends = files(host), [0], set()
 
@@ -192,8 +218,9 @@ def test_on_a_full_disk_the_old_version_serves(host, database, run, installation
         put(path, data, **options)
 
     def released(self):
+        had = (host.bwdata / ".bitwarden-update/reserve").exists()
         release(self)
-        left[0] += 100
+        left[0] += 100 * (had and not (host.bwdata / ".bitwarden-update/reserve").exists())
 
     monkeypatch.setattr(atomic_file, "put", put_while_there_is_space)
     monkeypatch.setattr(journal.UpdateJournal, "release", released)
@@ -203,7 +230,8 @@ def test_on_a_full_disk_the_old_version_serves(host, database, run, installation
         if not result["failed"]:
             break
         assert "No space left on device" in result["msg"]
-        assert (host.versions(), files(host), database.scripts) == ({OLD}, before, scripts_up_to(OLD)), result["msg"]
+        assert (host.versions(), files(host)) == ({"2026.6.0"}, before), result["msg"]
+        assert database.scripts == scripts_up_to("2026.6.0")
         assert not list(host.bwdata.glob(".bitwarden-*"))
         ends.add((result["rolled_back"], result["msg"].endswith("The server was not touched.")))
     assert ends == {(False, True), (True, False)}
