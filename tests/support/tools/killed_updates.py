@@ -62,14 +62,14 @@ except subprocess.TimeoutExpired:
     for process in [run.pid, *(below(run.pid) if options["all"] else [])]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    output = ""
+    output = "null"
 took = time.monotonic() - begun
 try:
     with open(options["journal"]) as stream:
         phase = json.load(stream)["phase"]
 except OSError:
     phase = "none"
-print(json.dumps({"took": took, "phase": phase, "result": json.loads(output) if output.strip() else None}))
+print(json.dumps({"took": took, "phase": phase, "result": json.loads(output)}))
 """
 
 
@@ -151,7 +151,6 @@ class Updates:
             (library,) = (WORK / "venv-oldest").glob("lib/python*/site-packages")
             for source, target in (
                 (library / "ansible/module_utils", "ansible/module_utils"),
-                (library / "ansible/__init__.py", "ansible/__init__.py"),
                 (library / "ansible/release.py", "ansible/release.py"),
                 (WORK.parent / "plugins", "ansible_collections/selfhosted/bitwarden/plugins"),
             ):
