@@ -13,12 +13,14 @@ killed as well. The run after that must end at a version, healthy, with all that
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import io
 import json
 import random
 import sys
 import tarfile
 import time
+from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from tests.support.fleet import locks, names
@@ -36,41 +38,7 @@ _LEFT = (
     f"find {names.BITWARDEN} -name '.bitwarden-*'; find {names.BWDATA}/mssql/backups -name '*.bak'; "
     "docker ps -a --format '{{.Names}}' --filter name=bitwarden-update"
 )
-# Runs the module, kills it after a while, and tells what became of it: the first argument is all that it needs.
-_DRIVER = """
-import contextlib, json, os, signal, subprocess, sys, time
-options = json.loads(sys.argv[1])
-command = [sys.executable, "-m", "ansible_collections.selfhosted.bitwarden.plugins.modules.update"]
-run = subprocess.Popen(command, cwd=options["folder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-begun = time.monotonic()
-
-def below(parent):
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat") as stream:
-                above = int(stream.read().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if above == parent:
-            found += [int(name), *below(int(name))]
-    return found
-
-try:
-    output, _ = run.communicate(json.dumps({"ANSIBLE_MODULE_ARGS": options["arguments"]}), timeout=options["after"])
-except subprocess.TimeoutExpired:
-    for process in [run.pid, *(below(run.pid) if options["all"] else [])]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    output = "null"
-took = time.monotonic() - begun
-try:
-    with open(options["journal"]) as stream:
-        phase = json.load(stream)["phase"]
-except OSError:
-    phase = "none"
-print(json.dumps({"took": took, "phase": phase, "result": json.loads(output)}))
-"""
+_DRIVER = Path(__file__).with_name("kill_after.py")
 
 
 class Ended(NamedTuple):
@@ -152,12 +120,10 @@ class Updates:
             for source, target in (
                 (library / "ansible/module_utils", "ansible/module_utils"),
                 (library / "ansible/release.py", "ansible/release.py"),
+                (_DRIVER, _DRIVER.name),
                 (WORK.parent / "plugins", "ansible_collections/selfhosted/bitwarden/plugins"),
             ):
                 archive.add(source, target, filter=_without_cache)
-            driver = tarfile.TarInfo("driver.py")
-            driver.size = len(_DRIVER)
-            archive.addfile(driver, io.BytesIO(_DRIVER.encode()))
         self.host.execute("sh", "-c", f"rm -rf {FOLDER}; mkdir {FOLDER}")
         self.host.execute("tar", "-x", "-C", FOLDER, stdin=packed.getvalue())
         self.host.reset()
@@ -231,7 +197,7 @@ class Updates:
             "after": after,
             "all": everything,
         }
-        return Ended(**json.loads(self.host.execute("python3", f"{FOLDER}/driver.py", json.dumps(options))))
+        return Ended(**json.loads(self.host.execute("python3", f"{FOLDER}/{_DRIVER.name}", json.dumps(options))))
 
     def _problems(self, ended: Ended, step: Tuple[str, str], fails: bool, seen: object) -> List[str]:
         """Return what is wrong after the run that settles it."""
@@ -271,25 +237,30 @@ def _without_cache(entry: tarfile.TarInfo) -> Optional[tarfile.TarInfo]:
     return None if "__pycache__" in entry.name else entry
 
 
+def kill(name: str, times: int, seed: int) -> int:
+    """Kill updates of one host; return how many had problems afterwards."""
+    updates, wrong = Updates(host(name), random.Random(f"{seed} {name}")), 0
+    try:
+        updates.prepare()
+        for number in range(1, times + 1):
+            trial = updates.trial()
+            wrong += bool(trial.problems)
+            print(f"{name} {number:3} {trial.row()}", flush=True)
+    finally:
+        updates.clean_up()
+    return wrong
+
+
 def main(arguments: Optional[List[str]] = None) -> int:
     """Kill updates; return 0 where all ended well."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.tools.killed_updates", description=__doc__)
-    parser.add_argument("--times", type=int, default=50, help="how many updates are killed")
+    parser.add_argument("--times", type=int, default=50, help="how many updates are killed on each host")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
-    parser.add_argument("--host", default="bw4", choices=list(names.HOSTS))
+    parser.add_argument("--host", nargs="+", default=["bw4"], choices=list(names.HOSTS), help="side by side")
     options = parser.parse_args(arguments)
-    wrong = 0
-    with locks.using(print):
-        updates = Updates(host(options.host), random.Random(options.seed))
-        updates.prepare()
-        try:
-            for number in range(1, options.times + 1):
-                trial = updates.trial()
-                wrong += bool(trial.problems)
-                print(f"{number:3} {trial.row()}", flush=True)
-        finally:
-            updates.clean_up()
-    print(f"{options.times} updates were killed, {wrong} of them with problems afterwards.")
+    with locks.using(print), concurrent.futures.ThreadPoolExecutor(len(options.host)) as pool:
+        wrong = sum(pool.map(lambda one: kill(one, options.times, options.seed), options.host))
+    print(f"{options.times * len(options.host)} updates were killed, {wrong} of them with problems afterwards.")
     return 1 if wrong else 0
 
 

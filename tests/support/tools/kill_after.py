@@ -1,0 +1,57 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""On a host: run module update, kill it after a while, and print what became of it.
+
+Its one argument is JSON: ``folder`` has the module, ``arguments`` are the module's, ``after`` is the time in seconds,
+and ``all`` says whether what it has started is killed, too. ``journal`` is that of the update.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+_MODULE = "ansible_collections.selfhosted.bitwarden.plugins.modules.update"
+
+
+def below(parent: int) -> List[int]:
+    """Return all processes that one has started, and those that they have."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found += [int(process.name), *below(int(process.name))]
+    return found
+
+
+def main() -> None:
+    """Run it."""
+    options = json.loads(sys.argv[1])
+    command, begun = [sys.executable, "-m", _MODULE], time.monotonic()
+    run = subprocess.Popen(
+        command, cwd=options["folder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        output, _ = run.communicate(json.dumps({"ANSIBLE_MODULE_ARGS": options["arguments"]}), timeout=options["after"])
+    except subprocess.TimeoutExpired:
+        for process in [run.pid, *(below(run.pid) if options["all"] else [])]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        output = "null"
+    took, phase = time.monotonic() - begun, "none"
+    with contextlib.suppress(OSError):
+        phase = json.loads(Path(options["journal"]).read_text())["phase"]
+    print(json.dumps({"took": took, "phase": phase, "result": json.loads(output)}))
+
+
+if __name__ == "__main__":
+    main()
