@@ -12,13 +12,12 @@ from typing import Any, Dict, List, Mapping
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._certificates.pem import read_certificate
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.options import install_faults
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.request import DOWNLOAD
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import RUN, SCRIPT
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_files import contents_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import send_scripts
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import script_faults, send_scripts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain, read_decrypted
 
 _CERTIFICATE = "certificate_files"
@@ -76,15 +75,8 @@ class ActionModule(HostActionModule):
         """Return what is missing of the scripts on the controller."""
         if not self._of_controller(checked):
             return []
-        folder = Path(find_file(self, str(checked["source"]), self._variables) or "/nowhere")
-        missing = [name for name in (SCRIPT, RUN) if not (folder / name).is_file()]
-        if not folder.is_dir():
-            return [
-                f"source: {checked['source']} is not a folder on the controller. Set it to the one with the scripts."
-            ]
-        if missing:
-            return [f"source: {checked['source']} lacks {' and '.join(missing)} of a release of Bitwarden."]
-        return []
+        source = str(checked["source"])
+        return script_faults(Path(find_file(self, source, self._variables) or "/nowhere"), source)
 
     @staticmethod
     def _of_controller(checked: Mapping[str, Any]) -> bool:

@@ -7,18 +7,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, Mapping
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import (
-    LATEST,
-    RUN,
-    SCRIPT,
-    version_error,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import LATEST, version_error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.request import DOWNLOAD
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import ArgumentError, HostActionModule
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import send_scripts
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import script_faults, send_scripts
 
 
 class ActionModule(HostActionModule):
@@ -34,14 +29,7 @@ class ActionModule(HostActionModule):
         version = str(arguments.get("version") or LATEST)
         wrong = version_error(version) if version != LATEST else ""
         faults = [f"version: {wrong}."] if wrong else []
-        faults += self._faults(folder, source) if folder else []
+        faults += script_faults(folder, source) if folder else []
         if faults:
             raise ArgumentError(" ".join(faults))
         return {**arguments, "source": send_scripts(self, folder), "remote_src": True} if folder else arguments
-
-    @staticmethod
-    def _faults(folder: Path, source: str) -> List[str]:
-        if not folder.is_dir():
-            return [f"source: {source} is not a folder on the controller."]
-        missing = [name for name in (SCRIPT, RUN) if not (folder / name).is_file()]
-        return [f"source: {source} lacks {' and '.join(missing)} of a release of Bitwarden."] if missing else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import List
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import RUN, SCRIPT
@@ -20,6 +21,14 @@ def send_files(action: ActionBase, files: Mapping[str, str]) -> str:
     sent = [action._transfer_file(path, shell.join_path(folder, name)) for path, name in files.items()]
     action._fixup_perms2([folder, *sent], execute=False)
     return str(folder)
+
+
+def script_faults(folder: Path, source: str) -> List[str]:
+    """Return why the folder of the controller that option ``source`` names does not hold both scripts of a release."""
+    if not folder.is_dir():
+        return [f"source: {source} is not a folder on the controller. Set it to the one with the scripts."]
+    missing = [name for name in (SCRIPT, RUN) if not (folder / name).is_file()]
+    return [f"source: {source} lacks {' and '.join(missing)} of a release of Bitwarden."] if missing else []
 
 
 def send_scripts(action: ActionBase, folder: Path) -> str:

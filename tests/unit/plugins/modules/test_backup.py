@@ -6,29 +6,17 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import info as info_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import LockTimeout, server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
-    HOST_MODULES,
     OptionError,
     option_faults,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.modules import backup, backup_info
 
 from ..module_utils._backup.backup_host import backup_host, pretend_database
-
-
-class FakeModule:
-    """What the modules use of ``AnsibleModule``."""
-
-    def __init__(self, name, check_mode=False, **params):
-        defaults = {option: copy.deepcopy(spec.get("default")) for option, spec in HOST_MODULES[name].items()}
-        self.params = {**defaults, **params}
-        self.check_mode = check_mode
-        self._diff = True
+from .fake_module import FakeModule
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import server
 from tests.support.tools.commands import WORK
 
 from ..module_utils._deployment.fake_host import FakeHost
-from .fake_module import FakeModule
+from .fake_module import server_module
 
 CLOUD = "globalSettings__enableCloudCommunication"
 ON = SettingsRequest(cloud_communication=True)
@@ -64,7 +64,7 @@ def checked(monkeypatch):
 def run(host):
     def make(settings, check_mode=False, **params):
         host.done.clear()
-        return server.run(FakeModule(host, check_mode, **params), settings)
+        return server.run(server_module(host, check_mode, **params), settings)
 
     return make
 

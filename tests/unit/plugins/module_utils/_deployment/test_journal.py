@@ -25,7 +25,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import server
 
 from tests.support.killing import hit_at_every_line
 
-from ...modules.fake_module import FakeModule
+from ...modules.fake_module import server_module
 from .fake_host import FakeHost
 
 NAME = "globalSettings__mail__smtp__port"
@@ -52,7 +52,7 @@ class Runs:
         self.containers = pickle.dumps(host.containers)
 
     def module(self, value, **params):
-        module = FakeModule(self.host, **params)
+        module = server_module(self.host, **params)
         settings = SettingsRequest(settings={NAME: value}) if value else SettingsRequest()
         return module, settings
 

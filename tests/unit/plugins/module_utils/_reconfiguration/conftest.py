@@ -12,7 +12,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment i
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.modules import server
 
-from ...modules.fake_module import FakeModule
+from ...modules.fake_module import server_module
 from .configured_host import ConfiguredHost
 
 
@@ -29,7 +29,7 @@ def run(host):
 
     def make(settings=None, check=False, **params):
         host.done.clear()
-        module = FakeModule(host, check, preflight="skip", **params)
+        module = server_module(host, check, preflight="skip", **params)
         try:
             result = server.run(module, SettingsRequest(settings=settings or {}))
         except BitwardenError as error:

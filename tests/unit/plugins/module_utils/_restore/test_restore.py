@@ -26,6 +26,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import restore
 
 from tests.support.killing import hit_at_every_line
 
+from ...modules.fake_module import FakeModule
 from .._backup.backup_host import KEY, ORGANIZATION
 from .restore_host import ALL, CERTIFICATE_PASSWORD, INSTALLATION, PASSWORD, RestoreHost, RowsDatabase
 
@@ -74,7 +75,7 @@ class Runs:
                   "owner": None, "safety_backup": True, "safety_dest": str(self.folder / "safety"),
                   "rollback": True, "pull": True, "wait_timeout": "60s",
                   "lock_timeout": "1s", "database_timeout": "60s"}  # fmt: skip
-        return FakeModule({**params, **options})
+        return FakeModule("restore", **{**params, **options})
 
     def restore(self, path, **options):
         """Return the result, or that of the failure, and the warnings."""
@@ -85,17 +86,6 @@ class Runs:
             return {"failed": False, **restore.run(module), "warnings": module.warnings}
         except BitwardenError as error:
             return {**restore.FAILURE, "failed": True, "changed": False, **error.result(), "warnings": module.warnings}
-
-
-class FakeModule:
-    """What the module uses of ``AnsibleModule``."""
-
-    def __init__(self, params):
-        self.params = params
-        self.check_mode = False
-        self._diff = True
-        self.warnings = []
-        self.warn = self.warnings.append
 
 
 @pytest.fixture

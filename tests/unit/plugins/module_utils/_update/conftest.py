@@ -29,6 +29,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import update
 
 from tests.support.fleet.names import FILES
 
+from ...modules.fake_module import FakeModule
 from .._deployment.fake_host import IMAGE
 from .._restore.restore_host import RestoreHost, RowsDatabase
 
@@ -236,17 +237,6 @@ def script(name, version):
     return (FILES / "bitwarden" / name).read_text().replace("2026.8.0", version)
 
 
-class FakeModule:
-    """What the module uses of ``AnsibleModule``."""
-
-    def __init__(self, params):
-        self.params = params
-        self.check_mode = False
-        self._diff = True
-        self.warnings = []
-        self.warn = self.warnings.append
-
-
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     made = UpdateHost(tmp_path / "bitwarden" / "bwdata").install(monkeypatch)
@@ -283,10 +273,8 @@ def run(host, database, tmp_path):
         source.mkdir(exist_ok=True)
         for name in ("bitwarden.sh", "run.sh"):
             (source / name).write_text(script(name, version))
-        defaults = {name: spec.get("default") for name, spec in update.HOST_MODULES["update"].items()}
         given = {"bwdata": str(host.bwdata), "source": str(source), "backup_dest": str(tmp_path / "backups")}
-        module = FakeModule({**defaults, **given, "lock_timeout": "1s", "wait_timeout": "60s", **options})
-        module.check_mode = check_mode
+        module = FakeModule("update", check_mode, **{**given, "lock_timeout": "1s", "wait_timeout": "60s", **options})
         try:
             return {"failed": False, **update.run(module), "warnings": module.warnings}
         except BitwardenError as error:
