@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.selfhosted.bitwarden.plugins.action.server import ActionModule as ServerAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import FAMILIES_SYNC
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import server_options
@@ -17,7 +18,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options
 class ActionModule(ServerAction):
     """Run module server with the options that follow from the variables of the role and the plan."""
 
-    OF_ROLE = True
+    OF_ROLE = FAMILIES_SYNC
 
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of module server. A host that is down fails, so that it can be rescued and reported."""

@@ -25,6 +25,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     organization_calls,
     status_of,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import FAMILIES_SYNC
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
@@ -41,7 +42,7 @@ _OWN = ("status", "planned", "ansible_facts", "first_pass", "diff", "invocation"
 class ActionModule(OrganizationAction):
     """Run module organization with the options that follow from the variables and the earlier steps of the role."""
 
-    OF_ROLE = True
+    OF_ROLE = FAMILIES_SYNC
 
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of module organization with the status of the host, which is also set as a fact."""

@@ -19,7 +19,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     Candidate,
     choose_fetchers,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import FAMILIES_SYNC, BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._environment import environment
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import REGISTERED, check_run
@@ -36,7 +36,7 @@ class ActionModule(BitwardenAction):
     """Fetches or rotates the token of each organization of the batch's hosts, once in a run, on the controller."""
 
     TRANSFERS_FILES = False
-    OF_ROLE = True
+    OF_ROLE = FAMILIES_SYNC
 
     def options(self) -> Mapping[str, Any]:
         """Return the options."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible import context
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.steps import check_tags
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import FAMILIES_SYNC, BitwardenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import check_run
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import inherited
@@ -32,7 +32,7 @@ class ActionModule(BitwardenAction):
     """Checks the variables of all hosts on the controller, and decides what the role families_sync does on each."""
 
     TRANSFERS_FILES = False
-    OF_ROLE = True
+    OF_ROLE = FAMILIES_SYNC
 
     def options(self) -> Mapping[str, Any]:
         """Return the options: none."""

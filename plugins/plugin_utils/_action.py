@@ -18,7 +18,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, secret_texts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.variables import names_of, renamed
 
-ROLE = "selfhosted.bitwarden.families_sync"
+FAMILIES_SYNC = "selfhosted.bitwarden.families_sync"
+UPDATE = "selfhosted.bitwarden.update"
+# Their tasks leave options out whose variables are not set, and speak of variables.
+_ROLES = (FAMILIES_SYNC, UPDATE)
 
 
 class BitwardenAction(ActionBase):  # type: ignore[misc]
@@ -28,8 +31,8 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
     included.
     """
 
-    #: Whether it is a step of the role, which reads variables and results of the role's other steps.
-    OF_ROLE = False
+    #: The role that it is a step of, whose variables it reads, and results of the role's other steps.
+    OF_ROLE = ""
 
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Do the task and return its result. May raise whatever comes; an expected error is a ``BitwardenError``."""
@@ -52,13 +55,16 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
         return self._in_terms_of_the_role(result)
 
     def _in_role(self) -> bool:
+        return self._role_name() in _ROLES
+
+    def _role_name(self) -> str:
         role = getattr(self._task, "_role", None)
-        return role is not None and role.get_name() == ROLE
+        return "" if role is None else str(role.get_name())
 
     def _require_role(self) -> None:
-        if self.OF_ROLE and not self._in_role():
+        if self.OF_ROLE and self._role_name() != self.OF_ROLE:
             name = str(self._task.action).rpartition(".")[2]
-            raise BitwardenError(f"{name} is a step of the role {ROLE}, and only works in it. Use the role.")
+            raise BitwardenError(f"{name} is a step of the role {self.OF_ROLE}, and only works in it. Use the role.")
 
     def _in_terms_of_the_role(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return a failure of a task of the role with the names of the role's variables in place of options."""

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
 STEPS = (
     "cloud_connectivity_info", "server", "server_info", "billing_sync_token", "cloud_license", "organization",
-    "organization_info", "install",
+    "organization_info", "install", "update",
 )  # fmt: skip
 ACCOUNT = "3d0c4f5e-0000-4000-8000-000000000001"
 PLAYBOOK = "selfhosted.bitwarden.families_sync"
@@ -38,6 +38,7 @@ class ActionModule(BitwardenAction):
             "families_sync_apply": "server",
             "families_sync_fetch": "billing_sync_token",
             "families_sync_configure": "organization",
+            "update_apply": "update",
         }.get(step, step)
         arguments = {key: value for key, value in self._task.args.items()}
         with open(os.environ["FAKE_LOG"], "a") as log:
@@ -93,8 +94,9 @@ def make_collection(base: Path) -> Path:
     for part in ("roles", "playbooks", "meta", "plugins/filter", "plugins/module_utils", "plugins/plugin_utils"):
         shutil.copytree(ROOT / part, collection / part, ignore=shutil.ignore_patterns("__pycache__"))
     (collection / "plugins" / "action").mkdir()
-    for plugin in (ROOT / "plugins" / "action").glob("f*_*.py"):
-        shutil.copy(plugin, collection / "plugins" / "action")
+    for plugin in (ROOT / "plugins" / "action").glob("*_*.py"):
+        if plugin.name.startswith(("families_sync_", "fleet_", "update_")):
+            shutil.copy(plugin, collection / "plugins" / "action")
     for step in STEPS:
         (collection / "plugins" / "action" / f"{step}.py").write_text(FAKE)
     return base

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional
 
 from .._common.quotes import with_advice
+from .updates import running_version, update_actions, update_warnings
 
 Result = Mapping[str, Any]
 
 #: The steps whose results are summed up; a playbook of one's own may call the modules one by one.
 STEPS = (
-    "preflight", "server", "server_info", "info", "log", "fetch", "organization", "upload", "billing", "license",
+    "update", "preflight", "server", "server_info", "info", "log", "fetch", "organization", "upload", "billing",
+    "license",
 )  # fmt: skip
 #: Change that the module organization names -> what it is called in the table; other modules' results are of one kind.
 _ACTIONS = {
@@ -23,12 +25,10 @@ _ACTIONS = {
     "billing_sync_token": "token",
     "last_license_sync": "license sync",
 }
-_CHANGING = ("server", "fetch", "organization", "upload", "billing", "license")
+_CHANGING = ("update", "server", "fetch", "organization", "upload", "billing", "license")
 
 
-def summarize(
-    results: Mapping[str, Optional[Result]], problem: str = "", predicted: bool = False
-) -> Dict[str, Any]:
+def summarize(results: Mapping[str, Optional[Result]], problem: str = "", predicted: bool = False) -> Dict[str, Any]:
     """Return ``bitwarden_status`` for ``{step: result}``; a step that did not run is left out or empty.
 
     ``predicted``: the results are those of check mode, so the API's facts are from before the changes of ``server``.
@@ -39,7 +39,7 @@ def summarize(
     connection = _part(step["billing"], "connection").get("after") or _part(facts, "connection")
     problems = _organization_problems(step, facts)
     status: Dict[str, Any] = {
-        "version": facts.get("version") or step["server"].get("version") or step["server_info"].get("version"),
+        "version": _version(step, facts, predicted),
         "cloud_communication": _cloud_communication(step["server"], facts, predicted),
         "token": _token(step["organization"], connection, reachable),
         "sponsorships": _sponsorships(facts),
@@ -48,6 +48,7 @@ def summarize(
         "predicted": predicted,
         "restarted": bool(step["server"].get("restarted")),
         "warnings": [
+            *update_warnings(step["update"]),
             *_preflight_problems(step),
             *(problems if problem else []),
             *_expiry_warnings(step, facts),
@@ -62,6 +63,12 @@ def summarize(
     status.update(_later_dates(step))
     status.update(_of_host(step["server_info"]))
     return status
+
+
+def _version(step: Mapping[str, Result], facts: Result, predicted: bool) -> Optional[str]:
+    seen = [facts.get("version"), running_version(step["update"], predicted)]
+    seen += [step[name].get("version") for name in ("server", "server_info")]
+    return next((str(version) for version in seen if version), None)
 
 
 def _of_host(server_info: Result) -> Dict[str, Any]:
@@ -79,7 +86,8 @@ def _of_host(server_info: Result) -> Dict[str, Any]:
 def _actions(step: Mapping[str, Result]) -> List[str]:
     """Return what was done, in the order of the steps; in check mode what would be."""
     server, fetch = step["server"], step["fetch"]
-    found = ["settings"] if server.get("changes") else []
+    found = update_actions(step["update"])
+    found += ["settings"] if server.get("changes") else []
     found += ["config.yml"] if _part(server, "config").get("rebuilt") else []
     found += ["certificate"] if _part(server, "certificate").get("changed") else []
     found += ["restart"] if server.get("restarted") else []

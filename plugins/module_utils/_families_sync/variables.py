@@ -41,8 +41,19 @@ CLOUD: Mapping[str, str] = {
     "retry_timeout": "bitwarden_retry_timeout",
     "max_age": "bitwarden_token_max_age",
 }
-#: Those of the playbook.
-PLAYBOOK = ("bitwarden_hosts", "bitwarden_serial", "bitwarden_max_fail_percentage")
+#: Those of the role update, which the role families_sync can run.
+UPDATE: Mapping[str, str] = {
+    **_plain("bwdata", "script", "backup_dest"),
+    **{
+        option: f"{PREFIX}update_{option}"
+        for option in (
+            "version", "source", "remote_src", "pull", "try_database", "self_updating_jobs", "backup_max_age",
+            "rollback", "pull_timeout", "database_timeout", "wait_timeout", "lock_timeout",
+        )
+    },
+}  # fmt: skip
+#: Those of the playbooks.
+PLAYBOOK = ("bitwarden_hosts", "bitwarden_serial", "bitwarden_max_fail_percentage", "bitwarden_canary")
 #: The fact that the role sets.
 STATUS = "bitwarden_status"
 #: Variables whose values no message may show.
@@ -58,6 +69,7 @@ _OPTIONS_OF = {
     "server_info": SERVER,
     "billing_sync_token": CLOUD,
     "cloud_license": CLOUD,
+    "update_apply": UPDATE,
 }
 #: Step of a failed result that is about the account in the cloud.
 _FETCH = "fetch"

@@ -27,24 +27,47 @@ _TIMEOUT = 60.0
 _LARGEST = 128 * 1024  # bytes; the scripts have less than 16 KiB
 
 
+class _NoScriptsError(ScriptError):
+    """A site that answered, but not with the scripts."""
+
+
 def download(commands: Commands, version: str, environ: Mapping[str, str], timeout: float = _TIMEOUT) -> ScriptPair:
     """Download both scripts of ``version`` (or ``latest``), and check them; nothing is written.
 
+    Some releases have a tag of another version. As long as such a one is the latest it is found nevertheless.
     ``environ`` names the proxies. Raises ``ScriptError`` that names every fault.
     """
+    try:
+        return _download(commands, version, environ, timeout)
+    except _NoScriptsError as error:
+        latest = None if version == LATEST else _latest_or_none(commands, environ, timeout)
+        if latest is None or latest.versions.core != version:
+            raise ScriptError(str(error)) from None
+        return latest
+
+
+def _latest_or_none(commands: Commands, environ: Mapping[str, str], timeout: float) -> Optional[ScriptPair]:
+    try:
+        return _download(commands, LATEST, environ, timeout)
+    except ScriptError:
+        return None
+
+
+def _download(commands: Commands, version: str, environ: Mapping[str, str], timeout: float) -> ScriptPair:
     curl = commands.find("curl")
     if curl is None:
         raise ScriptError("curl is not installed here, which bitwarden.sh needs as well. Install it.")
     faults: List[str] = []
-    found = {}
+    found, answered = {}, True
     for name in (SCRIPT, RUN):
         url = _LATEST_URLS[name] if version == LATEST else _RELEASE_URL.format(version=version, name=name)
         try:
             found[name] = Source(url, _fetch(commands, curl, url, environ, timeout))
         except BitwardenError as error:
             faults.append(f"{name} was not downloaded from {url}: {error}")
+            answered = answered and isinstance(error, _NoScriptsError)
     if faults:
-        raise ScriptError(" ".join(faults))
+        raise (_NoScriptsError if answered else ScriptError)(" ".join(faults))
     return require_version(checked_pair(commands, found[SCRIPT], found[RUN]), version, f"of {found[SCRIPT].origin}")
 
 
@@ -80,7 +103,7 @@ def _fetch(commands: Commands, curl: str, url: str, environ: Mapping[str, str], 
     problem = _problem(result.rc, result.ending, result.stderr)
     body, _newline, status = result.stdout.rpartition("\n")
     if problem is None and not status.startswith("20"):
-        problem = (
+        raise _NoScriptsError(
             f"the response has the status {status or 'none'}. Check version, and firewalls and proxies on the way."
         )
     if problem is not None:

@@ -218,6 +218,7 @@ class Update:
         saved = self._found.get("backup")
         backup = f" The backup from before is {saved}." if saved else ""
         if not self._request.rollback:
+            self._found["downtime"] = self._downtime()
             return f"{reason} Nothing was taken back (rollback=false).{self._keep_old()}{backup}"
         way_back = WayBack(self._journal, self._server)
         try:

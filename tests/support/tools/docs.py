@@ -35,7 +35,7 @@ SECTIONS = {
     "Restores": ("_restore/*",),
     "Versions, certificate, backup": ("_server_status/*", "_fleet_status/*"),
     "Installing": ("_install/*", "_scripts/*"),
-    "Updating": ("_update/*",),
+    "Updating": ("_update/*", "_fleet_update/*"),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
     "config.yml and certificate": ("_config_yml/*", "_certificates/*", "_reconfiguration/*"),
 }
@@ -72,6 +72,8 @@ def readme(text: str) -> str:
         ("`fleet_status` (role)", "Gather and judge the status of the servers of a play", "both"),
         ("`install` (playbook)", "Install servers on the hosts of a fleet, with a table at the end", "both"),
         ("`install` (role)", "Install a server, and start it on its settings", "host"),
+        ("`update` (playbook)", "Update the servers of a fleet, a canary first, with a table at the end", "both"),
+        ("`update` (role)", "Update a server, with a way back", "host"),
         *plugins(),
     ]
     return replace_table(text, ("plugin", "what it does", "runs on"), rows)

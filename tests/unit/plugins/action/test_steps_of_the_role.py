@@ -15,16 +15,21 @@ from ansible.plugins.action import ActionBase
 PACKAGE = "ansible_collections.selfhosted.bitwarden.plugins.action"
 
 
-@pytest.mark.parametrize("step", ["plan", "apply", "fetch", "configure"])
+@pytest.mark.parametrize(
+    ("name", "of_role"),
+    [
+        *((f"families_sync_{step}", "families_sync") for step in ("plan", "apply", "fetch", "configure")),
+        ("update_apply", "update"),
+    ],
+)
 @pytest.mark.parametrize("role", [None, SimpleNamespace(get_name=lambda: "another.role")], ids=["no role", "another"])
-def test_a_step_outside_of_the_role(monkeypatch, step, role):
+def test_a_step_outside_of_the_role(monkeypatch, name, of_role, role):
     monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
-    name = f"families_sync_{step}"
     plugin = importlib.import_module(f"{PACKAGE}.{name}").ActionModule
     action = plugin.__new__(plugin)
     action._task = SimpleNamespace(args={}, action=f"selfhosted.bitwarden.{name}", _role=role, module_defaults=[])
     assert action.run(task_vars={"inventory_hostname": "bw1"}) == {
         "failed": True,
         "changed": False,
-        "msg": f"{name} is a step of the role selfhosted.bitwarden.families_sync, and only works in it. Use the role.",
+        "msg": f"{name} is a step of the role selfhosted.bitwarden.{of_role}, and only works in it. Use the role.",
     }

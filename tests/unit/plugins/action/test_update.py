@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible_collections.selfhosted.bitwarden.plugins.action.update import ActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import ArgumentError
 
@@ -22,7 +23,13 @@ def checked(tmp_path, monkeypatch):
     found = ActionModule.__new__(ActionModule)
     shell = SimpleNamespace(tmpdir=str(tmp_path / "host"), join_path=lambda *parts: str(Path(*parts)))
     found._connection = SimpleNamespace(_shell=shell)
-    monkeypatch.setattr(found, "_find_needle", lambda _folder, path: str(tmp_path / path))
+
+    def find(_folder, path):
+        if not (tmp_path / path).exists():
+            raise AnsibleError("nowhere")
+        return str(tmp_path / path)
+
+    monkeypatch.setattr(found, "_find_needle", find)
     monkeypatch.setattr(found, "_transfer_file", shutil.copyfile)
     monkeypatch.setattr(found, "_fixup_perms2", lambda _paths, execute: None)
 

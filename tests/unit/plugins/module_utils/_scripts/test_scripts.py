@@ -201,6 +201,16 @@ def test_a_tag_with_another_version_inside_is_refused(curl):
         download(curl(""), "2026.7.1", {})
 
 
+@pytest.mark.parametrize(("version", "found"), [("2026.8.0", True), ("2026.7.1", False)])
+def test_a_release_without_a_tag_of_its_own_is_found_as_the_latest(curl, version, found):
+    commands = curl('case "$url" in *raw.github*) http=404 ;; esac\n')
+    if found:
+        assert download(commands, version, {}).versions.core == version
+        return
+    with pytest.raises(ScriptError, match=rf"/v{version}/run\.sh: the response has the status 404"):
+        download(commands, version, {})
+
+
 def test_curl_must_be_there(commands, monkeypatch):
     monkeypatch.setattr(commands, "find", lambda name, folders=None: None)
     with pytest.raises(ScriptError, match="curl is not installed"):

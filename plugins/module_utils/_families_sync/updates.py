@@ -1,0 +1,55 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of an update, for the status of a host."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Optional
+
+from .._common.versions import version_numbers
+
+Result = Mapping[str, Any]
+
+# What Ansible itself warns of when it first runs a module on a host.
+_OF_ANSIBLE = "discovered Python interpreter"
+
+
+def update_actions(update: Result) -> List[str]:
+    """Return what was done, in check mode what would be."""
+    if not update.get("changed"):
+        return []
+    after = _core(update, "after")
+    if not update.get("failed") or _was_down(update):
+        updated = [f"update to {after}"] if _is_update(update) else ["scripts"]
+        return updated + (["rollback"] if update.get("rolled_back") else [])
+    return (["images"] if update.get("images") else []) + (["backup"] if update.get("backup") else [])
+
+
+def running_version(update: Result, predicted: bool) -> Optional[str]:
+    """Return the version that is running after the update, ``None`` where that is not known."""
+    if predicted or update.get("rolled_back") or (update.get("failed") and not _was_down(update)):
+        return _core(update, "before")
+    return None if update.get("failed") else _core(update, "after")
+
+
+def update_warnings(update: Result) -> List[str]:
+    """Return the warnings of the module."""
+    return [str(one) for one in update.get("warnings") or [] if _OF_ANSIBLE not in str(one)]
+
+
+def _was_down(update: Result) -> bool:
+    """Return whether the server was stopped, so that it is or was on the new version."""
+    return bool(update.get("rolled_back") or update.get("downtime"))
+
+
+def _is_update(update: Result) -> bool:
+    before, after = update.get("before") or {}, update.get("after") or {}
+    parts = [part for part in after if before.get(part)]
+    return any(version_numbers(before[part]) != version_numbers(after[part]) for part in parts) or not before
+
+
+def _core(update: Result, when: str) -> Optional[str]:
+    version = (update.get(when) or {}).get("core")
+    return None if version is None else str(version)

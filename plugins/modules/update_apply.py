@@ -1,0 +1,68 @@
+# Copyright (c) 2026, selfhosted.bitwarden contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module update_apply: documentation; its action plugin does it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: update_apply
+short_description: Update a server as the variables of the role update say
+version_added: 0.1.0
+description:
+  - Runs M(selfhosted.bitwarden.update) on the host with the options that the variables of the role
+    P(selfhosted.bitwarden.update#role) set, and returns what that returns.
+  - The latest release is looked up by the first host of the play that asks for it. The hosts after it get the same one.
+  - What no variable sets is left to the C(module_defaults) of the play. A host that cannot be reached is a failure.
+  - It is not meant for use outside of the role.
+extends_documentation_fragment:
+  - selfhosted.bitwarden.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options: {}
+seealso:
+  - module: selfhosted.bitwarden.update
+  - module: selfhosted.bitwarden.update_plan
+author:
+  - selfhosted.bitwarden contributors (@selfhosted)
+"""
+
+EXAMPLES = r"""
+- name: Run the role, of which update_apply is the step
+  ansible.builtin.import_role:
+    name: selfhosted.bitwarden.update
+
+- name: Show how long the server was down
+  ansible.builtin.debug:
+    var: update_made.downtime
+"""
+
+RETURN = r"""
+status:
+  description: What became of the host, as a row of the table of a fleet.
+  returned: always
+  type: dict
+  sample:
+    version: 2026.8.0
+    changed: true
+    actions: [update to 2026.8.0]
+    predicted: false
+    warnings: []
+    problem: ""
+release:
+  description: What was asked for, and the release that it is. The hosts after this one ask for the same.
+  returned: always
+  type: dict
+  sample: {version: latest, source: download, found: 2026.8.0}
+downtime:
+  description: Seconds without a server. All other keys are those of M(selfhosted.bitwarden.update), too.
+  returned: always
+  type: float
+  sample: 41.5
+"""
