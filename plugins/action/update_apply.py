@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.selfhosted.bitwarden.plugins.action.update import ActionModule as UpdateAction
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.status import summarize
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_update.release import (
     RELEASE,
     release_of,
@@ -32,23 +29,14 @@ class ActionModule(UpdateAction):
     OF_ROLE = UPDATE
 
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Return the result of module update with the status of the host. A host that is down fails."""
+        """Return the result of module update with the release that it found. A host that is down fails."""
         options = {**self._task.args, **update_options(self, this_host(self, task_vars))}
-        self._task.args = {**options, "version": wanted_version(options, _earlier(task_vars))}
-        result = self._in_terms_of_the_role(self._updated(task_vars))
-        problem = str(result.get("msg") or "failed without a message") if result.get("failed") else ""
-        result["status"] = summarize({"update": result}, problem, predicted=bool(self._task.check_mode))
+        version = wanted_version(options, _earlier(task_vars))
+        self._task.args = {**options, "version": version, "fail_when_unreachable": True}
+        result: dict[str, Any] = super().execute(task_vars)
         result[RELEASE] = release_of(options, result)
-        return {**result, **set_facts(self, {"update_status": result["status"]})}
-
-    def _updated(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        try:
-            result: dict[str, Any] = super().execute(task_vars)
-        except AnsibleConnectionFailure as error:
-            return {"failed": True, "changed": False, "msg": f"unreachable: {error}"}
-        except BitwardenError as error:
-            return self._failure(error)
-        return result
+        # For the table of the fleet. Where the task fails, a rescue has to set it.
+        return {**result, **set_facts(self, {"update_results": {"update": result}})}
 
 
 def _earlier(task_vars: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

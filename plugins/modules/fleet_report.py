@@ -28,8 +28,9 @@ options:
   results:
     description:
       - The hosts by name, each with the registered results of its steps by name. Empty where no step ran on a host.
-      - The steps are C(backup), C(restore), C(install) and C(server), named after the modules, and C(failure) for the
-        C(ansible_failed_result) that a C(rescue) has noted. A step that did not run is left out, empty or skipped.
+      - The steps are C(update), C(backup), C(restore), C(install) and C(server), named after the modules, and
+        C(failure) for the C(ansible_failed_result) that a C(rescue) has noted. A step that did not run is left out,
+        empty or skipped.
       - Columns of the Families sync are only shown where something in them is known.
     type: dict
 seealso:

@@ -44,25 +44,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-status:
-  description: What became of the host, as a row of the table of a fleet.
-  returned: always
-  type: dict
-  sample:
-    version: 2026.8.0
-    changed: true
-    actions: [update to 2026.8.0]
-    predicted: false
-    warnings: []
-    problem: ""
 release:
   description: What was asked for, and the release that it is. The hosts after this one ask for the same.
-  returned: always
+  returned: when the module ran on the host
   type: dict
   sample: {version: latest, source: download, found: 2026.8.0}
 downtime:
   description: Seconds without a server. All other keys are those of M(selfhosted.bitwarden.update), too.
-  returned: always
+  returned: when the module ran on the host
   type: float
   sample: 41.5
 """

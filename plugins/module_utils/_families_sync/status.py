@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional
 
 from .._common.quotes import with_advice
-from .updates import running_version, update_actions, update_warnings
+from .updates import module_warnings, running_version, update_actions
 
 Result = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ def summarize(results: Mapping[str, Optional[Result]], problem: str = "", predic
         "predicted": predicted,
         "restarted": bool(step["server"].get("restarted")),
         "warnings": [
-            *update_warnings(step["update"]),
+            *module_warnings(step["update"]),
             *_preflight_problems(step),
             *(problems if problem else []),
             *_expiry_warnings(step, facts),

@@ -34,9 +34,9 @@ def running_version(update: Result, predicted: bool) -> Optional[str]:
     return None if update.get("failed") else _core(update, "after")
 
 
-def update_warnings(update: Result) -> List[str]:
-    """Return the warnings of the module."""
-    return [str(one) for one in update.get("warnings") or [] if _OF_ANSIBLE not in str(one)]
+def module_warnings(result: Result) -> List[str]:
+    """Return the warnings of a module, without those of Ansible itself."""
+    return [str(one) for one in result.get("warnings") or [] if _OF_ANSIBLE not in str(one)]
 
 
 def _was_down(update: Result) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from .._common.dates import parse_date
+from .._families_sync.updates import module_warnings, running_version, update_actions
 
 Result = Mapping[str, Any]
 
@@ -30,11 +31,11 @@ def run_status(results: Mapping[str, Optional[Result]], predicted: bool, now: da
         return {}
     changed = any(bool(result.get("changed")) for result in ran.values())
     status: Dict[str, Any] = {
-        "version": _first(map(_version, reversed(list(steps.values())))),
+        "version": running_version(steps["update"], predicted) or _first(map(_version, reversed(list(steps.values())))),
         "changed": changed,
         "actions": [action for name, result in steps.items() for action in STEPS[name](result)],
         "predicted": predicted and changed,
-        "warnings": list(dict.fromkeys(str(one) for result in ran.values() for one in result.get("warnings") or [])),
+        "warnings": list(dict.fromkeys(one for result in ran.values() for one in module_warnings(result))),
         "problem": _problem(ran),
     }
     if "cloud_communication" in steps["server"]:
@@ -103,6 +104,7 @@ def _part(result: Result, name: str) -> Result:
 
 #: Step -> what it did, or in check mode would do, in the words of the table.
 STEPS: Mapping[str, Callable[[Result], List[str]]] = {
+    "update": update_actions,
     "backup": _backup_actions,
     "restore": _restore_actions,
     "install": _install_actions,

@@ -29,6 +29,12 @@ RESTORED = {
     "rolled_back": False,
     "services": [{"name": "api", "image": "registry.example.com:5000/bitwarden/api:2026.8.0"}],
 }
+UPDATED = {
+    **RESTORED,
+    "before": {"core": "2026.7.0", "web": "2026.7.0"},
+    "after": {"core": "2026.8.0", "web": "2026.8.0"},
+    "downtime": 41.5,
+}
 UNREACHABLE = {"unreachable": True, "changed": False, "msg": "no route to host"}
 
 
@@ -74,6 +80,11 @@ def cells(results, predicted=False):
         (
             {"install": {"changed": False}, "server": {"changed": True, "changes": [{}], "cloud_communication": False}},
             {"version": "-", "cloud": "off", "changed": "settings", "result": "ok"},
+        ),
+        ({"update": UPDATED}, {"version": "2026.8.0", "changed": "update to 2026.8.0", "result": "ok"}),
+        (
+            {"update": {**UPDATED, "failed": True, "rolled_back": True, "msg": "Not proven."}},
+            {"version": "2026.7.0", "changed": "update to 2026.8.0, rollback", "result": "failed"},
         ),
         # Nothing ran.
         ({}, {"version": "-", "changed": "-", "result": "not touched"}),
