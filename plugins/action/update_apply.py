@@ -27,6 +27,8 @@ class ActionModule(UpdateAction):
     """Run module update with the options that the variables of the role set, to the release of the whole run."""
 
     OF_ROLE = UPDATE
+    # One that does cannot set facts.
+    _supports_async = False
 
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of module update with the release that it found. A host that is down fails."""
