@@ -85,6 +85,11 @@ class UpdateJournal(RestoreJournal):
             return f"{begun} after it was taken back. This run starts the server on {self.details.before} first."
         return f"{begun} while the server was down. This run takes it back first."
 
+    def begin(self, name: str, safety: Optional[str] = None, new: bool = False) -> None:
+        """Start an update to the version ``name``; details of one that was settled before are forgotten."""
+        self.details = None
+        super().begin(name, safety, new)
+
     def describe(self, **changes: Any) -> None:
         """Write down details: all of them, or those that have changed. Raises ``OSError``."""
         self.details = self.details._replace(**changes) if self.details else Details(**changes)

@@ -151,7 +151,10 @@ class Updates:
             killed.append(self._kill(after, fails))
         ended = self.run(after)
         problems = self._problems(ended, (before, after), fails, seen)
-        self.host.control("migration", {"fails": None})
+        try:
+            self.host.control("migration", {"fails": None})
+        except (OSError, FleetError):
+            self._version = ""  # told of above; the next one begins again
         step = f"{before} to {after}{', failing' if fails else ''}"
         return Trial(step, " + ".join(killed), self._version, tuple(problems))
 

@@ -195,6 +195,22 @@ def _unless_begun(self):
         raise Terminated("SIGKILL")
 
 
+def test_files_are_moved_aside_again_where_the_run_that_settles_an_update_goes_back_itself(
+    host, database, run, monkeypatch
+):
+    """Else the old SQL Server would be started on the files of the new one."""
+    host.on("2026.6.0")
+    database.scripts = scripts_up_to("2026.6.0")
+    with monkeypatch.context() as context:
+        context.setattr(run_module.Update, "_migrate", _cut_off)
+        with pytest.raises(Terminated):
+            run()
+    host.setup = "crash at migration"
+    result = run()
+    assert (result["rolled_back"], host.versions()) == (True, {"2026.6.0"}), result["msg"]
+    assert len(list((host.bwdata / "mssql").glob("data.after-update-*"))) == 2
+
+
 def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, monkeypatch):
     monkeypatch.setattr(way_back.WayBack, "go", _cut_off)
     host.setup = "crash at migration"
