@@ -21,7 +21,8 @@ class Course(NamedTuple):
     ``brings``: scripts, generated files and images are those of the set afterwards. ``stays``: what the setup tool
     generates is that of the host, as its images are of another version. ``rebuild``: the setup tool generates its files
     again. ``moves_data``: SQL Server begins with an empty folder, and its old files are kept. ``images`` are those that
-    are to be local, ``script`` is the path of ``bitwarden.sh`` and ``content`` what it is replaced by.
+    are to be local, ``volumes`` those that a new host gets, ``script`` is the path of ``bitwarden.sh`` and ``content``
+    what it is replaced by.
     """
 
     brings: bool = False
@@ -29,6 +30,7 @@ class Course(NamedTuple):
     rebuild: bool = False
     moves_data: bool = False
     images: Tuple[str, ...] = ()
+    volumes: Tuple[str, ...] = ()
     script: str = ""
     content: bytes = b""
 

@@ -16,6 +16,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from .._common import atomic_file
 from .._common.errors import BitwardenError
 from .._deployment.journal import RESTORE_FOLDER
+from . import script_file
 from .here import SCRIPT_PATH
 
 _STATE = "journal.json"
@@ -41,8 +42,8 @@ class State(NamedTuple):
 
     ``set`` is what is restored, ``safety`` the path of the safety backup, ``dump`` that of the copy of the set's
     database which SQL Server reads. ``replaced`` are the paths below bwdata that are replaced, each with whether
-    there was anything before. ``new``: there was no server at all. ``script`` is the path of ``bitwarden.sh``, where it
-    is replaced.
+    there was anything before. ``new``: there was no server at all. ``script`` is the path of ``bitwarden.sh`` where it
+    is replaced, and whether there was one before.
     """
 
     phase: str
@@ -51,7 +52,7 @@ class State(NamedTuple):
     dump: Optional[str] = None
     replaced: Tuple[Tuple[str, bool], ...] = ()
     new: bool = False
-    script: Optional[str] = None
+    script: Optional[Tuple[str, bool]] = None
 
 
 class RestoreJournal:
@@ -106,7 +107,7 @@ class RestoreJournal:
             self._remove_folder()
         elif state is not None and self.has_replaced:
             self.take_back()
-            self.restore_script()
+            self.take_script_back()
             self._remove_dump(state)
             phase = DATABASE if state.phase == DATABASE else PREPARING
             self.note(phase=phase, set=name, replaced=(), dump=None, script=None, safety=state.safety or safety)
@@ -156,34 +157,36 @@ class RestoreJournal:
     def before(self, path: str) -> str:
         """Return where what was at ``path`` below bwdata before the restore is now, as a path below bwdata."""
         state = self.state
-        if state is not None and path == SCRIPT_PATH and state.script:
-            return os.path.join(self.FOLDER, _SCRIPT)
+        if path == SCRIPT_PATH:
+            path_now, existed = (state and state.script) or ("", True)
+            is_moved = path_now and (not existed or os.path.lexists(self.old(_SCRIPT)))
+            return os.path.join(self.FOLDER, _OLD, _SCRIPT) if is_moved else path
         for unit, existed in state.replaced if state else ():
             if f"{path}/".startswith(f"{unit}/") and (not existed or os.path.lexists(self.old(unit))):
                 return os.path.join(self.FOLDER, _OLD, path)
         return path
 
-    def replace_script(self, path: str, content: bytes, owner: Tuple[int, int]) -> None:
-        """Replace ``bitwarden.sh``, which may be on another file system, or create it. Raises ``OSError``."""
-        kept = os.path.join(self.folder, _SCRIPT)
-        if os.path.lexists(path):
-            _copy(path, kept)
-        self.note(script=path)
-        given = owner if os.geteuid() == 0 else None
-        atomic_file.put(path, content, owner=given, mode=0o700)
-
-    def restore_script(self) -> None:
-        """Put ``bitwarden.sh`` back as it was, where it was replaced. Raises ``OSError``."""
-        path = self.state.script if self.state else None
-        if path is None:
-            return
-        kept = os.path.join(self.folder, _SCRIPT)
-        if os.path.lexists(kept):
-            _copy(kept, path)
+    def put_script(self, path: str, content: bytes, owner: Optional[Tuple[int, int]] = None) -> None:
+        """Replace ``bitwarden.sh``, which is not below bwdata, or create it for ``owner``. Raises ``OSError``."""
+        kept, existed = self.old(_SCRIPT), os.path.lexists(path)
+        if existed and not os.path.lexists(kept):
+            self._make_folders(os.path.dirname(kept))
+            script_file.copy(path, kept)
+        self.note(script=(path, existed))
+        if existed:
+            script_file.exchange(path, content)
         else:
+            atomic_file.put(path, content, owner=owner if os.geteuid() == 0 else None, mode=0o700)
+
+    def take_script_back(self) -> None:
+        """Put ``bitwarden.sh`` back as it was, where it was replaced. Raises ``OSError``."""
+        path, existed = (self.state and self.state.script) or ("", True)
+        kept = self.old(_SCRIPT)
+        if path and existed and os.path.lexists(kept):
+            script_file.move(kept, path)
+        elif not existed:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        self.note(script=None)
 
     def close(self) -> None:
         """Remove the old files and the journal; what cannot be removed is left to the next run."""
@@ -254,7 +257,8 @@ class RestoreJournal:
             with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
                 data: Dict[str, Any] = json.load(stream)
             replaced = tuple((str(one), bool(existed)) for one, existed in data["replaced"])
-            state = State(**{**data, "replaced": replaced})
+            script = tuple(data["script"]) if data.get("script") else None
+            state = State(**{**data, "replaced": replaced, "script": script})
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -269,13 +273,6 @@ class RestoreJournal:
                 "to where they belong in bwdata, or remove that folder to keep the files that are in place now."
             )
         return state
-
-
-def _copy(path: str, target: str) -> None:
-    status = os.stat(path)
-    owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
-    with open(path, "rb") as stream:
-        atomic_file.put(target, stream.read(), owner=owner, mode=status.st_mode & 0o7777, attributes_of=path)
 
 
 def unused(beginning: str) -> str:

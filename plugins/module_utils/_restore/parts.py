@@ -75,7 +75,7 @@ WHOLE = ("core", "identity", "key-connector", "ssl", "letsencrypt", "ca-certific
 MERGED = ("env", "docker", "nginx", "web", "scripts")
 #: What stays as it is on the host: who owns its files, the scripts, which belong to the images that it has, and what
 #: SQL Server replaces itself.
-_STAYS = ("env/uid.env", "mssql/", "logs/")
+_STAYS = ("env/uid.env", "mssql/", "logs/", "bitwarden.sh")
 _SCRIPTS = "scripts/"
 COMPOSE_FILE = "docker/docker-compose.yml"
 #: In a set: the two scripts of its release.

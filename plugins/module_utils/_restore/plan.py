@@ -93,7 +93,7 @@ def plan_restore(target: Target, request: RestoreRequest, opened: Open, journal:
     problems: List[BitwardenError] = [*target.problems, *set_problems(source, request, course)]
     problems += host_problems(source, here, request, course)
     if course.brings:
-        course, found = _release(target, source, course, request)
+        course, found = _release(target, source, course, request, journal.has_replaced)
         problems += found
     elif deployment is not None:
         problems += _host_release(deployment, here, course, request, secrets)
@@ -115,18 +115,21 @@ def plan_restore(target: Target, request: RestoreRequest, opened: Open, journal:
 
 
 def _release(
-    target: Target, source: Source, course: Course, request: RestoreRequest
+    target: Target, source: Source, course: Course, request: RestoreRequest, continued: bool
 ) -> Tuple[Course, List[BitwardenError]]:
     """Return the course with what comes with the version of the set, and what stands against it."""
     if target.engine is None:
         return course, []
     release, problems = read_release(source, target.engine)
+    volumes = release.volumes if target.is_new else ()
+    # Those that a run has made which was cut off are removed by this one.
+    unexpected = () if continued else volumes
     try:
-        problems += release_problems(release, target.engine, target.bwdata, source, request.pull, target.is_new)
+        problems += release_problems(release, target.engine, target.bwdata, source, request.pull, unexpected)
     except EXPECTED as error:
         problems.append(Problem(message_of(error)))
-    content = source.texts.get(SCRIPT, b"")
-    return course._replace(images=release.images(request.pull), script=target.script, content=content), problems
+    images, content = release.images(request.pull), source.texts.get(SCRIPT, b"")
+    return course._replace(images=images, volumes=volumes, script=target.script, content=content), problems
 
 
 def _host_release(

@@ -46,6 +46,12 @@ class Release(NamedTuple):
         setup = [self.pair.setup_image] if self.pair and pull else []
         return tuple(sorted({*setup, *(one.image for one in services if one.image and not one.builds)}))
 
+    @property
+    def volumes(self) -> Tuple[str, ...]:
+        """Return the volumes that Compose makes for it."""
+        volumes = self.composition.volumes if self.composition else ()
+        return tuple(one.name for one in volumes if not one.external)
+
 
 def read_release(source: Source, engine: Engine) -> Tuple[Release, List[BitwardenError]]:
     """Read scripts and Compose files of a set, and return what is wrong with those that it has."""
@@ -100,9 +106,12 @@ def _write(path: str, content: bytes) -> None:
 
 
 def release_problems(
-    release: Release, engine: Engine, bwdata: str, source: Source, pull: bool, is_new: bool
+    release: Release, engine: Engine, bwdata: str, source: Source, pull: bool, new_volumes: Tuple[str, ...]
 ) -> Iterator[BitwardenError]:
-    """Yield what would stop the release from being started in ``bwdata``. Raises ``EngineError``."""
+    """Yield what would stop the release from being started in ``bwdata``. Raises ``EngineError``.
+
+    ``new_volumes`` are not to exist yet.
+    """
     composition, inventory = release.composition, engine.inventory
     yield from image_problems(inventory, release.images(pull), pull)
     if composition is None:
@@ -114,9 +123,9 @@ def release_problems(
     yield from foreign(scope)
     host = Host(inventory, inventory.client.host.startswith("unix://"), listening)
     yield from obstacles(scope, host, True, renews)
-    for volume in composition.volumes if is_new else ():
-        if not volume.external and inventory.has_volume(volume.name):
+    for volume in new_volumes:
+        if inventory.has_volume(volume):
             yield Problem(
-                f"The volume {volume.name} exists on this host, and the server of the set would use what is in it. "
-                f"Remove it, if nothing in it is needed (docker volume rm {volume.name})."
+                f"The volume {volume} exists on this host, and the server of the set would use what is in it. Remove "
+                f"it, if nothing in it is needed (docker volume rm {volume})."
             )

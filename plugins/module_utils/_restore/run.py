@@ -163,8 +163,8 @@ class Restore:
 
     def _clear(self) -> None:
         """Leave nothing on a host that had no server."""
-        self._server.remove()
-        self._journal.restore_script()
+        self._server.remove(self._course.volumes)
+        self._journal.take_script_back()
         wipe(self._here.bwdata)
         self._journal.remove()
 
@@ -182,7 +182,7 @@ class Restore:
         for path in self._staging.complete(units, course.moves_data, course.rebuild):
             journal.replace(path)
         if course.brings:
-            journal.replace_script(course.script, course.content, self._here.owner)
+            journal.put_script(course.script, course.content, self._here.owner)
         if course.rebuild:
             server.rebuild()
         journal.note(phase=DATABASE)
@@ -233,7 +233,7 @@ class Restore:
             return
         self._server.stop()
         self._journal.take_back()
-        self._journal.restore_script()
+        self._journal.take_script_back()
         if database:
             safety = read_set(str(self._safety))
             self._server.start_database()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
+from urllib.parse import quote
 
 from .._common.errors import EXPECTED, BitwardenError
 from .._common.masking import mask_text
@@ -108,11 +109,17 @@ class Server:
         if left:
             raise ServerError(f"Still running after the stop: {', '.join(left)}.")
 
-    def remove(self) -> None:
-        """Remove the containers of the server, and its networks where Compose can. Raises as ``stop`` does."""
+    def remove(self, volumes: Sequence[str]) -> None:
+        """Remove the containers of the server and these volumes, and its networks where Compose can.
+
+        Raises as ``stop`` does.
+        """
         self.stop()
+        deployment = self.deployment()
         with contextlib.suppress(*EXPECTED):
-            self.deployment().project.down()
+            deployment.project.down()
+        for volume in volumes:
+            deployment.engine.client.request("DELETE", f"/volumes/{quote(volume)}", self._timeout)
 
     def pull(self, images: Sequence[str]) -> List[str]:
         """Pull the images that are not local; return them. Raises ``ImageError`` and ``EngineError``."""

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 from typing import Any, Dict, NamedTuple, Optional
@@ -22,7 +21,6 @@ SERVING = "serving"
 TAKEN_BACK = "taken_back"
 
 _DETAILS = "update.json"
-_SCRIPT = "bitwarden.sh"
 _RESERVE = "reserve"
 # What the way back writes: entries of folders, and the journal.
 _RESERVED = 256 * 1024
@@ -40,7 +38,6 @@ class Details(NamedTuple):
     after: str
     database: str
     engine_step: bool
-    script: str
     in_volume: bool = False
     aside: Optional[str] = None
 
@@ -95,30 +92,6 @@ class UpdateJournal(RestoreJournal):
         self.details = self.details._replace(**changes) if self.details else Details(**changes)
         self._put(_DETAILS, json.dumps(self.details._asdict()).encode())
 
-    def put_script(self, path: str, content: bytes) -> None:
-        """Replace ``bitwarden.sh``, which is not below bwdata; its old content is kept. Raises ``OSError``."""
-        kept = self.old(_SCRIPT)
-        if not os.path.lexists(kept):
-            self._make_folders(os.path.dirname(kept))
-            with open(path, "rb") as stream:
-                _put_as(kept, stream.read(), path)
-        exchange(path, content)
-
-    def take_script_back(self) -> None:
-        """Put the old ``bitwarden.sh`` back, where it was replaced. Raises ``OSError``."""
-        kept = self.old(_SCRIPT)
-        if self.details is None or not os.path.lexists(kept):
-            return
-        try:
-            os.rename(kept, self.details.script)  # it needs no space
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            with open(kept, "rb") as stream:
-                _put_as(self.details.script, stream.read(), kept)
-            os.unlink(kept)
-        atomic_file.sync_folder(os.path.dirname(self.details.script))
-
     def reserve(self) -> None:
         """Take the space that the way back writes to, should the disk be full by then. Raises ``OSError``."""
         self._put(_RESERVE, os.urandom(_RESERVED))  # what is random no file system makes smaller
@@ -140,15 +113,3 @@ class UpdateJournal(RestoreJournal):
             data: Dict[str, Any] = json.load(stream)
             return Details(**data)
         return None
-
-
-def exchange(path: str, content: bytes) -> None:
-    """Give a script another content; owner and mode stay. Raises ``OSError``."""
-    _put_as(path, content, path)
-
-
-def _put_as(path: str, content: bytes, like: str) -> None:
-    """Write a file with owner, mode and attributes of another one."""
-    status = os.stat(like)
-    owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
-    atomic_file.put(path, content, owner=owner, mode=status.st_mode & 0o7777, attributes_of=like)

@@ -20,10 +20,11 @@ from .._deployment.engine_inventory import EngineInventory
 from .._deployment.images import missing_images, not_local, pull_images
 from .._restore.journal import DATABASE, REPLACING
 from .._restore.proof import Proof
+from .._restore.script_file import exchange
 from .._restore.server import Server
 from .._scripts.pair import RUN
 from . import proof
-from .journal import SERVING, UpdateJournal, exchange
+from .journal import SERVING, UpdateJournal
 from .plan import UpdateError, UpdatePlan
 from .serving import Serving
 from .setup_tool import SetupTool
@@ -121,7 +122,7 @@ class Update:
         journal.begin(plan.pair.versions.core)
         journal.describe(
             before=plan.step.installed["core"], after=plan.pair.versions.core, database=plan.database,
-            engine_step=plan.step.is_engine_step, script=self._deployment.script.path, in_volume=plan.here.in_volume,
+            engine_step=plan.step.is_engine_step, in_volume=plan.here.in_volume,
         )  # fmt: skip
         journal.reserve()
         self._workspace.fill(plan.pair.run)

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.problem import Problem
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import host as install_host
@@ -32,6 +33,7 @@ from .test_restore import CANARIES, Runs
 
 OLD, NEW = "2026.6.0", "2026.9.0"
 ENGINES = {OLD: "16", NEW: "17"}
+VOLUME = "docker_mssql_data"
 
 
 class OtherHost(UpdateHost):
@@ -45,6 +47,22 @@ class OtherHost(UpdateHost):
             return Result(0, "2.39.1\n", "")
         self.reading = Path(environment["COMPOSE_FILE"].split(":")[0]).parent
         return super()._compose(arguments, environment)
+
+    def use_volume(self):
+        """Have SQL Server keep its files in a Docker volume."""
+        mounted = {"type": "volume", "source": "mssql_data", "target": "/var/opt/mssql/data"}
+        self.compose_services["mssql"] = {"volumes": [mounted]}
+        self.compose_top["volumes"] = {"mssql_data": {"name": VOLUME}}
+
+    def _up(self, everything=False, only=None):
+        self.volumes |= {VOLUME} if "volumes" in self.compose_top else set()
+        super()._up(everything, only)
+
+    def request(self, method, path, timeout, body=None):
+        if method == "DELETE" and path.startswith("/volumes/"):
+            self.volumes.remove(path.rpartition("/")[2])
+            return Response(204, None)
+        return super().request(method, path, timeout, body)
 
     def _has(self, name):
         return (self.reading.parent / name).is_file()
@@ -262,6 +280,19 @@ def test_a_failure_leaves_a_host_without_a_server_as_it_was(host, database, runs
     assert is_whole(host, database)
 
 
+def test_a_volume_of_sql_server_is_new_on_a_new_host(host, database, runs):
+    path = runs.back_up()
+    lose(host)
+    host.use_volume()
+    host.volumes = {VOLUME}
+    assert f"The volume {VOLUME} exists on this host" in runs.restore(path)["msg"]
+    assert host.volumes == {VOLUME}
+    host.volumes = set()
+    database.fails = ("RESTORE DATABASE",)
+    result = runs.restore(path)
+    assert (result["rolled_back"], host.volumes) == (True, set())
+
+
 def test_what_failed_on_a_new_host_can_be_kept(host, runs):
     path = runs.back_up()
     lose(host)
@@ -356,6 +387,14 @@ def test_a_step_back_that_is_not_proven_is_rolled_back(host, database, runs, upd
     database.fails = ()
     assert (files(host), host.versions(), database.users) == (before, {NEW}, 7)
     assert database.value("ProductMajorVersion") == "17"
+
+
+def test_a_step_back_that_failed_can_be_kept(host, runs, updated):
+    host.api_version = "2026.7.0"
+    result = runs.restore(updated, allow_other_version=True, rollback=False)
+    (kept,) = result["kept"]
+    assert (Path(kept) / "bitwarden.sh").read_text() == script("bitwarden.sh", NEW)
+    assert (Path(kept) / "mssql/data/engine").read_text() == "17"
 
 
 def test_a_step_back_that_is_killed(host, database, runs, updated, tmp_path):
