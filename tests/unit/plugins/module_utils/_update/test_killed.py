@@ -85,7 +85,7 @@ def is_whole(host, database, rows, result, phase):
 @pytest.mark.parametrize(("fault", "modules", "every", "phases"), [
     ("none", FORTH, 13, {"preparing", "replacing", "database", "serving"}),
     ("none", [restore_journal], 29, {"replacing", "proven"}),
-    ("migration", [way_back, restore_journal], 23, {"database", "taken_back"}),
+    ("migration", [way_back, restore_journal], 19, {"database", "taken_back"}),
     ("logs", [way_back], 2, {"database", "taken_back"}),
 ])  # fmt: skip
 def test_killed_at_any_line_the_next_run_ends_at_a_whole_version(
