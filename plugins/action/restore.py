@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Sequence
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.login import key_faults
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.options import is_absent, restore_faults
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._set_transfer import send_set
 
@@ -24,12 +24,16 @@ class ActionModule(HostActionModule):
     MODULE = "restore"
 
     def faults_of(self, arguments: Mapping[str, Any]) -> Sequence[str]:
-        """Return what is wrong with the key to log in with."""
-        return key_faults(arguments)
+        """Return what is wrong with the options that depend on each other."""
+        return restore_faults(arguments)
 
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the module; a set that was sent is removed again, whatever came of it."""
         src = self._task.args.get("src")
+        if is_absent(self._task.args):
+            # What a drill was made from does not matter any more.
+            self._task.args = {name: value for name, value in self._task.args.items() if name not in ("src", "set")}
+            return super().execute(task_vars)
         if bool(src) == bool(self._task.args.get("set")):
             raise SourceError(
                 "Give set, the path of a backup set on the host, or src, that of one on the controller; not both."

@@ -28,6 +28,8 @@ description:
     but pulled images.
   - A run that was cut off leaves a journal in O(bwdata). The next run takes the old files back and begins again, and
     the safety backup of the first run counts. Until then M(selfhosted.bitwarden.server) refuses to work on the server.
+  - With O(isolated) it is a drill, which restores the set beside or without the server, proves it in the same way, and
+    touches nothing else.
   - Works on a server that is damaged or stopped, as long as Docker works.
 options:
   script:
@@ -39,6 +41,7 @@ options:
     description:
       - The backup set on the host, a folder or an archive with its manifest beside it. Required unless O(src) is given.
       - There is no default, not even the newest set, because nobody should restore one that was not chosen.
+      - Neither is needed for O(state=absent).
     type: path
   src:
     description:
@@ -49,8 +52,29 @@ options:
   confirm:
     description:
       - The installation id of the set. The restore only begins if they are equal.
+      - Required unless O(isolated), as a drill replaces nothing.
     type: str
-    required: true
+  isolated:
+    description:
+      - Whether to restore as a drill, into the folder O(bwdata) that only the drill has. It does not exist before, or
+        is empty. A server on the same host goes on running and is not touched.
+      - The containers have the versions and settings of the set, names of their own, and only an internal network. No
+        port is published, and cloud communication, push relay, mail and nightly backups are off. Mounts from outside
+        O(bwdata), services and options of C(docker-compose.override.yml) that could lead outside are left out, with a
+        warning.
+      - The drill stays for a look until O(state=absent) removes it. A run with the same set on a drill that is proven
+        and running changes nothing. Any other drill in O(bwdata) is removed first.
+      - Of the other options only O(identity), O(client_id), O(client_secret), O(pull), O(rollback) and the timeouts
+        count. A drill that failed is removed with O(rollback), and stays without it.
+    type: bool
+    default: false
+  state:
+    description:
+      - V(absent) removes the drill in O(bwdata), with its containers, network, volumes and folder. A folder that is not
+        that of a drill is refused. It needs O(isolated).
+    type: str
+    choices: [present, absent]
+    default: present
   identity:
     description:
       - What decrypts the set, a path on the host. For C(age) it is the identity file, for C(gpg) the folder with its
@@ -156,11 +180,13 @@ attributes:
   idempotent:
     support: none
     details:
-      - Every run restores, as a restart always restarts. O(confirm) guards it.
+      - Every run restores, as a restart always restarts. O(confirm) guards it. Only a drill (O(isolated)) that is
+        proven and running is unchanged.
 notes:
   - The set holds every key of the server. Keep it as secret as the server.
   - An external database is not restored, and sets without a database are refused.
   - Do not run two servers with one installation id.
+  - A drill needs as much memory as a server; its images stay on the host. SQL Server in it is a new one.
   - Needs space in O(bwdata) for the files of the set and twice its database.
 seealso:
   - module: selfhosted.bitwarden.backup
@@ -216,6 +242,22 @@ EXAMPLES = r"""
     allow_other_version: true
   become: true
   when: bitwarden_disaster | default(false)
+
+- name: Rehearse a restore beside the server, without any way out
+  selfhosted.bitwarden.restore:
+    set: "{{ (bitwarden_backups.sets | first).path }}"
+    isolated: true
+    bwdata: /var/lib/bitwarden-drill
+  become: true
+  register: bitwarden_drill
+  when: bitwarden_rehearsal | default(false)
+
+- name: Remove the drill
+  selfhosted.bitwarden.restore:
+    isolated: true
+    state: absent
+    bwdata: /var/lib/bitwarden-drill
+  become: true
 
 - name: Restore an encrypted archive that is on the controller
   selfhosted.bitwarden.restore:
@@ -287,6 +329,18 @@ parts:
       description: The same of the set.
       type: dict
       returned: always
+project:
+  description: The name of the drill's Compose project, which its containers begin with.
+  returned: with O(isolated), when the set could be read
+  type: str
+  sample: bitwarden-drill-1f0c5a3e9b7d
+duration:
+  description:
+    - How long the drill took, in seconds, from the first change to the last check. Null where it was not proven, and in
+      check mode.
+  returned: with O(isolated), when the set could be read
+  type: int
+  sample: 214
 safety_backup:
   description: Path of the backup set of what was on the host before, null where none was made.
   returned: always
@@ -349,11 +403,14 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import require_no_update
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.entry import drill
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.mark import require_no_drill
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.options import require_options
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.apply import data_folder
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.guards import RestoreRequest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.journal import RestoreJournal
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.login import ApiKey, require_key
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.login import ApiKey
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.new_host import Target, open_target
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.plan import (
     RestorePlan,
@@ -383,7 +440,11 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     """Restore the set, and return the result."""
     params = module.params
     durations = read_durations(params)
-    require_key(params)
+    require_options(params)
+    if params["isolated"]:
+        result = drill(params, durations, os.environ, module.check_mode, module.warn)
+        return result if module._diff else {key: value for key, value in result.items() if key != "diff"}
+    require_no_drill(params["bwdata"])
     request = request_from(params, durations)
     with contextlib.ExitStack() as held:
         lock = -1

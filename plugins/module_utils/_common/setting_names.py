@@ -19,6 +19,8 @@ API_URL = "globalSettings__installation__apiUri"
 PUSH_URL = "globalSettings__pushRelayBaseUri"
 CLOUD_URLS = (IDENTITY_URL, API_URL, PUSH_URL)
 
+SMTP_HOST = "globalSettings__mail__smtp__host"
+
 SQL_CONNECTION_STRING = "globalSettings__sqlServer__connectionString"
 IDENTITY_CERTIFICATE_PASSWORD = "globalSettings__identityServer__certificatePassword"
 KEY_CONNECTOR_CERTIFICATE_PASSWORD = "keyConnectorSettings__certificate__filesystemPassword"

@@ -14,6 +14,7 @@ from .._common.setting_names import (
     INSTALLATION_ID,
     INSTALLATION_KEY,
     KEY_CONNECTOR_CERTIFICATE_PASSWORD,
+    SMTP_HOST,
     SQL_CONNECTION_STRING,
     VAULT_URL,
 )
@@ -35,7 +36,7 @@ BUILT_IN: Dict[str, Tuple[str, ...]] = {
         "globalSettings__yubico__clientId",
         "globalSettings__yubico__key",
         "globalSettings__mail__replyToEmail",
-        "globalSettings__mail__smtp__host",
+        SMTP_HOST,
         "globalSettings__mail__smtp__port",
         "globalSettings__mail__smtp__ssl",
         "globalSettings__mail__smtp__username",

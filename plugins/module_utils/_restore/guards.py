@@ -163,7 +163,7 @@ def _database_problems(source: Source, here: Here, course: Course) -> Iterator[P
 
 
 def _place_problems(source: Source, here: Here, course: Course) -> Iterator[Problem]:
-    bwdata, units, needed = here.bwdata, source.units(course.stays, course.brings), _space(source)
+    bwdata, units, needed = here.bwdata, source.units(course.stays, course.brings), space_needed(source)
     status = os.statvfs(_existing(bwdata))
     free = status.f_bavail * status.f_frsize
     if needed > free:
@@ -183,7 +183,7 @@ def _existing(path: str) -> str:
     return path if os.path.isdir(path) else _existing(os.path.dirname(path))
 
 
-def _space(source: Source) -> int:
+def space_needed(source: Source) -> int:
     """Return how much is written: the files, the dump where SQL Server reads it, and the database from it."""
     dump = source.dump.size if source.dump else 0
     return sum(entry.size for entry in source.files if entry.path.startswith(BWDATA)) + dump + dump + _SPARE

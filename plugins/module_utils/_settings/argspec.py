@@ -83,7 +83,9 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
         "set": {"type": "path"},
         # Of the action plugin.
         "src": {"type": "path"},
-        "confirm": {"type": "str", "required": True},
+        "confirm": {"type": "str"},
+        "isolated": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "identity": {"type": "path"},
         "client_id": {"type": "str"},
         "client_secret": {"type": "str", "no_log": True},

@@ -53,7 +53,7 @@ def proper_name(key: object) -> str:
     if not _NAME.match(name) or "" in parts or any(part.startswith("_") or part.endswith("_") for part in parts[1:]):
         raise SettingsError(
             f"{name!r} is not a valid name of a setting. Names begin with a letter or _ and have only letters, digits "
-            "and the characters _ . - [ ], their parts joined by __, for instance globalSettings__mail__smtp__host."
+            "and the characters _ . - [ ], their parts joined by __, for instance globalSettings__mail__replyToEmail."
         )
     form = canonical(name)
     return built_in_name(name) or (_KNOWN[form][0] if form in _KNOWN else name)

@@ -32,7 +32,7 @@ SECTIONS = {
     "License sync": ("_backends/license_sync", "_backends/sync_due", "_backends/sync_attempts", "_sync_log/*"),
     "Sponsorships": ("_api/sponsorships", "_backends/sponsorships_info"),
     "Backups": ("_database/*", "_backup/*"),
-    "Restores": ("_restore/*",),
+    "Restores": ("_restore/*", "_drill/*"),
     "Versions, certificate, backup": ("_server_status/*", "_fleet_status/*"),
     "Installing": ("_install/*", "_scripts/*"),
     "Updating": ("_update/*", "_fleet_update/*"),
