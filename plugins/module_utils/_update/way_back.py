@@ -41,6 +41,7 @@ class WayBack:
     def go(self) -> List[Dict[str, object]]:
         """Bring the server up on the old version; return its services. Raises whatever stops it."""
         journal = self._journal
+        self._require_readable_data()
         if journal.phase != TAKEN_BACK:
             self._server.stop()
             journal.release()
@@ -55,6 +56,17 @@ class WayBack:
         services = self._server.start()
         journal.close()
         return services
+
+    def _require_readable_data(self) -> None:
+        """Raise ``WayBackError`` where the old SQL Server would get files of the new one that cannot be moved aside."""
+        details, state = self._journal.details, self._journal.state
+        if details and details.engine_step and details.in_volume and self._journal.phase in (DATABASE, SERVING):
+            backup = f" {state.safety}" if state and state.safety else ""
+            raise WayBackError(
+                f"SQL Server of {details.after} may have converted its files, which are in a Docker volume, and that "
+                f"of {details.before} cannot read them. Remove {self._journal.folder}, and restore the backup{backup} "
+                "(module restore)."
+            )
 
     def _note_the_way_back(self) -> None:
         """Note that the update cannot be completed any more: files of the old version do not go with its database."""

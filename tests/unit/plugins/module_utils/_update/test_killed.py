@@ -211,6 +211,22 @@ def test_files_are_moved_aside_again_where_the_run_that_settles_an_update_goes_b
     assert len(list((host.bwdata / "mssql").glob("data.after-update-*"))) == 2
 
 
+def test_converted_files_in_a_volume_are_left_to_a_restore(host, database, run, monkeypatch):
+    """There is no way back then, which rollback=false accepts."""
+    host.on("2026.6.0")
+    database.scripts = scripts_up_to("2026.6.0")
+    (host.bwdata / "config.yml").write_text("url: https://vault.example.com\ndatabase_docker_volume: true\n")
+    with monkeypatch.context() as context:
+        context.setattr(run_module.Update, "_migrate", _cut_off)
+        with pytest.raises(Terminated):
+            run(rollback=False)
+    done = list(host.done)
+    result = run(rollback=False)
+    assert "cannot read them. Remove" in result["msg"]
+    assert "restore the backup /" in result["msg"]
+    assert host.done == done
+
+
 def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, monkeypatch):
     monkeypatch.setattr(way_back.WayBack, "go", _cut_off)
     host.setup = "crash at migration"
