@@ -30,11 +30,14 @@ def obstacles(manifest: Manifest, here: Here) -> List[str]:
         found.append("The set has no database.")
     core, engine = manifest.versions.get("core"), manifest.versions.get("engine")
     if is_newer(core, here.core):
-        found.append(f"It is of Bitwarden {core}, and {here.core} is installed here. Update the server first.")
+        found.append(
+            f"It is of Bitwarden {core}, and {here.core} is installed here. Update the server first, or restore it "
+            "with allow_other_version."
+        )
     if engine and here.engine and engine > here.engine:
         found.append(
             f"Its database is of SQL Server {year(engine)}, and {year(here.engine)} is running here, which cannot read "
-            "it. Update the server first."
+            "it. Update the server first, or restore it with allow_other_version."
         )
     if here.installation_id and manifest.installation_id != here.installation_id:
         found.append(

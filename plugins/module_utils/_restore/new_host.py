@@ -85,10 +85,11 @@ def open_target(
     script = os.path.abspath(script or os.path.join(parent, "bitwarden.sh"))
     owned = os.path.isdir(bwdata) and os.stat(bwdata).st_uid != 0
     account = find_account(owner, bwdata if owned else parent)
-    if not isinstance(account, Account):
-        current = Commands(Account.owner_of("/proc/self"), environ)
-        return Target(bwdata, script, current, None, None, None, (account,))
-    return _new_target(bwdata, script, account, environ)
+    if isinstance(account, Account):
+        return _new_target(bwdata, script, account, environ)
+    # The rest of the host is looked at with the rights of this user, so that all problems are told at once.
+    target = _new_target(bwdata, script, Account.owner_of("/proc/self"), environ)
+    return target._replace(account=None, problems=(account, *target.problems))
 
 
 def _new_target(bwdata: str, script: str, account: Account, environ: Mapping[str, str]) -> Target:

@@ -231,7 +231,10 @@ def test_all_that_stands_against_it_is_told_at_once(host, runs):
 def test_the_owner_and_docker_are_needed(host, runs, monkeypatch):
     path = runs.back_up()
     lose(host)
-    assert "the user nobody here does not exist" in runs.restore(path, owner="nobody here")["msg"]
+    host.other("bitwarden-api")
+    message = runs.restore(path, owner="nobody here")["msg"]
+    assert "the user nobody here does not exist" in message
+    assert "are taken by containers that Compose did not create: bitwarden-api" in message
     monkeypatch.setattr(OtherHost, "find", lambda *_: None)
     assert "Docker is not installed here" in runs.restore(path)["msg"]
     assert not host.bwdata.exists()
