@@ -4,8 +4,9 @@
 
 """On a host: run module update, kill it after a while, and print what became of it.
 
-Its one argument is JSON: ``folder`` has the module, ``arguments`` are the module's, ``after`` is the time in seconds,
-and ``all`` says whether what it has started is killed, too. ``journal`` is that of the update.
+Its one argument is JSON: ``folder`` has the module, ``arguments`` are the module's, ``after`` is the time in seconds
+(from the moment that the update has come to ``phase``, if that is given), and ``all`` says whether what it has started
+is killed, too. ``journal`` is that of the update.
 """
 
 from __future__ import annotations
@@ -33,6 +34,13 @@ def below(parent: int) -> List[int]:
     return found
 
 
+def phase_in(journal: str) -> str:
+    """Return the phase in the journal of an update, ``none`` where there is none."""
+    with contextlib.suppress(OSError):
+        return str(json.loads(Path(journal).read_text())["phase"])
+    return "none"
+
+
 def main() -> None:
     """Run it."""
     options = json.loads(sys.argv[1])
@@ -40,17 +48,21 @@ def main() -> None:
     run = subprocess.Popen(
         command, cwd=options["folder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     )
+    assert run.stdin is not None
+    with run.stdin:
+        run.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options["arguments"]}))
+    run.stdin = None
+    while options["phase"] and run.poll() is None and phase_in(options["journal"]) != options["phase"]:
+        time.sleep(0.02)
     try:
-        output, _ = run.communicate(json.dumps({"ANSIBLE_MODULE_ARGS": options["arguments"]}), timeout=options["after"])
+        output, _ = run.communicate(timeout=options["after"])
     except subprocess.TimeoutExpired:
         for process in [run.pid, *(below(run.pid) if options["all"] else [])]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         output = "null"
-    took, phase = time.monotonic() - begun, "none"
-    with contextlib.suppress(OSError):
-        phase = json.loads(Path(options["journal"]).read_text())["phase"]
-    print(json.dumps({"took": took, "phase": phase, "result": json.loads(output)}))
+    found = {"took": time.monotonic() - begun, "phase": phase_in(options["journal"]), "result": json.loads(output)}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

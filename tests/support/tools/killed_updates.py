@@ -34,6 +34,8 @@ BACKUPS = "/var/backups/bitwarden"
 STEPS = (("2026.6.0", "2026.7.0"), ("2026.7.0", "2026.9.0"), ("2026.6.0", "2026.9.0"))
 _FIRST = STEPS[0][0]
 _USUAL = 25.0  # seconds of a run, until one was measured
+_PHASES = ("replacing", "database", "serving", "taken_back")
+_LONGEST = 4.0  # seconds in one of these phases
 _LEFT = (
     f"find {names.BITWARDEN} -name '.bitwarden-*'; find {names.BWDATA}/mssql/backups -name '*.bak'; "
     "docker ps -a --format '{{.Names}}' --filter name=bitwarden-update"
@@ -184,21 +186,26 @@ class Updates:
         """Kill a run; return where that was, in words."""
         usual = self._durations.get((version, fails), _USUAL)
         everything = self._chance.random() < 1 / 2
-        ended = self.run(version, self._chance.uniform(0.3, usual), everything)
+        # The downtime is short, so that half of the times are taken from a phase of it on.
+        phase, after = self._chance.choice(_PHASES), self._chance.uniform(0.0, _LONGEST)
+        if self._chance.random() < 1 / 2:
+            phase, after = "", self._chance.uniform(0.3, usual)
+        ended = self.run(version, after, everything, phase)
         if ended.result is not None:
             self._durations[version, fails] = ended.took
             return f"not ({ended.took:.1f} s)"
         wrote = self.client.write()
         return f"{ended.phase} {ended.took:.1f} s{' all' if everything else ''}{' wrote' if wrote else ''}"
 
-    def run(self, version: str, after: float = 600.0, everything: bool = False) -> Ended:
-        """Run the module, and kill it after so many seconds: by itself, or with everything that it has started."""
+    def run(self, version: str, after: float = 600.0, everything: bool = False, phase: str = "") -> Ended:
+        """Run the module, and kill it so many seconds after its start or a ``phase``, by itself or with all it started."""
         options = {
             "folder": FOLDER,
             "journal": f"{names.BWDATA}/.bitwarden-update/journal.json",
             "arguments": {"bwdata": names.BWDATA, "version": version, "lock_timeout": "5m"},
             "after": after,
             "all": everything,
+            "phase": phase,
         }
         return Ended(**json.loads(self.host.execute("python3", f"{FOLDER}/{_DRIVER.name}", json.dumps(options))))
 
