@@ -198,7 +198,7 @@ class Updates:
         return f"{ended.phase} {ended.took:.1f} s{' all' if everything else ''}{' wrote' if wrote else ''}"
 
     def run(self, version: str, after: float = 600.0, everything: bool = False, phase: str = "") -> Ended:
-        """Run the module, and kill it so many seconds after its start or a ``phase``, by itself or with all it started."""
+        """Run the module, and kill it so long after its start or a ``phase``, by itself or with all it has started."""
         options = {
             "folder": FOLDER,
             "journal": f"{names.BWDATA}/.bitwarden-update/journal.json",
