@@ -80,7 +80,7 @@ def _full_disk(phase: str) -> Fault:
     folder = names.BITWARDEN
     return Fault(
         _shell(
-            f"{down}; cp -a {folder} {FOLDER}/moved; mount -t tmpfs -o size=200m,mode=0700 tmpfs {folder}; "
+            f"{down}; cp -a {folder} {FOLDER}/moved; mount -t tmpfs -o size=24m,mode=0700 tmpfs {folder}; "
             f"cp -a {FOLDER}/moved/. {folder}/; chown --reference={FOLDER}/moved {folder}; {up}"
         ),
         _at(phase, f"dd if=/dev/zero of={folder}/filler bs=4k 2>/dev/null"),
