@@ -39,8 +39,11 @@ class ActionModule(BitwardenAction):
         optional = OPTIONAL if hosts is not None else (*OPTIONAL, *OF_SYNC)
         if hosts is None:
             now, check_mode = datetime.now(timezone.utc), bool(self._task.check_mode)
-            results = {str(name): found or {} for name, found in options["results"].items()}
-            hosts = {name: run_status(found, check_mode, now) for name, found in results.items()}
+            results: Dict[str, Dict[str, Any]] = {}
+            for step, found in options["results"].items():
+                for name, result in dict(found).items():
+                    results.setdefault(str(name), {})[step] = result
+            hosts = {name: run_status(steps, check_mode, now) for name, steps in results.items()}
         problems = {name: str((status or {}).get("problem") or "") for name, status in hosts.items()}
         failing = {name: text for name, text in problems.items() if text}
         return {"changed": False, "hosts": hosts, "failing": failing, **show_table(hosts, optional)}

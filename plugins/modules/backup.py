@@ -57,7 +57,7 @@ options:
     description:
       - Make no set where there is one that is newer than this, as V(<n>[s|m|h|d|w]).
       - It counts only when it is complete, was verified at least as O(verify) asks for, and is of this installation,
-        its versions and its database.
+        its versions and its database. With O(format=tar) it must be an archive, encrypted or not as O(encrypt) asks.
     type: str
     default: 0s
   keep:
@@ -134,6 +134,16 @@ options:
         choices:
           - age
           - gpg
+  fetch_dest:
+    description:
+      - Folder on the controller to fetch the set to, into a folder in it that is named after the host. Both are created
+        with the mode V(0700). It needs O(format=tar).
+      - A relative path is in the folder of the playbook, or of the inventory where the playbook is a collection's.
+      - The set is only sent where the controller does not have it already, which its SHA-256 decides. What arrives is
+        compared with the manifest before it gets its name. It is never in memory as a whole.
+      - O(keep) and O(keep_days) hold for that folder, too, by the same rules.
+      - Without O(encrypt) the controller then has every key of the server in a file that this user can read.
+    type: path
   database_timeout:
     description:
       - How long each statement of the database may take (backup, verification, restore for the proof), as
@@ -180,6 +190,16 @@ EXAMPLES = r"""
     format: tar
     consistent: stopped
   become: true
+
+- name: Fetch an encrypted archive to the controller, and keep the last seven on both
+  selfhosted.bitwarden.backup:
+    format: tar
+    encrypt:
+      recipients: "{{ bitwarden_backup_recipients }}"
+    keep: 7
+    fetch_dest: ~/bitwarden-sets
+  become: true
+  when: bitwarden_backup_recipients is defined
 
 - name: Make an archive that only the holder of a private key can read
   selfhosted.bitwarden.backup:
@@ -298,6 +318,11 @@ manifest:
       description: The size of these files in bytes, before they are compressed.
       type: int
       returned: always
+installation_id:
+  description: The installation id of the server.
+  returned: success
+  type: str
+  sample: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
 made:
   description: Whether this run made a set, or in check mode would make one.
   returned: always
@@ -310,6 +335,28 @@ removed:
   elements: str
   sample:
     - /var/backups/bitwarden/bitwarden-b4d6f8a0-20261019T010000Z
+fetch:
+  description: What was done for O(fetch_dest), null where it was not given, and where the set could not be fetched.
+  returned: when O(fetch_dest) is given
+  type: dict
+  sample:
+    path: /srv/bitwarden-sets/bw1/bitwarden-b4d6f8a0-20261126T213716Z.tar.gz.age
+    fetched: true
+    removed: []
+  contains:
+    path:
+      description: Path of the set on the controller. Null in check mode where a set would be made.
+      type: str
+      returned: always
+    fetched:
+      description: Whether it was fetched, or would be in check mode. It is not where the controller has it already.
+      type: bool
+      returned: always
+    removed:
+      description: Paths of the sets that were removed on the controller, or would be in check mode.
+      type: list
+      elements: str
+      returned: always
 downtime:
   description: For how many seconds the services that write were down. Null where they were not stopped.
   returned: always

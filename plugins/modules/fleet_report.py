@@ -27,10 +27,9 @@ options:
     type: dict
   results:
     description:
-      - The hosts by name, each with the registered results of its steps by name. Empty where no step ran on a host.
+      - The steps that ran by name, each with its registered results by host. Empty where it did not run on a host.
       - The steps are C(update), C(backup), C(restore), C(install) and C(server), named after the modules, and
-        C(failure) for the C(ansible_failed_result) that a C(rescue) has noted. A step that did not run is left out,
-        empty or skipped.
+        C(failure) for the C(ansible_failed_result) that a C(rescue) has noted.
       - Columns of the Families sync are only shown where something in them is known.
     type: dict
 seealso:
@@ -51,9 +50,10 @@ EXAMPLES = r"""
 
 - name: Show what backing up the fleet has done
   selfhosted.bitwarden.fleet_report:
-    results: "{{ dict(ansible_play_hosts_all | zip(made)) }}"
+    results:
+      backup: "{{ dict(ansible_play_hosts_all | zip(made)) }}"
   vars:
-    made: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='backup_results', default={}) }}"
+    made: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='bitwarden_backup', default={}) }}"
   run_once: true
 """
 

@@ -187,7 +187,7 @@ def _in_code(cell):
 
 
 def test_quoted_messages_exist():
-    files = [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    files = [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("playbooks/**/*.yml")]
     roles = [re.sub(r"{{.*?}}", "\0", path.read_text(), flags=re.DOTALL) for path in files]
     plugins = [text for path in ROOT.glob("plugins/**/*.py") for text in _Texts(path).texts]
     texts = "\n".join([*plugins, *(" ".join(role.split()) for role in roles), *ANSIBLES])

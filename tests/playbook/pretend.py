@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
 STEPS = (
     "cloud_connectivity_info", "server", "server_info", "billing_sync_token", "cloud_license", "organization",
-    "organization_info", "install", "update",
+    "organization_info", "install", "update", "backup", "restore",
 )  # fmt: skip
 ACCOUNT = "3d0c4f5e-0000-4000-8000-000000000001"
 PLAYBOOK = "selfhosted.bitwarden.families_sync"

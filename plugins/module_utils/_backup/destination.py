@@ -51,8 +51,8 @@ def create(dest: str) -> str:
     return real
 
 
-def space_problems(needs: Mapping[str, Tuple[int, str]]) -> List[str]:
-    """Return where too little space is free. ``needs``: folder → bytes, and what they are for."""
+def space_problems(needs: Mapping[str, Tuple[int, str]], option: str = "dest") -> List[str]:
+    """Return where too little space is free. ``needs``: folder → bytes, and what they are for; ``option`` sets it."""
     by_device: Dict[int, List[Tuple[str, int, str]]] = {}
     for folder, (size, what) in needs.items():
         existing = _existing(os.path.realpath(folder))
@@ -65,7 +65,7 @@ def space_problems(needs: Mapping[str, Tuple[int, str]]) -> List[str]:
             uses = " and ".join(f"{_size(size)} for {what}" for _folder, size, what in parts)
             problems.append(
                 f"Too little space on the file system of {folder}: {_size(free)} free, {_size(needed)} needed "
-                f"({uses}). Free some, or set dest to another file system."
+                f"({uses}). Free some, or set {option} to another file system."
             )
     return problems
 

@@ -50,6 +50,7 @@ class Outcome:
             "changed": self._changes(),
             "path": shown.path if shown else None,
             "manifest": shown.manifest.report() if shown else None,
+            "installation_id": self.plan.installation_id,
             "made": self.makes if self.check_mode else self.made is not None,
             "removed": self.removed,
             "downtime": self.downtime.seconds,

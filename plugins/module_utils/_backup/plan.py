@@ -184,7 +184,8 @@ def plan(deployment: Deployment, request: BackupRequest, now: datetime) -> Backu
         request = request._replace(verify="checksum")
     oldest = now - timedelta(seconds=request.max_age)
     same: Dict[str, Any] = {"versions": versions, "database": (database.name, kind)}
-    current = newest_usable(sets, oldest, now, request.verify, **same) if request.max_age else None
+    usable = [one for one in sets if _has_form(one, request)]
+    current = newest_usable(usable, oldest, now, request.verify, **same) if request.max_age else None
     encryption, server, engine = planning.encryption(), None, None
     if current is None:
         if kind == BUILT_IN:
@@ -210,6 +211,11 @@ def plan(deployment: Deployment, request: BackupRequest, now: datetime) -> Backu
         encryption,
         tuple(planning.warnings),
     )
+
+
+def _has_form(backup: BackupSet, request: BackupRequest) -> bool:
+    """Tell whether a set counts for the form that is asked for: as an archive only one, encrypted or not as asked."""
+    return not request.archive or (backup.is_archive and bool(backup.encryption) == bool(request.encrypt))
 
 
 def key_ring_problems(needed: Sequence[str], present: Sequence[str], where: str) -> List[str]:

@@ -16,6 +16,7 @@ from .override_file import BACKUP_COUNT, FILES
 from .regions import CLOUDS
 from .resolve import SettingsRequest
 from .secrecy import is_secret_setting
+from .set_options import set_faults
 from .types import validation_error
 
 HOST_OPTIONS: Dict[str, Dict[str, Any]] = {
@@ -188,6 +189,8 @@ HOST_MODULES: Dict[str, Dict[str, Dict[str, Any]]] = {
                 "program": {"type": "str", "choices": ["age", "gpg"]},
             },
         },
+        # Of the action plugin.
+        "fetch_dest": {"type": "path"},
         "database_timeout": {"type": "str", "default": "2h"},
         "wait_timeout": {"type": "str", "default": "600s"},
         "lock_timeout": {"type": "str", "default": "15m"},
@@ -235,22 +238,7 @@ def option_faults(params: Mapping[str, Any]) -> List[str]:
         faults.append("backup_count must not be negative. Set it to 0 to keep all backups.")
     if organization and validation_error("guid", str(organization)) is not None:
         faults.append(f"organization: {organization} is not the id of an organization, which is a GUID.")
-    return faults + _backup_faults(params)
-
-
-def _backup_faults(params: Mapping[str, Any]) -> List[str]:
-    faults = []
-    for name in ("keep", "keep_days"):
-        number = params.get(name)
-        if isinstance(number, int) and number < 1:
-            faults.append(f"{name} must be 1 or more. Leave it out to keep all sets.")
-    encrypt = params.get("encrypt")
-    if isinstance(encrypt, Mapping):
-        if params.get("format") == "directory":
-            faults.append("encrypt needs format=tar: only an archive is encrypted.")
-        if not encrypt.get("recipients"):
-            faults.append("encrypt names no recipients.")
-    return faults
+    return faults + set_faults(params)
 
 
 def read_durations(params: Mapping[str, Any]) -> Dict[str, float]:

@@ -64,6 +64,10 @@ def readme(text: str) -> str:
     rows = [
         ("`families_sync` (playbook)", "Run the role over a fleet, in batches, with a table at the end", "both"),
         ("`families_sync` (role)", "Take one server through the Families sync flow", "both"),
+        ("`backup` (playbook)", "Back up the servers of a fleet and fetch the sets, with a table at the end", "both"),
+        ("`backup` (role)", "Back up a server as a verified set, and fetch it", "both"),
+        ("`restore` (playbook)", "Restore servers, each with its own confirmation, with a table at the end", "both"),
+        ("`restore` (role)", "Restore a server from a backup set", "both"),
         (
             "`fleet_status` (playbook)",
             "Show the status of a fleet and write it for monitoring",

@@ -74,7 +74,7 @@ def test_callbacks_for_programs_get_the_lines_in_the_result(run):
 def test_results_of_steps_become_statuses():
     """Both a failed host and one that no step ran on are rows; the failed one is to fail."""
     action = ActionModule.__new__(ActionModule)
-    results = {"bw1": {"backup": {"failed": True, "msg": "Down."}}, "bw2": {}, "bw3": None}
+    results = {"backup": {"bw1": {"failed": True, "msg": "Down."}, "bw2": {}, "bw3": None}, "failure": {"bw1": {}}}
     action._task = SimpleNamespace(args={"results": results}, check_mode=False)
     found = action.execute({})
     assert found["failing"] == {"bw1": "Down."}

@@ -52,6 +52,7 @@ def test_a_set_holds_what_a_server_is_made_of(host, database, dest, back_up, arc
         "changed": True,
         "path": str(dest / (NAME + (".tar.gz" if archive else ""))),
         "manifest": backup.manifest.report(),
+        "installation_id": backup.manifest.installation_id,
         "made": True,
         "removed": [],
         "downtime": None,
@@ -121,6 +122,13 @@ def test_a_set_that_is_new_enough(host, database, dest, back_up, request_, spoil
     if unchanged:
         assert result["path"] == str(dest / NAME)
         assert len(database.ran) == before
+
+
+def test_only_an_archive_is_new_enough_for_an_archive(back_up):
+    back_up()
+    assert back_up(1, max_age=3600.0, archive=True).result()["made"] is True
+    assert back_up(2, max_age=3600.0, archive=True).result()["made"] is False
+    assert back_up(3, max_age=3600.0).result()["made"] is False
 
 
 def test_an_unverified_set_is_not_new_enough(back_up):
