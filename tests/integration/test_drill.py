@@ -73,7 +73,7 @@ def test_a_drill_beside_a_running_server(host):
     project = result["project"]
     assert [one for one in result["proof"] if not one["ok"]] == []
     assert {one["check"] for one in result["proof"]} >= {"row counts", "login", "isolation"}
-    assert 0 < result["duration"] < 120
+    assert result["duration"] > 0
     assert {one["name"] for one in result["services"]} == set(names.SERVICES)
     again = drill("--check", "--diff", set=backup, **KEY).ok()
     assert again.result(HOST, "restore")["changed"] is False

@@ -55,11 +55,9 @@ def drill(
         if planned.left_behind():
             warn(planned.left_behind())
         shown = {**planned.result(), "diff": planned.diff()}
-        if check_mode:
-            return shown
         run = Drill(planned, opened, environ, lock)
         try:
-            return {**shown, **run.run()}
+            return shown if check_mode else {**shown, **run.run()}
         except (Terminated, DrillError) as error:
             error.keys = {**shown, **error.keys}
             raise

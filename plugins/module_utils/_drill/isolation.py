@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Set, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, PUSH_URL, SMTP_HOST
-from .._deployment.composition import Composition
+from .._deployment.compose import Project
+from .._deployment.composition import ComposeError, Composition, parse_config
 from .._env_files.document import canonical
 
 #: The only network of a drill, as its Compose file names it.
@@ -50,6 +52,24 @@ class Isolated(NamedTuple):
     project: Dict[str, Any]
     folders: Tuple[str, ...]
     left_out: Tuple[str, ...]
+
+    @property
+    def images(self) -> Tuple[str, ...]:
+        """The images of its services."""
+        return tuple(sorted({str(one["image"]) for one in self.project["services"].values() if one.get("image")}))
+
+
+def read_isolated(project: Project, name: str, bwdata: str) -> Isolated:
+    """Return what ``isolated`` makes of the set's Compose files in ``bwdata``. Raises ``ComposeError``."""
+    files = project.files()
+    text = project.describe(files)
+    if not text:
+        project.read()  # it says why
+    own = text if len(files) == 1 else project.describe(files[:1])
+    if not text or not own:
+        raise ComposeError(f"Compose cannot read {files[0]}, which is of the set.")
+    names = frozenset(parse_config(own, name).services)
+    return isolated(json.loads(text), parse_config(text, name), names, name, bwdata)
 
 
 def isolated(

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
-from typing import Any, Dict, FrozenSet, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._backup.sets import BackupSet, read_set
 from .._common.dates import format_date
 from .._common.diff import Difference
-from .._common.errors import EXPECTED, BitwardenError
+from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text, secret_values
 from .._deployment.compose import Project
+from .._deployment.composition import ComposeError
 from .._deployment.deployment import Deployment
 from .._deployment.health_wait import NOT_ASKED
 from .._deployment.images import image_problems
@@ -26,13 +26,14 @@ from .._install.host import InstallHost, open_host
 from .._restore.guards import RestoreRequest, set_problems, space_needed
 from .._restore.here import Size, size_of
 from .._restore.login import ApiKey
+from .._restore.release import laid_out
 from .._restore.run import Open
 from .._restore.source import Source, read_source
 from .engine import Found, find
 from .folder import drill_script, folder_problems, free_space, is_free
+from .isolation import Isolated, read_isolated
 from .mark import Mark, digest_of, project_of, read_mark
 
-_IMAGE = re.compile(r"^\s*image:\s*[\"']?([^\s\"'#$]+)", re.MULTILINE)
 _ASK_TIMEOUT = 15.0
 
 
@@ -184,14 +185,18 @@ def plan_drill(host: InstallHost, request: DrillRequest, opened: Open, environ: 
             return DrillPlan(request, host, standing, backup, None, (), services, frozenset(), warnings)
     source = read_source(request.set, opened)
     secrets = {one for one in (source.password, *secret_values([source.settings])) if one}
-    problems = [*_problems(host, request, standing, source)]
+    composed, unreadable = _composed(host, source)
+    problems = [*_problems(host, request, standing, source), *unreadable]
+    problems += image_problems(host.inventory, composed.images if composed else (), request.pull)
     if problems:
         told = mask_text(" ".join(map(str, problems)), secrets)
         raise DrillError(f"The drill cannot be begun. {told} Nothing was changed.")
     parts = tuple(
         (unit, size_of(os.path.join(request.bwdata, unit)), source.size_of(unit, False)) for unit in source.units(False)
     )
-    return DrillPlan(request, host, standing, backup, source, parts, (), frozenset(secrets), tuple(_warnings(source)))
+    return DrillPlan(
+        request, host, standing, backup, source, parts, (), frozenset(secrets), tuple(_warnings(source, composed))
+    )
 
 
 def _problems(host: InstallHost, request: DrillRequest, standing: Standing, source: Source) -> Iterator[BitwardenError]:
@@ -212,11 +217,26 @@ def _problems(host: InstallHost, request: DrillRequest, standing: Standing, sour
         Project(host.commands, host.engine.docker, bwdata, "/").require()
     except BitwardenError as error:
         yield error
-    images = [image for text in source.compose for image in _IMAGE.findall(text)]
-    yield from image_problems(host.inventory, images, request.pull)
 
 
-def _warnings(source: Source) -> Iterator[str]:
+def _composed(host: InstallHost, source: Source) -> Tuple[Optional[Isolated], List[BitwardenError]]:
+    """Return the project as it will be, from the Compose files of the set, or what is wrong with those."""
+    if not source.compose:
+        return None, []
+    with laid_out(source, host.account) as bwdata:
+        try:
+            return read_isolated(Project(host.commands, host.engine.docker, bwdata, bwdata), "drill", bwdata), []
+        except BitwardenError as error:
+            details = error.details if isinstance(error, ComposeError) else ""
+            lines = [line.strip() for line in details.splitlines() if line.strip()]
+            said = f" It printed: {lines[-1]}" if lines else ""
+            told = f"{message_of(error)}{said}".replace(bwdata, os.path.join(source.backup.path, "bwdata"))
+            return None, [Problem(told)]
+
+
+def _warnings(source: Source, composed: Optional[Isolated]) -> Iterator[str]:
+    if composed is not None and composed.left_out:
+        yield f"A drill has no way out, so these are left out of it: {', '.join(composed.left_out)}."
     if not source.manifest.is_verified:
         yield f"The set {source.backup.path} was not verified when it was made."
 

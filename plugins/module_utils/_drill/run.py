@@ -7,16 +7,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from datetime import datetime, timezone
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from .._common.dates import format_date
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
-from .._deployment.composition import ComposeError, parse_config
 from .._deployment.deployment import Deployment
 from .._deployment.images import pull_images
 from .._deployment.lock import server_lock
@@ -28,8 +26,8 @@ from .._restore.server import Server
 from .._restore.server_proof import server_proofs
 from .._restore.source import Source
 from .engine import find, remove
-from .folder import COMPOSE, OVERRIDE, Folder, drill_script, remove_folder
-from .isolation import Isolated, isolated, still_open
+from .folder import Folder, drill_script, remove_folder
+from .isolation import read_isolated, still_open
 from .mark import Mark, digest_of, project_of, write_mark
 from .plan import (
     DrillError,
@@ -59,7 +57,7 @@ class Drill:
         self._project = project_of(self._bwdata)
         self._proofs: List[proof.Proof] = []
         self._services: List[Dict[str, object]] = []
-        self._warnings: List[str] = list(planned.warnings)
+        self._warnings: List[str] = []
         self._changed = False
         self._rolled_back = False
         self._made = False
@@ -94,7 +92,7 @@ class Drill:
     @property
     def warnings(self) -> List[str]:
         """What the user should know, masked."""
-        return [self._plan.mask(one) for one in self._warnings]
+        return [self._plan.mask(one) for one in (*self._plan.warnings, *self._warnings)]
 
     def _told(self, error: Union[BitwardenError, OSError]) -> str:
         return self._plan.mask(message_of(error)).rstrip(".")
@@ -140,27 +138,15 @@ class Drill:
         folder = Folder(self._bwdata)
         with self._opened(source.backup) as stream:
             folder.unpack(source, stream)
-        found = self._isolated(folder)
+        found = read_isolated(self._deployment().project, self._project, self._bwdata)
+        # A link in the set is only known to lead outside where it is.
+        more = [one for one in found.left_out if one not in " ".join(self._plan.warnings)]
+        self._warnings += [f"Left out of the drill, too: {', '.join(more)}."] if more else []
         folder.make_folders(found.folders)
         folder.write_project(found.project, self._project)
-        if found.left_out:
-            self._warnings.append(f"A drill has no way out, so these were left out of it: {', '.join(found.left_out)}.")
         if self._request.pull:
-            images = {str(one["image"]) for one in found.project["services"].values()}
-            pull_images(self._host.commands, self._host.inventory, images, self._request.wait_timeout)
+            pull_images(self._host.commands, self._host.inventory, found.images, self._request.wait_timeout)
         return folder
-
-    def _isolated(self, folder: Folder) -> Isolated:
-        """Return the project of the drill, from what Compose makes of the set's files in its folder."""
-        deployment = self._deployment()
-        main, override = folder.new(COMPOSE), folder.new(OVERRIDE)
-        text = deployment.project.describe(deployment.project.files())
-        own = deployment.project.describe([main]) if os.path.isfile(override) else text
-        if not text or not own:
-            deployment.inspect()  # it says why
-            raise ComposeError(f"Compose cannot read {main} of the set.")
-        names: FrozenSet[str] = frozenset(parse_config(own, self._project).services)
-        return isolated(json.loads(text), parse_config(text, self._project), names, self._project, self._bwdata)
 
     def _prove(self, source: Source, folder: Folder) -> None:
         server, manifest = self._server(), source.manifest

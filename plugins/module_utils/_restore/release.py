@@ -64,7 +64,7 @@ def read_release(source: Source, engine: Engine) -> Tuple[Release, List[Bitwarde
         except BitwardenError as error:
             problems.append(error)
     if BWDATA + COMPOSE_FILE in source.texts:
-        with _laid_out(source, engine.commands.account) as bwdata:
+        with laid_out(source, engine.commands.account) as bwdata:
             try:
                 project = Project(engine.commands, engine.inventory.client.docker, bwdata, bwdata)
                 composition = project.read()
@@ -79,7 +79,7 @@ def _script(source: Source, name: str) -> ScriptSource:
 
 
 @contextmanager
-def _laid_out(source: Source, account: Account) -> Iterator[str]:
+def laid_out(source: Source, account: Account) -> Iterator[str]:
     """Yield a folder with the Compose files of the set. Env files only exist there: no secret leaves the set."""
     folder = tempfile.mkdtemp(prefix="bitwarden-restore-")
     try:

@@ -38,6 +38,7 @@ class DrillHost(RestoreHost):
         self.added: dict = {}
         self.top: dict = {}
         self.leaks = False
+        self.refuses = ""
         self.pulled: list = []
         self.registry_has = True
         self.exit_at = ""
@@ -55,24 +56,30 @@ class DrillHost(RestoreHost):
 
     def _compose(self, arguments, environment):
         files = [one for one in (environment or {}).get("COMPOSE_FILE", "").split(":") if one]
-        if not files or not files[0].startswith(f"{self.folder}/"):
+        if not files or files[0].startswith(f"{self.bwdata}/"):
             return super()._compose(arguments, environment)
+        if self.refuses and arguments[0] == "config":
+            return Result(15, "", f"{files[0]}: yaml: line 7: {self.refuses}\n")
         text = Path(files[0]).read_text()
-        model = json.loads(text) if text.startswith("{") else self._model_of_set(len(files) > 1)
+        model = (
+            json.loads(text) if text.startswith("{") else self._model_of_set(Path(files[0]).parents[1], len(files) > 1)
+        )
         if arguments[0] == "config":
             return Result(0, json.dumps(model), "")
+        if arguments[0] == "version":
+            return Result(0, "2.26.1", "")
         assert arguments[0] == "up", arguments
         only = [name for name in arguments if name in model["services"]]
         for name in only or model["services"]:
             self._create(name, model)
         return Result(0, "", "")
 
-    def _model_of_set(self, with_override):
+    def _model_of_set(self, folder, with_override):
         services = {}
         for name, files in READ.items():
             values = {}
             for file in files:
-                path = self.folder / file
+                path = folder / file
                 values.update(EnvFile.parse(path.read_bytes(), str(path)).values())
             mounts = {"api": ["core", "logs/api"], "mssql": ["mssql/data", "mssql/backups"]}.get(name, [])
             services[name] = {
@@ -82,8 +89,7 @@ class DrillHost(RestoreHost):
                 "environment": {key: value.replace("$", "$$") for key, value in values.items()},
                 "networks": {"default": None, "public": None},
                 "volumes": [
-                    {"type": "bind", "source": str(self.folder / one), "target": f"/etc/{one}", "bind": {}}
-                    for one in mounts
+                    {"type": "bind", "source": str(folder / one), "target": f"/etc/{one}", "bind": {}} for one in mounts
                 ],
                 "depends_on": {"mssql": {"condition": "service_started"}} if name == "api" else {},
                 "ports": [{"target": 8443, "published": "443"}] if name == "nginx" else [],

@@ -217,8 +217,10 @@ def test_what_could_lead_outside_is_left_out(host, place, drill, database):
     set_with_link = make_backup(
         Deployment(str(host.bwdata), None, {}, 7.0), BackupRequest(str(host.bwdata.parent.parent / "more"))
     ).path
+    (predicted,) = drill(set=set_with_link, check=True)["warnings"]
     done = drill(set=set_with_link)
     assert done["failed"] is False, done["msg"]
+    assert done["warnings"] == [predicted]
     (warning,) = done["warnings"]
     for part in ("extra_hosts of api", "labels of api", "privileged of api", "the mount /nowhere/nas of api",
                  "the mount shared of api", f"the mount {place}/linked of api", "the service proxy"):  # fmt: skip
@@ -263,6 +265,10 @@ def test_all_that_stands_against_it_is_told_at_once(host, place, drill, backup):
                      f"{place} does not exist", f"confirm is {ORGANIZATION}", "Nothing was changed."):  # fmt: skip
             assert part in told
     assert "one in the other" in drill(bwdata=str(Path(backup) / "drill"))["msg"]
+    host.refuses = "did not find expected key"
+    told = drill(check=True)["msg"]
+    assert f"It printed: {backup}/bwdata/docker/docker-compose.yml: yaml: line 7: did not find expected key" in told
+    host.refuses = ""
     host.registry_has = False
     assert "its registry does not give it: manifest unknown" in drill()["msg"]
     assert is_gone(host, place)
