@@ -108,8 +108,8 @@ def test_an_encrypted_value_is_a_secret_whatever_its_name(value: object) -> None
 @pytest.mark.parametrize("module", sorted(HOST_MODULES))
 @pytest.mark.parametrize("value", ["canary", ["canary"], {"a": [{"b": "canary"}]}])
 def test_an_option_that_no_host_module_has_is_not_sent(module: str, value: object) -> None:
-    with pytest.raises(ArgumentError, match=r"Unknown options: client_secret\. The options of") as caught:
-        check_arguments(module, {"client_secret": value})
+    with pytest.raises(ArgumentError, match=r"Unknown options: cloud_secret\. The options of") as caught:
+        check_arguments(module, {"cloud_secret": value})
     assert "canary" not in str(caught.value)
 
 
