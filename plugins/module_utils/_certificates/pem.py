@@ -78,7 +78,7 @@ def read_certificate(text: str) -> Certificate:
     blocks = certificates_in(text)
     if not blocks:
         raise CertificateError("The file holds no certificate in PEM. Export it again.")
-    data = _decoded(blocks[0])
+    data = decode(blocks[0])
     names = tuple(value for kind, value in data.get("subjectAltName", ()) if kind in ("DNS", "IP Address"))
     return Certificate(
         _name(data.get("subject", ())),
@@ -108,8 +108,11 @@ def _address(text: str) -> object:
         return None
 
 
-def _decoded(block: str) -> Dict[str, Any]:
-    """Return what is in a certificate: OpenSSL reads it, through a function that Python keeps for its own tests."""
+def decode(block: str) -> Dict[str, Any]:
+    """Return what is in a certificate: OpenSSL reads it, through a function that Python keeps for its own tests.
+
+    Raises ``CertificateError``.
+    """
     decode = getattr(_ssl, "_test_decode_cert", None)
     if decode is None:
         raise CertificateError("This host's Python cannot read certificates. Use the one of its distribution.")

@@ -14,20 +14,15 @@ import ssl
 import time
 from typing import Any, List, Mapping, NamedTuple, Optional, Tuple
 
-from .._common.errors import BitwardenError
+from .._certificates.pem import CertificateError, certificates_in, decode
 from .._connectivity.tls import lenient_context
 from .._deployment.composition import Port
 
 _HTTPS = 443
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
-_FIRST = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _CONFIGURED = re.compile(r"^\s*ssl_certificate\s+\"?([^\s;\"]+)", re.MULTILINE)
 # Where nginx's container has the folders of the data folder.
 _MOUNTED = {"/etc/ssl/": "ssl", "/etc/letsencrypt/": "letsencrypt"}
-
-
-class CertificateError(BitwardenError):
-    """No certificate can be read; the message says why."""
 
 
 class Certificate(NamedTuple):
@@ -49,10 +44,9 @@ def served_certificate(ports: Tuple[Port, ...], name: str, timeout: float) -> Ce
         address = (_ANY.get(port.address, port.address), port.number)
         deadline = time.monotonic() + timeout / len(tried)
         try:
-            encoded = _handshake(address, name, None, deadline)
-            # Only of a certificate that it trusts does the standard library show more than the bytes.
-            return _certificate(encoded, _handshake(address, name, encoded, deadline))
-        except (OSError, ValueError) as error:
+            encoded = _handshake(address, name, deadline)
+            return _certificate(encoded, decode(ssl.DER_cert_to_PEM_cert(encoded)))
+        except (OSError, ValueError, CertificateError) as error:
             reasons.append(f"port {port.number}: {_reason(error)}")
     raise CertificateError(f"nginx serves no certificate ({'; '.join(reasons) or 'it publishes no port'}).")
 
@@ -68,9 +62,9 @@ def certificate_path(bwdata: str, site: str) -> Optional[str]:
 
 def is_in_file(certificate: Certificate, text: str) -> Optional[bool]:
     """Tell whether a file, by its text, has this certificate as its first; None where it has none."""
-    first = _FIRST.search(text)
+    blocks = certificates_in(text)
     with contextlib.suppress(ValueError):
-        return ssl.PEM_cert_to_DER_cert(first.group(0)) == certificate.encoded if first else None
+        return ssl.PEM_cert_to_DER_cert(blocks[0]) == certificate.encoded if blocks else None
     return None
 
 
@@ -79,16 +73,16 @@ def _order(port: Port) -> Tuple[bool, int]:
     return port.number != _HTTPS, port.number
 
 
-def _handshake(address: Tuple[str, int], name: str, trusted: Optional[bytes], deadline: float) -> Any:
-    """Return the certificate as bytes; where it is ``trusted`` as a mapping."""
-    context = lenient_context(trusted)
+def _handshake(address: Tuple[str, int], name: str, deadline: float) -> bytes:
+    """Return the certificate that is served, whoever signed it."""
+    context = lenient_context(None)
     with contextlib.suppress(ssl.SSLError):
         # One with a short key is looked at, too. Nothing is sent over this connection.
         context.set_ciphers("ALL:@SECLEVEL=0")
     with socket.create_connection(address, _left(deadline)) as plain:
         plain.settimeout(_left(deadline))
         with context.wrap_socket(plain, server_hostname=name or None) as wrapped:
-            return wrapped.getpeercert(binary_form=trusted is None)
+            return wrapped.getpeercert(binary_form=True) or b""
 
 
 def _left(deadline: float) -> float:

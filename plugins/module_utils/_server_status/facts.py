@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
+from .._certificates.pem import CertificateError
 from .._common.dates import format_date
 from .._common.errors import EXPECTED, message_of
 from .._common.setting_names import INSTALLATION_ID, VAULT_URL
@@ -21,7 +22,7 @@ from .._deployment.drift import Stack
 from .._deployment.facts import override_settings
 from .._settings.types import guid_text
 from .backup import backup_facts, last_backup
-from .certificate import Certificate, CertificateError, certificate_path, is_in_file, served_certificate
+from .certificate import Certificate, certificate_path, is_in_file, served_certificate
 from .versions import available_versions, installed_versions, script_versions
 
 AVAILABLE_VERSIONS, CERTIFICATE, BACKUP = "available_versions", "certificate", "backup"

@@ -14,10 +14,10 @@ import threading
 import time
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._certificates.pem import CertificateError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Port
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._server_status import certificate
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._server_status.certificate import (
-    CertificateError,
     certificate_path,
     is_in_file,
     served_certificate,
