@@ -15,6 +15,7 @@ import sys
 import pytest
 
 from tests.support.fleet import FleetError, locks
+from tests.support.tools import time_spent
 from tests.support.tools.commands import ROOT, WORK
 
 # The files that take longer than a minute, about longest first.
@@ -32,6 +33,7 @@ LONG = [
 ]
 # Given back when the process ends.
 _FLEET = contextlib.ExitStack()
+_SPENT = time_spent.TimeSpent()
 
 
 def take_fleet(config: pytest.Config) -> None:
@@ -82,6 +84,17 @@ def _turn(item: pytest.Item) -> int:
     if name in LONG:
         return LONG.index(name)
     return len(LONG) if item.get_closest_marker("fleet") else len(LONG) + 1
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _SPENT.add(report.nodeid, report.duration, report.when == "teardown")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print where the time went, by file, where durations are asked for."""
+    if config.getoption("durations", None):
+        terminalreporter.write_sep("=", "time by file: seconds of all workers, tests")
+        terminalreporter.write_line("\n".join(_SPENT.lines(time_spent.now())))
 
 
 @pytest.hookimpl(tryfirst=True)
