@@ -4,6 +4,10 @@
 
 """Run ``ansible-test sanity`` without any ignore file, on the newest or the oldest ansible-core.
 
+The newest looks at all that users get and at its unit tests; the oldest at what users get alone: unit tests run on the
+newest's Python only, and what its newer pylint, pep8 and compiler say of them holds whichever core is installed. All
+tests of ansible-test are run on both, as what a core's own rules, documentation and imports allow differs by core.
+
 ansible-test wants a collection in a folder named after it, tests every Python that it finds on PATH, and fetches a pip
 installer from a host that a closed network does not reach: this gives it a copy of the files that belong to the
 project, the Pythons of the set-up, and an installer of our own. Its caches stay in the work folder.
@@ -26,11 +30,11 @@ WORK = ROOT / ".work"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
 # Of the tests: those of what users get, and what ansible-test reads.
-KEPT = ("tests/unit/plugins/", "tests/config.yml")
+KEPT = {"newest": ("tests/unit/plugins/", "tests/config.yml"), "oldest": ("tests/config.yml",)}
 
 
-def project_files() -> List[str]:
-    """What users get, and its unit tests, out of all that git knows or would take in; ruff and mypy see to the rest."""
+def project_files(core: str) -> List[str]:
+    """What a core looks at, out of all that git knows or would take in; ruff and mypy see to the rest."""
     listed = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -39,13 +43,13 @@ def project_files() -> List[str]:
         check=True,
     )
     names = {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
-    return sorted(name for name in names if not name.startswith("tests/") or name.startswith(KEPT))
+    return sorted(name for name in names if not name.startswith("tests/") or name.startswith(KEPT[core]))
 
 
-def copy_project(target: Path) -> None:
-    """Make ``target`` hold exactly the project's files."""
+def copy_project(core: str, target: Path) -> None:
+    """Make ``target`` hold exactly the files that a core looks at."""
     shutil.rmtree(target, ignore_errors=True)
-    for name in project_files():
+    for name in project_files(core):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
     # Without a repository of its own ansible-test would take the outer one, in which the work folder is ignored.
@@ -81,7 +85,7 @@ def provide_pip(environment: Path, home: Path) -> None:
 def run_sanity(core: str, options: List[str]) -> int:
     environment, home = WORK / ENVIRONMENTS[core], WORK / "home"
     collection = WORK / "sanity" / core / "ansible_collections" / "selfhosted" / "bitwarden"
-    copy_project(collection)
+    copy_project(core, collection)
     provide_pip(environment, home)
     variables = {
         **os.environ,
