@@ -187,7 +187,7 @@ for count in range(1, 100):
     try:
         urllib.request.urlopen(sys.argv[1] + "/connect/token", data=b"", timeout=10, context=insecure)
     except urllib.error.HTTPError as answer:
-        if answer.code == 429 and int(answer.headers["Retry-After"]) > 10:  # the real minute's, not a second's
+        if answer.code == 429 and int(answer.headers["Retry-After"]) > 5:  # a minute's, not a second's
             sys.exit(print(count))
     time.sleep(0.3)
 """
@@ -196,7 +196,7 @@ for count in range(1, 100):
 def test_the_limit_of_the_cloud_is_waited_out(host: api.Host) -> None:
     """Whoever shares the host's address has used up the minute's logins; its own is one too many, and yet done."""
     run(host, APPLY).ok()
-    host.cloud.limiter(scale=1)
+    host.cloud.limiter(scale=0.4)  # a minute of 24 seconds
     identity = f"https://identity.bitwarden.{'eu' if host.region == 'eu' else 'com'}"
     assert int(host.execute("python3", "-c", LOGIN_UNTIL_REFUSED, identity)) > 10
     done = run(host, {"license_sync": {"force": True, "retry_timeout": "180s"}}).ok()
