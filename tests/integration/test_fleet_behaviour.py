@@ -331,6 +331,36 @@ def test_a_reset_brings_a_lost_database_back(host: fleet.Host) -> None:
     assert host.reset() == "kept"
 
 
+def test_a_reset_leaves_nothing_of_modules_and_other_releases(host: fleet.Host) -> None:
+    def images() -> dict[str, str]:
+        listed = host.docker("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").splitlines()
+        return {name.rpartition("/")[2]: identifier for name, identifier in (line.split() for line in listed)}
+
+    before = images()
+    web, mssql, setup = (f"{names.REGISTRY}/bitwarden/{service}" for service in ("web", "mssql", "setup"))
+    left = (
+        f"{names.BWDATA}/.bitwarden-update/trial",
+        f"{names.BWDATA}/.bitwarden-replaced-core",
+        f"{names.BWDATA}/mssql/data.after-restore",
+        f"{names.BITWARDEN}/.bitwarden-install-1",
+        f"{names.BITWARDEN}/other/core",
+        "/var/backups/bitwarden/bitwarden-set",
+    )
+    host.execute("mkdir", "-p", *left)
+    host.execute("touch", f"{names.BWDATA}/.bitwarden-journal-global.override.env.json")
+    host.docker("pull", f"{mssql}:{names.NEWER_VERSION}")
+    host.docker("rmi", f"{setup}:{names.VERSION}")
+    host.docker("tag", f"{mssql}:{names.NEWER_VERSION}", f"{web}:1")
+    assert images() != before
+    assert host.reset() == "kept"
+    assert images() == before
+    folders = [names.BITWARDEN, names.BWDATA, f"{names.BWDATA}/mssql"]
+    found = host.execute("find", *folders, "-maxdepth", "1", "-name", ".bitwarden*", "-o", "-name", "*after*").split()
+    assert found == []
+    assert host.execute("ls", names.BITWARDEN).split() == ["bitwarden.sh", "bwdata"]
+    assert host.execute("find", "/var/backups", "-name", "bitwarden*") == ""
+
+
 def test_host_keys_are_checked() -> None:
     options = fleet.host("bw1").variables["ansible_ssh_common_args"]
     assert "StrictHostKeyChecking=yes" in options

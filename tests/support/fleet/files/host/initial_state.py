@@ -4,9 +4,10 @@
 
 """On a host: remember what the freshly set-up stack looks like, and bring files and containers back to that.
 
-``remember``: note the environment and image of every container.
+``remember``: note the environment and image of every container, and the images that the engine has.
 ``remember-database``: note what the database server knows of itself, after it has begun anew.
-``restore``: files as at set-up; containers that differ are created anew; prints ``kept`` or the services touched. A
+``restore``: files and images as at set-up. What modules keep and tests add is gone: journals, backups, other data
+folders, images of other releases. Containers that differ are created anew; prints ``kept`` or the services touched. A
 database server that knows other databases, another password or another engine than at set-up begins anew, empty.
 ``empty-database``: let it begin anew in any case.
 """
@@ -25,6 +26,7 @@ from typing import Iterable
 HOME = Path("/usr/local/lib/bwfleet")
 PRISTINE = HOME / "pristine.tar"
 REMEMBERED = HOME / "containers.json"
+IMAGES = HOME / "images.json"
 MASTER = HOME / "master.mdf"
 BITWARDEN = Path("/opt/bitwarden")
 BWDATA = BITWARDEN / "bwdata"
@@ -33,6 +35,10 @@ OWNED = ("env", "docker", "nginx", "ssl", "ca-certificates", "scripts", "identit
 
 # What is never part of a fresh installation; the server fills the first one again when it is reset.
 EMPTIED = ("core/aspnet-dataprotection", "core/attachments", "mssql/backups")
+# Here nothing but what set-up laid there stays: modules keep files of theirs in them, and tests other data folders.
+CLOSED = (BITWARDEN, BWDATA, BWDATA / "mssql")
+# What modules keep elsewhere: backup sets.
+KEPT_ELSEWHERE = (Path("/var/backups/bitwarden"),)
 # The server's own file, which it keeps open: where it is gone, so is what its containers have mounted.
 OPEN_FILE = BWDATA / "core/standin.sqlite3"
 
@@ -82,15 +88,42 @@ def empty_database() -> None:
     empty(BWDATA / "mssql/data")
 
 
+def images() -> dict[str, str]:
+    """Name with tag -> id of each image that the engine has."""
+    listed = docker("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+    return dict(line.split() for line in listed.splitlines())
+
+
+def restore_images() -> None:
+    """Pull what was pruned or is another one by now."""
+    now = images()
+    for name, identifier in json.loads(IMAGES.read_text()).items():
+        if now.get(name) != identifier:
+            docker("pull", "--quiet", name)
+
+
+def remove_other_images() -> None:
+    """Those that containers no longer need: what a test pulled is not there for the next one."""
+    others = sorted(set(images()).difference(json.loads(IMAGES.read_text())))
+    # One without a name goes by itself, or has a container of another project.
+    named = [name for name in others if "<none>" not in name]
+    if named:
+        docker("image", "rm", "--force", *named)
+
+
 def restore_files() -> None:
     # An installation can have been removed.
     BWDATA.mkdir(parents=True, exist_ok=True)
-    for folder in (*OWNED, *EMPTIED):
-        empty(BWDATA / folder)
-    for path in (*BITWARDEN.iterdir(), *BWDATA.iterdir()):
-        if path.is_file() or path.is_symlink():
-            path.unlink()
     with tarfile.open(PRISTINE) as archive:
+        known = {Path("/") / name for name in archive.getnames()}
+        for path in (*(path for folder in CLOSED if folder.is_dir() for path in folder.iterdir()), *KEPT_ELSEWHERE):
+            if path not in known or path.is_symlink():
+                remove(path)
+        for folder in (*OWNED, *EMPTIED):
+            empty(BWDATA / folder)
+        for path in (*BITWARDEN.iterdir(), *BWDATA.iterdir()):
+            if path.is_file():
+                path.unlink()
         archive.extractall("/", filter="fully_trusted")
     for home in (Path("/root"), *Path("/home").iterdir()):
         shutil.rmtree(home / ".ansible", ignore_errors=True)
@@ -104,10 +137,14 @@ def empty(folder: Path) -> None:
         folder.unlink(missing_ok=True)
         return
     for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_strangers(services: Iterable[str]) -> None:
@@ -121,9 +158,17 @@ def remove_strangers(services: Iterable[str]) -> None:
 def restore(keep_database: bool = True) -> list[str]:
     if not keep_database or not database_is_as_remembered():
         empty_database()
-    restore_files()
     wanted = json.loads(REMEMBERED.read_text())
+    # First, as they have mounted what is removed.
     remove_strangers(wanted)
+    restore_files()
+    restore_images()
+    differing = restore_containers(wanted)
+    remove_other_images()
+    return differing
+
+
+def restore_containers(wanted: dict[str, object]) -> list[str]:
     now = containers()
     if not OPEN_FILE.exists():
         for service in ("api", "identity"):
@@ -147,6 +192,7 @@ def restore(keep_database: bool = True) -> list[str]:
 def main() -> int:
     if sys.argv[1:] == ["remember"]:
         REMEMBERED.write_text(json.dumps(containers()))
+        IMAGES.write_text(json.dumps(images()))
         remember_database()
     elif sys.argv[1:] == ["remember-database"]:
         remember_database()
