@@ -74,7 +74,7 @@ def _order(port: Port) -> Tuple[bool, int]:
 
 
 def _handshake(address: Tuple[str, int], name: str, deadline: float) -> bytes:
-    """Return the certificate that is served, whoever signed it."""
+    """Return the certificate that is served, also one of an authority that is not trusted."""
     context = lenient_context(None)
     with contextlib.suppress(ssl.SSLError):
         # One with a short key is looked at, too. Nothing is sent over this connection.
