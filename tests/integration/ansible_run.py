@@ -12,10 +12,11 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
+from tests.support.fleet.api import Host
 from tests.support.fleet.inventory import FILE as INVENTORY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,3 +146,11 @@ def task(action: str, hosts: str, *options: str, play: Optional[Mapping[str, Any
     """Run one task of this collection on ``hosts``; ``play`` are further keywords of its play (``become`` …)."""
     body = {"hosts": hosts, "gather_facts": False, **(play or {})}
     return playbook([{**body, "tasks": [{f"selfhosted.bitwarden.{action}": arguments}]}], *options)
+
+
+def client_sees(host: Host) -> Optional[Tuple[Any, Any]]:
+    """Log in as a client and return the organization and its license; None where that is not possible."""
+    names_of = ("url", "client_id", "client_secret", "organization", "ca_path")
+    found = task("organization_info", host.name, **{name: f"{{{{ bitwarden_{name} }}}}" for name in names_of})
+    result = found.result(host.name, "organization_info")
+    return None if found.status else (result["organization"], result["license"])

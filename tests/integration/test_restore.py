@@ -13,7 +13,7 @@ import pytest
 from tests.support import fleet
 from tests.support.fleet import names
 
-from .ansible_run import task
+from .ansible_run import client_sees, task
 
 HOST = "bw4"
 AS_ROOT = {"vars": {"ansible_user": "admin"}, "become": True}
@@ -30,14 +30,6 @@ def run(action, *options, **arguments):
 def restore(host, path, *options, **arguments):
     arguments = {"set": path, "confirm": host.data.installation["id"], **arguments}
     return run("restore", *options, **arguments)
-
-
-def client_sees(host):
-    """Log in as a client and return the organization and its license; None where that is not possible."""
-    names_of = ("url", "client_id", "client_secret", "organization", "ca_path")
-    found = task("organization_info", HOST, **{name: f"{{{{ bitwarden_{name} }}}}" for name in names_of})
-    result = found.result(HOST, "organization_info")
-    return None if found.status else (result["organization"], result["license"])
 
 
 def lose(host):

@@ -16,7 +16,7 @@ import pytest
 from tests.support import fleet
 from tests.support.fleet import names
 
-from .ansible_run import playbook, task
+from .ansible_run import client_sees, playbook, task
 from .test_secrets import Watch
 
 HOST = "bw4"
@@ -32,14 +32,6 @@ RUNS: list = []
 def update(*options, play=AS_ROOT, **arguments):
     RUNS.append(task("update", HOST, "-vvvv", "--diff", *options, play=play, **arguments))
     return RUNS[-1]
-
-
-def client_sees(host):
-    """Log in as a client and return the organization and its license; None where that is not possible."""
-    names_of = ("url", "client_id", "client_secret", "organization", "ca_path")
-    found = task("organization_info", HOST, **{name: f"{{{{ bitwarden_{name} }}}}" for name in names_of})
-    result = found.result(HOST, "organization_info")
-    return None if found.status else (result["organization"], result["license"])
 
 
 def tags(host):
