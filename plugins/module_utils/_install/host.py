@@ -38,7 +38,7 @@ _PROJECT = "docker"
 _OF_SCRIPT = ("setup",)
 _CERTBOT = "certbot"
 
-_REGISTRY_TIMEOUT = 60.0
+_ENGINE_TIMEOUT = 60.0
 
 
 class InstallHost(NamedTuple):
@@ -55,7 +55,7 @@ class InstallHost(NamedTuple):
 
     def remove_container(self, name: str) -> None:
         """Stop and remove a container by name, if it exists. Raises ``EngineError``."""
-        response = self.engine.request("DELETE", f"/containers/{quote(name)}?force=true&v=true", _REGISTRY_TIMEOUT)
+        response = self.engine.request("DELETE", f"/containers/{quote(name)}?force=true&v=true", _ENGINE_TIMEOUT)
         if response.status >= 400 and response.status != 404:
             raise EngineError(f"The container {name} cannot be removed: {response.message}.")
 
@@ -132,9 +132,27 @@ def engine_problems(request: InstallRequest, host: InstallHost) -> List[Bitwarde
         listed = host.inventory.all_containers()
         found += _names(request, listed)
         found += _ports(request, host, listed)
+        found += _network(request, host)
     except EXPECTED as error:
         found.append(Problem(message_of(error)))
     return found
+
+
+def _network(request: InstallRequest, host: InstallHost) -> List[Problem]:
+    """Return the problem of an engine whose containers cannot ask this host whether the installation id is enabled."""
+    if request.verify_installation:
+        return []
+    described = host.engine.request("GET", "/info", _ENGINE_TIMEOUT).body
+    options = described.get("SecurityOptions") if isinstance(described, dict) else None
+    if not any("name=rootless" in str(one) for one in options or ()):
+        return []
+    return [
+        Problem(
+            "The Docker engine is rootless, so that the setup tool does not reach 127.0.0.1 of this host, where "
+            "verify_installation=false has the installation id confirmed. Set verify_installation to true if the host "
+            "reaches the cloud, or install with an engine of root."
+        )
+    ]
 
 
 def services_of(request: InstallRequest) -> Tuple[str, ...]:

@@ -53,6 +53,7 @@ class FreshHost:
             "files": [str(FILES), str(STANDIN.parent)],
         }
         self.images = {SETUP}
+        self.security_options = []
         self.containers = []
         self.removed = []
         self.cloud = []
@@ -83,6 +84,8 @@ class FreshHost:
         if method == "DELETE":
             self.removed.append(path.rpartition("/")[2])
             return (404, {"message": "No such container"})
+        if path == "/info":
+            return 200, {"SecurityOptions": ["name=seccomp,profile=builtin", *self.security_options]}
         assert path == "/containers/json", path
         return 200, self.containers
 

@@ -142,6 +142,13 @@ def test_without_a_cloud_the_setup_tool_is_answered_here(host):
     assert "--network host --env BW_INSTALLATION_URL=http://127.0.0.1:" in " ".join(call["arguments"])
 
 
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_rootless_engine_cannot_ask_this_host(host, verified):
+    host.security_options = ["name=rootless"]
+    result = host.run(check=True, verify_installation=verified)
+    assert result["installed"] if verified else "The Docker engine is rootless" in result
+
+
 @pytest.mark.parametrize(
     ("behaviour", "seen"),
     [
