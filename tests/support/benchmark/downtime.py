@@ -47,7 +47,7 @@ def measure(controller: Controller, rounds: int) -> Dict[str, List[float]]:
 
 def _prepare(host: api.Host) -> None:
     """Put the server on the old version, with the images of the new one on its disk."""
-    host.execute("rm", "-rf", _BACKUPS)
+    host.execute("rm", "-rf", _BACKUPS, f"{names.BWDATA}/.bitwarden-update")
     host.reset()
     host.use_version(FROM)
     for service in (*names.SERVICES, "setup"):
