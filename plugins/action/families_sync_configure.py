@@ -20,10 +20,16 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     make_request,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.results import (
+    REFUSED,
     failure_text,
     merge_calls,
     organization_calls,
     status_of,
+    updated,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.updates import (
+    update_advice,
+    update_helps,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import FAMILIES_SYNC
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
@@ -36,7 +42,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_token i
 DEFAULTS = {"license_max_age": "7d", "wait_timeout": "600s"}
 
 # What is added here to a result of module organization.
-_OWN = ("status", "planned", "ansible_facts", "first_pass", "diff", "invocation")
+_OWN = ("status", "planned", "ansible_facts", "first_pass", "diff", "invocation", "failed", "msg")
 
 
 class ActionModule(OrganizationAction):
@@ -47,16 +53,19 @@ class ActionModule(OrganizationAction):
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of module organization with the status of the host, which is also set as a fact."""
         second_pass = bool(boolean(self._task.args.pop("second_pass", False)))
+        after_update = bool(boolean(self._task.args.pop("after_update", False)))
         plan = plan_of(self, task_vars)
-        calls = organization_calls(task_vars) if second_pass else []
+        calls = organization_calls(task_vars) if second_pass or after_update else []
         try:
             result = self._configure(task_vars, plan, calls, second_pass)
         except BitwardenError as error:
             result = self._failure(error)
         result = self._in_terms_of_the_role(result)
-        if not second_pass and (plan["rotate"] or result.get("license_required")):
+        if update_helps(result):
+            result.update(_too_old(result, plan, updated(task_vars)))
+        if (not second_pass and (plan["rotate"] or result.get("license_required"))) or result.get(REFUSED):
             result["planned"] = plan
-        if second_pass:
+        if calls:
             result["first_pass"] = {key: value for key, value in merge_calls(calls).items() if key not in _OWN}
         known = {**task_vars, "families_sync_organization": result}
         problem = failure_text(self._task.get_name(), result, known) if result.get("failed") else ""
@@ -107,4 +116,11 @@ def _results(
         # The step that fetches for all did not run (--start-at-task, or a condition that fails on the first host).
         token = fetch_token(action, this_host(action, task_vars), plan)
     another = fetcher if fetcher != task_vars["inventory_hostname"] else ""
-    return Results(task_vars.get("families_sync_server") or {}, token, another, calls)
+    return Results(task_vars.get("families_sync_server") or {}, token, another, calls, updated(task_vars))
+
+
+def _too_old(result: Mapping[str, Any], plan: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what changes in the result of a server that is too old for its license: it is updated, or told to be."""
+    if plan["update"] and not update:
+        return {"failed": False, REFUSED: result["msg"]}
+    return {"msg": f"{result['msg']} {update_advice(update)}"}

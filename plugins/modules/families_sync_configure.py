@@ -39,6 +39,11 @@ options:
         left.
     type: bool
     default: false
+  after_update:
+    description:
+      - Whether the server was updated because it was too old for its license, so that this does again what was refused.
+    type: bool
+    default: false
 seealso:
   - module: selfhosted.bitwarden.families_sync_plan
   - module: selfhosted.bitwarden.organization
@@ -74,9 +79,14 @@ planned:
   type: dict
   sample:
     rotate: true
+update_required:
+  description: Why the server has to be updated first, with C(bitwarden_update) set to V(if_needed).
+  returned: the server is to be updated
+  type: str
+  sample: 'The server rejected the license: "Version 15 is not supported."'
 first_pass:
-  description: What the calls of the first pass returned, as one.
-  returned: O(second_pass=true)
+  description: What the calls before returned, as one.
+  returned: O(second_pass=true) or O(after_update=true)
   type: dict
   sample:
     changed: true

@@ -189,5 +189,7 @@ def _variables(host: RoleHost, typed: Mapping[str, Any]) -> Variables:
         rotate=flag("rotate"),
         license=text("license"),
         license_file=text("license_file"),
+        update=text("update") == "if_needed",
+        update_source=text("update_source"),
         durations={name: host.value(f"bitwarden_{name}") for name in _DURATIONS},
     )

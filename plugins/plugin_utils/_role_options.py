@@ -36,6 +36,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action 
 )
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options, value_problems
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_update import update_faults
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
 COLLECTION = "selfhosted.bitwarden"
@@ -105,6 +106,8 @@ def option_faults(
         faults += _faults(organization_options(action, host), organization.OPTIONS, ENVIRONMENT, environment)
     names = {**variables.SERVER, **variables.ORGANIZATION}
     faults = [variables.with_variables(text, names) for text in faults]
+    if plan.update:
+        faults += update_faults(action, host)
     if plan.with_account:
         found = _account_faults(cloud, bool(plan.token_source), environment)
         faults += [variables.with_variables(text, variables.CLOUD) for text in found]

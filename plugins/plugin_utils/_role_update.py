@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import LATEST, version_error
@@ -24,9 +25,10 @@ COLLECTION = "selfhosted.bitwarden"
 
 
 def update_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
-    """Return the options that are set for a host. Raises ``AnsibleError``."""
+    """Return the options that are set for a host; an air-gapped one pulls nothing. Raises ``AnsibleError``."""
     defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.update")
-    return {**defaults, **host.options(variables.UPDATE)}
+    offline = boolean(host.value("bitwarden_offline") or False, strict=False)
+    return {**({"pull": False} if offline else {}), **defaults, **host.options(variables.UPDATE)}
 
 
 def update_faults(action: ActionBase, host: RoleHost) -> list[str]:

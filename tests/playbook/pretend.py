@@ -5,7 +5,8 @@
 """A collection whose playbook, role and filters are the project's, and whose steps only pretend.
 
 A host's variable ``fake`` maps a step to its result; ``{"unreachable": true}`` and ``{"failed": true, "msg": …}``
-as usual. Every call is a line of JSON in the file that ``FAKE_LOG`` names: host, step, arguments.
+as usual, and ``until_update`` is the failure of a step of the organization until the host is updated. Every call is a
+line of JSON in the file that ``FAKE_LOG`` names: host, step, arguments.
 """
 
 from __future__ import annotations
@@ -48,6 +49,13 @@ class ActionModule(BitwardenAction):
             if arguments.get("fail_when_unreachable"):
                 return {"failed": True, "msg": "unreachable: no route to host"}
             raise AnsibleConnectionFailure("no route to host")
+        refused = fake.get("until_update") or {}
+        tried = refused.get("step") != "license" or arguments.get("license")
+        if tried and refused.get("step") in arguments.get("steps", ()):
+            with open(os.environ["FAKE_LOG"]) as log:
+                updated = any(call[:2] == [task_vars["inventory_hostname"], "update"] for call in map(json.loads, log))
+            if not updated:
+                return {**fake, "failed": True, **refused}
         if step == "organization" and fake.get("license_required"):
             # A license that is given is taken, and from then on there is one.
             with open(os.environ["FAKE_LOG"]) as log:

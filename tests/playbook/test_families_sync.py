@@ -350,3 +350,80 @@ def test_the_options_of_the_steps(play):
     assert run.row("bw4")[-3] == "2026-11-20 02:00 (overdue)" and "is overdue. Note." in run.row("bw4")[-1]
     assert run.arguments("bw4", "server")["preflight"] == "fail"
     assert not [secret for secret in (TOKEN, *secrets.values()) if secret in run.output]
+
+
+TOO_OLD = {
+    "step": "license",
+    "layer": "license",
+    "cause": "version",
+    "msg": 'The server rejected the license: "Version 15 is not supported." The license is newer than the server.',
+}
+UPDATED = {
+    "changed": True,
+    "before": {"core": "2023.2.0"},
+    "after": {"core": "2026.8.0"},
+    "downtime": 41.5,
+    "rolled_back": False,
+}
+AT_SYNC = {**TOO_OLD, "step": "sync", "cause": "license_rejected"}
+
+
+def too_old(refused, update=None, /, **steps):
+    found = member("one", update=update or UPDATED, **steps)
+    organization = {**found["fake"].get("organization", ORGANIZATION), "until_update": refused}
+    fake = {**found["fake"], "organization": organization, "cloud_license": {"license": '{"licenseKey": "x"}'}}
+    return {**found, "fake": fake, "bitwarden_update": "if_needed"}
+
+
+def test_a_server_that_is_too_old_for_its_license_is_updated(play):
+    """From a file, from the cloud, by the sync after a rotation; and where that is not asked for, or fails."""
+    with_file = {"bitwarden_license_file": __file__}
+    failed = {**UPDATED, "failed": True, "rolled_back": True, "msg": "Not proven."}
+    hosts = {
+        "bw1": {
+            **too_old(TOO_OLD),
+            **with_file,
+            "bitwarden_update_version": "2026.8.0",
+            "bitwarden_update_pull": False,
+        },
+        "bw2": {**too_old(TOO_OLD), **with_file, "bitwarden_update": "never"},
+        "bw3": {**too_old(TOO_OLD, organization=BROKEN), "bitwarden_license": "cloud"},
+        "bw4": {**too_old(AT_SYNC), "bitwarden_cloud_organization": "two", "bitwarden_rotate": True},
+        "bw5": {**too_old(TOO_OLD, failed), **with_file},
+        "bw6": {**too_old(TOO_OLD), **with_file, "bitwarden_license_file": "", "bitwarden_license": "none"},
+    }
+    run = play(hosts)
+    assert run.status != 0
+    own = {name: [step for step in run.steps(name) if step != "billing_sync_token"] for name in hosts}
+    assert own == {
+        "bw1": ["server", "organization", "update", "organization"],
+        "bw2": ["server", "organization"],
+        "bw3": ["server", "organization", "cloud_license", "organization", "update", "organization", "organization"],
+        "bw4": ["server", "organization", "organization", "update", "organization"],
+        "bw5": ["server", "organization", "update"],
+        "bw6": ["server", "organization"],
+    }
+    steps = {name: [call["steps"] for call in run.all_arguments(name, "organization")] for name in ("bw1", "bw4")}
+    assert steps["bw1"] == [["license", "token", "sync"]] * 2
+    assert steps["bw4"] == [[], ["token", "sync"], ["token", "sync"]]
+    assert run.arguments("bw1", "update") == {"version": "2026.8.0", "pull": False, "fail_when_unreachable": True}
+    for name in ("bw1", "bw3", "bw4"):
+        assert (run.row(name)[1], run.row(name)[-1]) == ("2026.8.0", ""), run.output
+        assert "update to 2026.8.0" in run.row(name)[-2]
+    assert run.row("bw2")[-1].startswith("Update the license: The server rejected the license: ")
+    assert "The playbook selfhosted.bitwarden.update does it, or this role with bitwarden_update" in run.row("bw2")[-1]
+    assert run.row("bw5")[-3:] == ["-", "update to 2026.8.0, rollback", "Update the server: Not proven."]
+
+
+def test_an_update_that_check_mode_predicts(play):
+    """What needs the new release is not tried, and taken as done."""
+    hosts = {
+        "bw1": {**too_old(TOO_OLD, {**UPDATED, "downtime": 0.0}), "bitwarden_license_file": __file__},
+        "bw2": {**too_old(TOO_OLD, {**UPDATED, "downtime": 0.0}, organization=BROKEN), "bitwarden_license": "cloud"},
+    }
+    run = play(hosts, "--check")
+    assert run.status == 0, run.output
+    assert [call["steps"] for call in run.all_arguments("bw1", "organization")][1:] == [["token", "sync"]]
+    for name in hosts:
+        assert run.row(name)[1] == "2023.2.0"
+        assert run.row(name)[-2:] == ["(update to 2026.8.0, license)", ""]

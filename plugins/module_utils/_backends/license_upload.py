@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 from .._api.auth import Account
 from .._api.connections import Connection
 from .._api.errors import LICENSE, PERMISSION, SERVER, ApiError
-from .._api.organizations import Organization
+from .._api.organizations import Organization, server_version
 from .._api.session import read_after_loss
 from .._api.subscription import (
     BROKEN,
@@ -30,7 +30,7 @@ from .._common.dates import parse_date
 from .._common.diff import Difference
 from .._licenses import file as license_file
 from .._licenses import problems
-from .._licenses.checks import KnownLicense, license_errors, license_warnings, rejection
+from .._licenses.checks import KnownLicense, license_errors, license_warnings, rejection, version_error
 from .._licenses.comparison import (
     API,
     ENFORCED,
@@ -151,6 +151,9 @@ class LicenseUpload:
                 raise RejectedLicense(problem, more=" It was not sent.")
             self.warnings.append(f"{problem.message} It was sent because of force.")
         found, reason, needed = self._decide(present)
+        too_new = version_error(self.license, server_version(self.account)) if needed else None
+        if too_new:
+            raise RejectedLicense(too_new, more=" It was not sent.")
         after = self.license.token_expires if needed else present.token_expires
         self.warnings.extend(token_warnings(after, now, self.expiry_warning))
         return UploadPlan(

@@ -37,6 +37,9 @@ class Variables(NamedTuple):
     rotate: bool = False
     license: str = ""
     license_file: str = ""
+    #: Whether a server is updated that is too old for its license, and where the scripts of the release come from.
+    update: bool = False
+    update_source: str = ""
     durations: Mapping[str, Optional[str]] = {}
 
     @property
@@ -68,11 +71,13 @@ class Plan(NamedTuple):
     rotate: bool
     #: The license file, as it was found on the controller.
     license_file: str = ""
+    #: Whether the server is updated where it is too old for its license.
+    update: bool = False
 
     @property
     def second_pass(self) -> bool:
-        """Return whether the host may need the second pass: for a license from the cloud, or a rotation."""
-        return self.rotate or self.license == "cloud"
+        """Return whether the host may need the second pass: for a license from the cloud, a rotation, an update."""
+        return self.rotate or self.license == "cloud" or self.update
 
     @property
     def with_account(self) -> bool:
@@ -108,6 +113,7 @@ def make_plan(variables: Variables, selected: Collection[str]) -> Plan:
         fetch=bool(source) and not variables.rotate,
         rotate=bool(source) and variables.rotate,
         license_file=variables.license_file if license_source == "file" else "",
+        update=variables.update and bool({LICENSE, TOKEN, LICENSE_SYNC} & set(selected)),
     )
 
 
@@ -169,6 +175,11 @@ def plan_faults(variables: Variables, selected: Collection[str]) -> List[str]:
 def _contradictions(variables: Variables) -> List[str]:
     """Return which variables contradict each other, so that what one of them asks for would silently not be done."""
     faults: List[str] = []
+    if variables.update and variables.offline and not variables.update_source:
+        faults.append(
+            "bitwarden_update is if_needed and bitwarden_offline is true, but bitwarden_update_source is not set, so "
+            "that the release would be downloaded. Set it to a folder with the scripts of the release."
+        )
     if variables.license_only:
         return faults
     if variables.rotate and variables.offline:

@@ -36,6 +36,8 @@ class Results(NamedTuple):
     fetcher: str = ""
     #: The calls of the module organization before.
     calls: Sequence[Result] = ()
+    #: The update of the server, where it was too old for its license.
+    update: Result = MappingProxyType({})
 
 
 class Request(NamedTuple):
@@ -58,11 +60,13 @@ def make_request(plan: Result, results: Results, check_mode: bool = False, secon
     A token that is rotated is left to the second pass, after the license. Check mode takes the changes of earlier steps
     as made.
     """
-    left = [] if second_pass else ["license"]
+    # The release that check mode predicts is not there to take the license.
+    left = [] if second_pass or (check_mode and results.update.get("changed")) else ["license"]
     if not token_is_missing(plan, results) and (second_pass or not plan.get("rotate")):
         left += ["token", "sync"]
     moved = any(_MOVED.match(name) for name in _touched(results.server))
-    changed = any(bool(result.get("changed")) for result in (results.server, results.token, *results.calls))
+    earlier = (results.server, results.token, results.update, *results.calls)
+    changed = any(bool(result.get("changed")) for result in earlier)
     return Request(
         steps=[step for step in plan.get("steps") or [] if step in left],
         defer_without_license=not second_pass and plan.get("license") == "cloud",

@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Mapping, Sequence
 
+from .._licenses.problems import VERSION
 from .status import Result, summarize
+from .updates import update_advice, update_helps
 
+#: The key of a result that says why the server has to be updated first.
+REFUSED = "update_required"
 _SYNC = "sync"
 #: Step in which the module organization failed -> what that step is called.
 _ORGANIZATION_STEPS = {
@@ -34,11 +38,32 @@ def status_of(variables: Mapping[str, Any], problem: str, check_mode: bool) -> D
             "preflight": _registered(variables, "connectivity"),
             "server": _registered(variables, "server"),
             "fetch": _fetched(variables),
-            "organization": merge_calls(organization_calls(variables)),
+            "organization": _organization(variables, check_mode),
+            "update": updated(variables),
         },
         problem=problem,
         predicted=check_mode,
     )
+
+
+def updated(variables: Mapping[str, Any]) -> Result:
+    """Return the update that a step of the role has asked for; nothing for one that another play has made."""
+    calls = organization_calls(variables)
+    refused = any(call.get(REFUSED) for call in calls) or _registered(variables, "upload").get("cause") == VERSION.cause
+    update: Result = variables.get("update_made") or {}
+    return update if refused else {}
+
+
+def _organization(variables: Mapping[str, Any], check_mode: bool) -> Result:
+    """Return the calls of the module organization as one.
+
+    In check mode a license that the server is too old for counts as uploaded, after the update that is predicted.
+    """
+    merged = merge_calls(organization_calls(variables))
+    if not (check_mode and updated(variables).get("changed")):
+        return merged
+    changes = [*(merged.get("changes") or []), {"key": "license", "action": "changed"}]
+    return {**merged, "changes": changes, "changed": True, "problems": []}
 
 
 def problem_of(variables: Mapping[str, Any]) -> str:
@@ -68,7 +93,8 @@ def failure_text(task: str, result: Result, variables: Mapping[str, Any]) -> str
     name = _ORGANIZATION_STEPS.get(str(result.get("step")), task.rpartition(" : ")[2])
     errors = result.get("argument_errors") or []
     text = "; ".join(str(error) for error in errors) or str(result.get("msg") or _FALLBACK)
-    text = f"{_VALIDATION.sub(_CHECK, name)}: {text}"
+    advice = update_advice(updated(variables)) if update_helps(result) else ""
+    text = f"{_VALIDATION.sub(_CHECK, name)}: {text}{'' if text.endswith(advice) else f' {advice}'}"
     return " ".join([*(_connectivity_problems(variables) if result.get("step") == _SYNC else []), text])
 
 
@@ -95,8 +121,9 @@ def merge_calls(calls: Sequence[Result]) -> Result:
 def organization_calls(variables: Mapping[str, Any]) -> List[Result]:
     """Return the calls of the module organization on a host so far; the last can have been in the second pass."""
     last = _registered(variables, "organization")
-    upload = _registered(variables, "upload") if last.get("license_required") else {}
-    return [call for call in (last.get("first_pass") or {}, last, upload) if call]
+    uploads = [_registered(variables, name) for name in ("upload", "upload_again")]
+    uploads = uploads if last.get("license_required") else []
+    return [call for call in (last.get("first_pass") or {}, last, *uploads) if call]
 
 
 def _fetched(variables: Mapping[str, Any]) -> Result:

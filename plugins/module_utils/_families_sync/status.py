@@ -66,7 +66,8 @@ def summarize(results: Mapping[str, Optional[Result]], problem: str = "", predic
 
 
 def _version(step: Mapping[str, Result], facts: Result, predicted: bool) -> Optional[str]:
-    seen = [facts.get("version"), running_version(step["update"], predicted)]
+    # What the API said may be from before the update.
+    seen = [running_version(step["update"], predicted), facts.get("version")]
     seen += [step[name].get("version") for name in ("server", "server_info")]
     return next((str(version) for version in seen if version), None)
 

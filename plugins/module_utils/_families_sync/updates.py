@@ -6,11 +6,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, List, Mapping, Optional
 
 from .._common.versions import version_numbers
+from .._licenses.problems import VERSION
 
 Result = Mapping[str, Any]
+
+# What a server, and this collection, say of a license that is too new. Of version 0 they read no field.
+_TOO_NEW = re.compile(r"\bVersion [1-9]\d* (?:is not supported|of licenses is unknown)")
+_NEVER = (
+    "The playbook selfhosted.bitwarden.update does it, or this role with bitwarden_update set to if_needed; then run "
+    "this again."
+)
+_NOT_ENOUGH = "It is on {version}, which is the release that bitwarden_update_version asks for."
 
 # What Ansible itself warns of when it first runs a module on a host.
 _OF_ANSIBLE = "discovered Python interpreter"
@@ -25,6 +35,19 @@ def update_actions(update: Result) -> List[str]:
         updated = [f"update to {after}"] if _is_update(update) else ["scripts"]
         return updated + (["rollback"] if update.get("rolled_back") else [])
     return (["images"] if update.get("images") else []) + (["backup"] if update.get("backup") else [])
+
+
+def update_helps(result: Result) -> bool:
+    """Return whether a step failed because the server is too old for the version of its license."""
+    text = str(result.get("msg") or "")
+    of_license = result.get("cause") in (VERSION.cause, "license_rejected") or result.get("layer") == "license"
+    return bool(result.get("failed") and of_license and _TOO_NEW.search(text))
+
+
+def update_advice(update: Result) -> str:
+    """Return what to do about a server that is too old; ``update``: the result of an update in this run, if any."""
+    version = running_version(update, False)
+    return _NOT_ENOUGH.format(version=version) if version else _NEVER
 
 
 def running_version(update: Result, predicted: bool) -> Optional[str]:

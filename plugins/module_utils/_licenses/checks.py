@@ -18,8 +18,8 @@ from . import problems
 from .document import LicenseDocument
 from .problems import Problem, upload_rejection
 from .token import token_expiry
+from .versions import newest_version, reads_tokens
 
-_VERSIONS = range(1, 17)  # of licenses without a token
 _ISSUER = "bitwarden"
 _PERSONAL_PLANS = ("free", "families")
 _COMPANY_PLANS = ("Teams", "Teams Starter", "Enterprise")
@@ -50,6 +50,16 @@ def license_errors(document: LicenseDocument, installation: Optional[str], now: 
     yield from _token_errors(document, now) if document.claims else _errors_without_token(document, now)
 
 
+def version_error(document: LicenseDocument, server: str) -> Optional[Problem]:
+    """Return what is wrong with the version of a license for a server of the version ``server``."""
+    if document.claims and reads_tokens(server):
+        return None
+    version, newest = document.fields.get("Version"), newest_version(server)
+    if isinstance(version, int) and version >= 1 and (newest is None or version <= newest):
+        return None
+    return problems.VERSION.found(version=version, server=server)
+
+
 def _token_errors(document: LicenseDocument, now: datetime) -> Iterator[Problem]:
     expires, begins = document.token_expires, token_expiry(document.claims, "nbf")
     if expires is not None and expires <= now:
@@ -62,8 +72,6 @@ def _token_errors(document: LicenseDocument, now: datetime) -> Iterator[Problem]
 
 def _errors_without_token(document: LicenseDocument, now: datetime) -> Iterator[Problem]:
     fields = document.fields
-    if fields.get("Version") not in _VERSIONS:
-        yield problems.VERSION.found(version=fields.get("Version"))
     issued, expires = document.issued, document.date("Expires")
     if issued is not None and issued > now:
         yield problems.NOT_ISSUED.found(issued=format_date(issued))

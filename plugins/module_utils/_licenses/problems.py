@@ -174,8 +174,8 @@ NOT_ISSUED = Row(
 EXPIRED = Row("expired", _EXPIRED, _RENEW, r"license has expired")
 VERSION = Row(
     "version",
-    "Version {version} of licenses is unknown to servers.",
-    "The license is newer than the server. Back up bwdata, update the server, and {retry}.",
+    "Version {version} of licenses is unknown to the server, which is {server}.",
+    "The license is newer than the server. Update the server, with a backup before (module update), and {retry}.",
     r"Version \d+ is not supported",
 )
 SIGNATURE = Row(

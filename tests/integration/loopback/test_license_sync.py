@@ -348,8 +348,8 @@ ADVICE = {
     "Invalid license. Your cloud-hosted organization is currently disabled.\nThe installation ID does not match the "
     "current installation.": "Restore its subscription in the cloud, then sync again. Set id and key of the "
     "installation to those of one installation, restart the server, then sync again.",
-    "Version 17 is not supported.": "The license is newer than the server. Back up bwdata, update the server, and sync "
-    "again.",
+    "Version 17 is not supported.": "The license is newer than the server. Update the server, with a backup before "
+    "(module update), and sync again.",
 }
 REJECTED = [
     ("Error parsing Connection config for organization x", REQUEST, "no_connection"),

@@ -11,7 +11,7 @@ import hashlib
 import json
 import uuid
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import jwt
 from cryptography.exceptions import InvalidSignature
@@ -19,12 +19,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from . import clock, keys
+from .context import VERSION
 from .license_fields import FIELDS, NOT_SIGNED, License, claims
 
 ISSUER = "bitwarden"
 _LIFE = timedelta(days=365)
 _SEGMENTS = 3
-_VERSIONS = range(1, 17)
+# Release of the server -> the newest version of licenses that it knows; tokens are read since 2025.1.0. By its source.
+_NEWEST = (("0", 8), ("2022.8.0", 10), ("2022.12.0", 11), ("2023.5.0", 12), ("2023.10.0", 13), ("2024.1.0", 15),
+           ("2025.5.2", 16))  # fmt: skip
+_TOKENS = "2025.1.0"
 _PII = "[PII of type '{}' is hidden. For more details, see https://aka.ms/IdentityModel/PII.]"
 
 
@@ -63,6 +67,9 @@ def sign(license_: License, private_key: str, now: datetime, with_token: bool = 
 
 def signature_holds(license_: License, public_key: str) -> bool:
     """Whether the older signature fits the members. Raises UnsupportedVersion; ValueError without a readable one."""
+    newest = [version for release, version in _NEWEST if _numbers(VERSION) >= _numbers(release)][-1]
+    if not 1 <= license_["Version"] <= newest:
+        raise UnsupportedVersion(f"Version {license_['Version']} is not supported.")
     data = _data(license_)
     if license_["Signature"] is None:
         raise ValueError("no signature")
@@ -77,7 +84,7 @@ def signature_holds(license_: License, public_key: str) -> bool:
 def token_claims(license_: License, public_key: str, now: datetime) -> Optional[Dict[str, Any]]:
     """The claims of the license's token, None where it has none. Raises InvalidToken."""
     token = license_.get("Token")
-    if not token or not token.strip():
+    if not token or not token.strip() or _numbers(VERSION) < _numbers(_TOKENS):
         return None
     if token.count(".") + 1 != _SEGMENTS:
         raise InvalidToken("IDX12741: JWT must have three segments (JWS) or five segments (JWE).")
@@ -139,10 +146,12 @@ def _signature_failed(public_key: str) -> str:
     )
 
 
+def _numbers(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 def _data(license_: License) -> bytes:
     """The bytes that the older signature covers. The real layout is not reproduced; only who checks must agree."""
-    if license_["Version"] not in _VERSIONS:
-        raise UnsupportedVersion(f"Version {license_['Version']} is not supported.")
     members = {}
     for name, kind in FIELDS:
         value = license_.get(name)

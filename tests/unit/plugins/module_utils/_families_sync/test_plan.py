@@ -47,6 +47,7 @@ def test_by_default_all_steps_but_the_license():
         "fetch": True,
         "rotate": False,
         "license_file": "",
+        "update": False,
     }
 
 
@@ -165,13 +166,13 @@ def test_a_source_is_no_list_for_old_templates():
 
 
 def test_a_token_given_by_hand_is_not_fetched():
-    assert plan(billing_sync_token_given=True)[-4:-1] == ("", False, False)
+    assert plan(billing_sync_token_given=True)[-5:-2] == ("", False, False)
 
 
 @pytest.mark.parametrize("more", [{}, {"durations": {"token_max_age": "90d"}}])
 def test_rotation_only_on_request(more):
-    assert plan(**more)[-3:-1] == (True, False)
-    assert plan(rotate=True, **more)[-3:-1] == (False, True)
+    assert plan(**more)[-4:-2] == (True, False)
+    assert plan(rotate=True, **more)[-4:-2] == (False, True)
 
 
 def faults(selected=ALL, **variables):
@@ -210,6 +211,7 @@ def test_all_faults_are_named_together():
         ({"rotate": True, "billing_sync_token_given": True}, "bitwarden_rotate is true, but bitwarden_billing_"),
         ({"durations": {"token_max_age": "90d"}}, "bitwarden_token_max_age is set, but bitwarden_rotate"),
         ({"cloud": "us", "region": "EU"}, "bitwarden_cloud is us, but bitwarden_region is EU"),
+        ({"update": True, "offline": True}, "bitwarden_update is if_needed and bitwarden_offline is true"),
     ],
 )
 def test_variables_that_contradict_each_other(variables, named):
@@ -224,6 +226,7 @@ def test_variables_that_contradict_each_other(variables, named):
         {"cloud": "eu", "region": "EU"},
         {"offline": True, "billing_sync_token_given": True},
         {"license_only": True, "license_file": "any.json", "rotate": True},
+        {"update": True, "offline": True, "update_source": "/srv/release"},
     ],
 )
 def test_variables_that_go_together(variables):
@@ -237,6 +240,9 @@ def test_what_a_host_does_with_its_token():
     assert claim(Variables(offline=True), ALL) is claim(Variables(), [SERVER]) is None
 
 
-@pytest.mark.parametrize(("variables", "second"), [({}, False), ({"rotate": True}, True), ({"license": "cloud"}, True)])
+@pytest.mark.parametrize(
+    ("variables", "second"),
+    [({}, False), ({"rotate": True}, True), ({"license": "cloud"}, True), ({"update": True}, True)],
+)
 def test_who_may_need_a_second_pass(variables, second):
     assert plan(**variables).second_pass == second

@@ -20,8 +20,8 @@ PREDICTED = {"changed": True, "billing_sync_token": None}
 FAILED = {"failed": True, "changed": False, "msg": "The account is not an owner."}
 
 
-def request(server=None, token=None, calls=(), check_mode=False, second_pass=False, **plan):
-    results = Results(server or {}, FETCHED if token is None else token, "bw1", list(calls))
+def request(server=None, token=None, calls=(), check_mode=False, second_pass=False, update=None, **plan):
+    results = Results(server or {}, FETCHED if token is None else token, "bw1", list(calls), update or {})
     return make_request({**PLAN, **plan}, results, check_mode, second_pass)
 
 
@@ -112,3 +112,11 @@ def test_readiness_is_assumed_only_where_check_mode_predicted_a_change(check_mod
 
 def test_the_token_itself_is_not_in_the_request():
     assert "token-of-the-tests" not in str(request(token={"billing_sync_token": "token-of-the-tests"}).options())
+
+
+def test_a_license_that_needs_the_release_is_not_tried_where_that_is_only_predicted():
+    updated = {"changed": True}
+    assert request(update=updated).steps == ["license", "token", "sync"]
+    predicted = request(update=updated, check_mode=True)
+    assert (predicted.steps, predicted.assume_ready) == (["token", "sync"], True)
+    assert "license" in request(update={"changed": False}, check_mode=True).steps

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.status import summarize
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.updates import (
+    update_advice,
+    update_helps,
+)
 
 OLD, NEW = {"core": "2026.7.0", "web": "2026.7.0"}, {"core": "2026.8.0", "web": "2026.8.0"}
 DONE = {"changed": True, "before": OLD, "after": NEW, "downtime": 41.5, "rolled_back": False}
@@ -47,3 +51,33 @@ def test_a_prediction_shows_what_is_running_and_its_warnings():
     status = summarize({"update": {**DONE, "downtime": 0.0, "warnings": warnings}}, predicted=True)
     assert (status["version"], status["actions"]) == ("2026.7.0", ["update to 2026.8.0"])
     assert status["warnings"] == warnings[:1]
+
+
+REJECTED = 'The server rejected the license: "Version 15 is not supported." The license is newer than the server.'
+UNKNOWN = "Version 17 of licenses is unknown to the server, which is 2026.8.0. It was not sent."
+
+
+@pytest.mark.parametrize(
+    ("result", "helps"),
+    [
+        ({"cause": "version", "msg": REJECTED}, True),
+        ({"cause": "version", "msg": UNKNOWN}, True),
+        ({"cause": "license_rejected", "msg": REJECTED.replace("rejected", "rejected, of the sync,")}, True),
+        ({"layer": "license", "msg": "The server does not know … (/x.json): Version 15 is not supported."}, True),
+        # A license of which it reads nothing.
+        ({"cause": "version", "msg": UNKNOWN.replace("17", "0")}, False),
+        ({"layer": "license", "msg": "… Version 0 is not supported."}, False),
+        ({"cause": "expired", "layer": "license", "msg": "The license has expired."}, False),
+        ({"cause": "unknown", "layer": "request", "msg": "TLS Version 1 is not supported."}, False),
+    ],
+)
+def test_whether_an_update_helps(result, helps):
+    assert update_helps({**result, "failed": True}) is helps
+    assert not update_helps({**result, "failed": False})
+
+
+def test_what_is_told_of_a_server_that_is_too_old():
+    assert "playbook selfhosted.bitwarden.update" in update_advice({})
+    assert update_advice({**DONE, "changed": False, "before": NEW}).startswith(
+        "It is on 2026.8.0, which is the release"
+    )

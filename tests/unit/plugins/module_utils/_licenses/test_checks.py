@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.checks import rejection
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.checks import rejection, version_error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.problems import (
     REJECTIONS,
     SYNC,
@@ -37,7 +38,7 @@ TEXTS = [
     (REFUSED + "Premium licenses cannot be applied to an organization vault.", "premium", "organization"),
     (REFUSED + "The license hasn't been issued yet.", "not_issued", "clock"),
     (REFUSED + "The license has expired.", "expired", "Renew"),
-    ("Version 17 is not supported.", "version", "Back up bwdata, update the server, and upload the license again."),
+    ("Version 17 is not supported.", "version", "Update the server, with a backup before"),
     (REFUSED + "The license verification failed.", "signature", "Download"),
     (f"Your organization currently has 9 seats filled. {NEW} only has (5) seats. Remove some users.", "seats", "seats"),
     (f"… has 3 collections. {NEW} allows for a maximum of (1) collections.", "collections", "Remove"),
@@ -127,3 +128,30 @@ def test_a_row_has_its_texts():
     assert len({row.message for row in TABLE if row.message}) == len([row for row in TABLE if row.message])
     assert sync_advice("something else") == "" and rejection_row("something else") is None
     assert set(SYNC) == set(UPLOAD)
+
+
+@pytest.mark.parametrize(
+    ("version", "token", "server", "known"),
+    [
+        (15, True, "2026.8.0", True),
+        (15, True, "2025.1.0", True),
+        (99, True, "2026.8.0", True),  # its token is what counts
+        (15, True, "2024.12.0", True),
+        (16, True, "2024.12.0", False),  # a server of before reads no token
+        (15, True, "2023.12.0", False),
+        (16, False, "2026.8.0", True),
+        (17, False, "2026.8.0", False),
+        (17, False, "2026.9.0", True),  # it may know more than this collection does
+        (11, False, "2023.2.0", True),
+        (12, False, "2023.2.0", False),
+        (0, False, "2026.9.0", False),
+        (None, False, "2026.8.0", False),
+        (17, False, "", True),
+    ],
+)
+def test_which_server_knows_the_version_of_a_license(version, token, server, known):
+    document = SimpleNamespace(fields={"Version": version}, claims={"aud": "x"} if token else {})
+    found = version_error(document, server)
+    assert (found is None) is known
+    if found:
+        assert found.cause == "version" and f"Version {version} of licenses is unknown to the server" in found.message
