@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import checked_config
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_files import contents_of
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.unchanged_options import unchanged_check
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain, read_decrypted
@@ -24,6 +24,23 @@ class ActionModule(HostActionModule):
         """Run the module."""
         return self._with_paths(super().execute(task_vars))
 
+    def result_unless_changed(self, task_vars: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+        """Ask the host with a small module first; module server itself is sent only where something is to change."""
+        check = unchanged_check(self.values)
+        if check is None:
+            return None
+        result = self._run_module("server_unchanged", check.options, task_vars)
+        if result.pop("unchanged", False) is not True:
+            return None
+        invocation = result.get("invocation")
+        if isinstance(invocation, dict) and isinstance(invocation.get("module_args"), dict):
+            # The host has made these paths whole.
+            paths = {name: invocation["module_args"].get(name) for name in ("bwdata", "script")}
+            result["invocation"] = {**invocation, "module_args": {**check.arguments, **paths}}
+        if check.warnings:
+            result["warnings"] = [*result.get("warnings", []), *check.warnings]
+        return result
+
     def options(self) -> Mapping[str, Any]:
         """Return the argument specification: here the options of the certificate are paths, not secrets."""
         certificate = {**super().options()["certificate"], "no_log": False}
@@ -36,6 +53,11 @@ class ActionModule(HostActionModule):
         faults = checked_config(config)[1] if isinstance(config, dict) else []
         self._contents: Dict[str, str] = {}
         if isinstance(certificate, dict):
+            # Only here: cryptography takes long to load, and most runs do not need it.
+            from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_files import (  # noqa: PLC0415
+                contents_of,
+            )
+
             self._contents, others = contents_of(certificate, self._read)
             faults += others
         return faults

@@ -31,8 +31,8 @@ class ArgumentError(BitwardenError):
     """Unusable arguments of a task. The message names options and keys, never a secret."""
 
 
-def check_arguments(module: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -> None:
-    """Raise ``ArgumentError`` that names every fault of a task's arguments, ``more`` as well.
+def check_arguments(module: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -> Dict[str, Any]:
+    """Return the values of all options; raise ``ArgumentError`` that names every fault of them, ``more`` as well.
 
     What a module refuses it returns as it was given, and it does not know that an unknown option is secret. So such
     a task does not reach the host at all.
@@ -52,6 +52,7 @@ def check_arguments(module: str, arguments: Mapping[str, Any], more: Sequence[st
             faults += [not_text(str(key), value) for key, value in settings.items() if isinstance(value, date)]
     if faults:
         raise ArgumentError(" ".join(faults))
+    return dict(checked)
 
 
 def with_secrets_apart(arguments: Mapping[str, Any], vaulted: Container[Any] = ()) -> Dict[str, Any]:
@@ -111,6 +112,8 @@ class HostActionModule(BitwardenAction):
     """Base class: runs the module of the same name on the host."""
 
     MODULE = ""
+    #: The values of all options, once they are checked.
+    values: Dict[str, Any]
     _supports_async = True
     _supports_check_mode = True
 
@@ -118,18 +121,30 @@ class HostActionModule(BitwardenAction):
         """Send the module with the task's arguments, secrets moved apart, and mask those that it returns."""
         arguments = self._checked_arguments(task_vars)
         in_background = self._task.async_val and not getattr(self._connection, "has_native_async", False)
-        result: Dict[str, Any] = self._execute_module(
-            module_name=f"selfhosted.bitwarden.{self.MODULE}",
-            module_args=arguments,
-            task_vars=task_vars,
-            wrap_async=in_background,
-        )
+        result = None if in_background else self.result_unless_changed(task_vars)
+        if result is None:
+            result = self._run_module(self.MODULE, arguments, task_vars, in_background)
         invocation = result.get("invocation")
         if isinstance(invocation, dict) and isinstance(invocation.get("module_args"), dict):
             shown = mask_arguments(invocation["module_args"], HOST_MODULES[self.MODULE], is_secret)
             result["invocation"] = {**invocation, "module_args": shown}
         if not in_background:
             self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def result_unless_changed(self, task_vars: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+        """Return the module's result where that is known without the module itself, which is sent otherwise."""
+        return None
+
+    def _run_module(
+        self, name: str, arguments: Mapping[str, Any], task_vars: Dict[str, Any], in_background: bool = False
+    ) -> Dict[str, Any]:
+        result: Dict[str, Any] = self._execute_module(
+            module_name=f"selfhosted.bitwarden.{name}",
+            module_args=dict(arguments),
+            task_vars=task_vars,
+            wrap_async=in_background,
+        )
         return result
 
     def options(self) -> Mapping[str, Any]:
@@ -150,7 +165,7 @@ class HostActionModule(BitwardenAction):
         except AnsibleError as error:
             raise ArgumentError(f"A value of the task cannot be decrypted: {error}") from None
         arguments = with_upper_case_region(apart)
-        check_arguments(self.MODULE, arguments, self.faults_of(arguments))
+        self.values = check_arguments(self.MODULE, arguments, self.faults_of(arguments))
         return arguments
 
     def faults_of(self, arguments: Mapping[str, Any]) -> Sequence[str]:

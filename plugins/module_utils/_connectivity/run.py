@@ -11,8 +11,8 @@ from functools import partial
 from typing import Collection, Dict, Mapping, Optional, Tuple
 
 from .._common.threads import start
+from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
-from .._deployment.docker import Container
 from .._deployment.drift import Stack
 from .checks import check_settings, compare
 from .cloud import Vantage, check_installation, probe

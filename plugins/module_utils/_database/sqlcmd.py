@@ -12,7 +12,8 @@ from typing import Dict, List, Optional, Sequence
 from .._common.durations import format_duration
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
-from .._deployment.docker import Container, Engine
+from .._deployment.containers import Container
+from .._deployment.docker import Engine
 
 # The image of 2026.3.0 and later, and those before it.
 _TOOLS = ("/opt/mssql-tools18/bin/sqlcmd", "/opt/mssql-tools/bin/sqlcmd")

@@ -11,7 +11,8 @@ from ipaddress import ip_network
 from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Sequence
 
 from .composition import Composition, Port, Service
-from .docker import Container, is_folder, is_gone
+from .containers import Container, is_folder
+from .docker import is_gone
 from .engine_inventory import EngineInventory, ListedContainer
 from .problem import Problem
 

@@ -31,7 +31,8 @@ from .conflicts import (
     service_obstacles,
     without_image,
 )
-from .docker import Container, Engine
+from .containers import Container
+from .docker import Engine
 from .docker_client import EngineClient
 from .docker_host import EngineError
 from .drift import OLDEST_VERSION, Stack

@@ -12,7 +12,7 @@ from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._env_files.document import canonical
 from .composition import Service
-from .docker import Container
+from .containers import Container
 
 OLDEST_VERSION = (2023, 2, 0)
 
@@ -121,6 +121,11 @@ class Stack:
             if key not in desired and left_over and key.lower() not in _PROXY_VARIABLES:
                 names.append(key)
         return names
+
+    def is_current(self) -> bool:
+        """Tell whether all services are running on the settings in the files, and no container is one too many."""
+        others = self.stopped or self.missing() or self.surplus() or self.outdated_nginx()
+        return not (others or self.renamed or self.left_over() or self.stale())
 
     def untouched_since(self, earlier: Stack) -> List[str]:
         """Return the services whose containers are the same as earlier, started at the same moment."""

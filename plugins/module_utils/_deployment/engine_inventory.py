@@ -10,7 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from urllib.parse import quote
 
 from .composition import Port
-from .docker import ONE_OFF, PROJECT, SERVICE, WORKING_DIR, checked
+from .containers import ONE_OFF, PROJECT, SERVICE, WORKING_DIR, checked
 from .docker_client import EngineClient
 
 _NETWORK = "com.docker.compose.network"

@@ -11,13 +11,8 @@ from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequen
 
 from .._common.durations import format_duration
 from .._common.errors import BitwardenError
-from .docker import Container, Engine
-
-# The health check of icons fetches a page from the Internet: it does not tell about this server.
-NOT_ASKED = {"icons"}
-
-# Without a health check a service counts as healthy once it has run this long: one with a bad setting ends sooner.
-_SETTLED = 5.0
+from .containers import NOT_ASKED, SETTLED, Container
+from .docker import Engine
 
 # So many restarts are a crash loop. As long as the database does not answer, more are accepted.
 _CRASHES = 3
@@ -156,7 +151,7 @@ class HealthWait:
         for one in expected:
             if self._crash_loops(one, changed_at, patient):
                 found[one.service] = _Trouble(f"crash-loops ({one.restarts} restarts)", one, final=True)
-            elif one.state in ("exited", "dead") and now - one.finished > _SETTLED:
+            elif one.state in ("exited", "dead") and now - one.finished > SETTLED:
                 found[one.service] = _Trouble("has exited", one, final=True)
         return found
 
@@ -170,7 +165,7 @@ class HealthWait:
             elif container.health_check and container.service not in NOT_ASKED:
                 if (container.id, container.started) not in self._answered:
                     asked.append(container)
-            elif self.clock.now() - container.started < _SETTLED:
+            elif self.clock.now() - container.started < SETTLED:
                 waiting[container.service] = _Trouble("has only just started", container)
         # The last check is made even when the time is up.
         patience = min(_ASK_TIMEOUT, max(5.0, deadline - self.clock.now()))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
-from .._common.setting_names import CLOUD_COMMUNICATION, INSTALLATION_ID
-from .._settings.types import guid_text, is_true
-from .docker import Container
+from .containers import Container
 from .drift import Stack, setting_in
 from .plan import DOWN, Plan
 from .runner import Result
+from .stack_facts import stack_facts
 
 
 class Outcome:
@@ -51,10 +50,7 @@ class Outcome:
             "changes": self.changes,
             "backup_file": self.backup_file,
             "stale_services": plan.stack.stale(),
-            "services": [report._asdict() for report in stack.report(self.answered)],
-            "version": stack.version(),
-            "cloud_communication": is_true(self._setting(stack, CLOUD_COMMUNICATION)),
-            "installation_id": guid_text(self._setting(stack, INSTALLATION_ID)),
+            **stack_facts(stack, lambda key: self._setting(stack, key), self.answered),
             "rolled_back": self.rolled_back,
             "rc": command.rc if command else None,
             "stdout": plan.mask(command.stdout) if command else "",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Callable, Dict, FrozenSet, List, Optional
 
-from .docker import Container
+from .containers import NOT_ASKED, Container
 from .drift import BITWARDEN, Stack
-from .health_wait import NOT_ASKED, in_use
+from .health_wait import in_use
 
 # A container that was restarted and has run for less than this may be about to end again.
 _RECENT = 60.0

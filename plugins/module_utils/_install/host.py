@@ -15,7 +15,7 @@ from .._deployment.access import unreadable
 from .._deployment.compose import Project
 from .._deployment.composition import Composition, Port, Service
 from .._deployment.conflicts import Host, Scope, service_obstacles
-from .._deployment.docker import is_folder
+from .._deployment.containers import is_folder
 from .._deployment.docker_client import EngineClient
 from .._deployment.docker_host import EngineError
 from .._deployment.engine_inventory import EngineInventory, ListedContainer

@@ -17,7 +17,7 @@ from .._config_yml.document import NAME
 from .._config_yml.keys import path_below_bwdata
 from .._deployment.apply import apply
 from .._deployment.composition import Service
-from .._deployment.docker import Container
+from .._deployment.containers import Container
 from .._deployment.health_wait import UnhealthyError
 from .._deployment.journal import Journal
 from .._deployment.outcome import Outcome

@@ -15,8 +15,8 @@ from .._common.errors import EXPECTED, message_of
 from .._common.setting_names import INSTALLATION_ID, VAULT_URL
 from .._common.versions import version_numbers
 from .._database.connection_string import SERVICE
+from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
-from .._deployment.docker import Container
 from .._deployment.drift import Stack
 from .._env_files.document import EnvFile, EnvFileError
 from .._settings.override_file import FILES

@@ -19,8 +19,8 @@ from .._database.connection_string import SERVICE
 from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
 from .._database.sqlcmd import DatabaseError, SqlServer
 from .._deployment.apply import apply
+from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
-from .._deployment.docker import Container
 from .._deployment.drift import Stack
 from .._deployment.engine_inventory import EngineInventory
 from .._deployment.facts import license_folder, override_settings

@@ -10,7 +10,8 @@ import contextlib
 from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, CLOUD_REGION
-from .._env_files.document import EnvFile, canonical
+from .._env_files.document import EnvFile, EnvFileError, canonical
+from .._env_files.quoting import NotationError, write_line
 from .errors import SettingsError
 from .regions import region_settings
 from .spelling import check_known, proper_name
@@ -94,6 +95,22 @@ def resolve(request: SettingsRequest, current: EnvFile) -> DesiredSettings:
     faults.require_none()
     secret_keys = frozenset(canonical(str(key).strip()) for key in request.secret_settings)
     return DesiredSettings(values, secret_keys, warnings, frozenset(values) - frozenset(given))
+
+
+def resolve_unchanged(request: SettingsRequest) -> Optional[DesiredSettings]:
+    """Work out what ``request`` asks for of a file that has all of it, whatever else is in there.
+
+    The settings of ``region`` are not among the values: they follow from the file. None where ``resolve`` would raise.
+    """
+    try:
+        faults = _Faults()
+        given = _given(request, faults)
+        faults.require_none()
+        lines = [write_line(name, value) for name, value in given.items() if value is not None]
+        desired = resolve(request, EnvFile.parse("\n".join(lines).encode(), ""))
+    except (SettingsError, NotationError, EnvFileError):
+        return None
+    return desired._replace(values=given, implied=frozenset())
 
 
 def _given(request: SettingsRequest, faults: _Faults) -> Dict[str, Optional[str]]:

@@ -19,8 +19,8 @@ from .._common.masking import mask_text
 from .._common.setting_names import SQL_CONNECTION_STRING
 from .._database import statements
 from .._database.sqlcmd import DatabaseError, SqlServer
+from .._deployment.containers import Container, checked
 from .._deployment.deployment import Deployment
-from .._deployment.docker import Container, checked
 from .._deployment.health_wait import Clock, last_log_lines
 from .._env_files.quoting import write_line
 from .journal import UpdateJournal

@@ -26,6 +26,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.modules import server
 from tests.support.tools.commands import WORK
 
 from ..module_utils._deployment.fake_host import FakeHost
+from ..module_utils._deployment.small_module import asked_first
 from .fake_module import server_module
 
 CLOUD = "globalSettings__enableCloudCommunication"
@@ -64,7 +65,12 @@ def checked(monkeypatch):
 def run(host):
     def make(settings, check_mode=False, **params):
         host.done.clear()
-        return server.run(server_module(host, check_mode, **params), settings)
+        module = server_module(host, check_mode, **params)
+        found, warnings = asked_first(host, settings, check_mode, **module.params)
+        result = server.run(module, settings)
+        expected = {name: value for name, value in result.items() if name in (found or {})}
+        assert found in (None, {**expected, "warnings": warnings}), "the small module returned something else"
+        return result
 
     return make
 

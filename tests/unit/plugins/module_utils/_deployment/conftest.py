@@ -17,6 +17,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.p
 )
 
 from .fake_host import FakeHost
+from .small_module import asked_first
 
 
 @pytest.fixture
@@ -42,9 +43,18 @@ def run(host, planned):
     """Plan and apply: ``run(settings, **options)``; the result, and the error, if any."""
 
     def make(settings=None, **options):
+        found, warnings = asked_first(host, settings, **options)
+        asked = len(host.asked)
         try:
-            return apply(planned(settings, **options), host.clock).result(), ""
+            result = apply(planned(settings, **options), host.clock).result()
         except StateError as error:
+            assert found is None, "the small module said that there is nothing to do"
             return error.keys, str(error)
+        told_by_docker = result["warnings"] == warnings and len(host.asked) == asked
+        if not result["changed"] and told_by_docker and options.get("state", "started") == "started":
+            assert found == result, "the small module left it to module server"
+        else:
+            assert found is None, "the small module said that there is nothing to do"
+        return result, ""
 
     return make

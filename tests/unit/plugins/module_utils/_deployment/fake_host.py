@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import unchanged as unchanged_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.health_wait import Clock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
@@ -101,8 +102,9 @@ class FakeHost:
     def install(self, monkeypatch):
         """Have every deployment that is opened from now on use this host."""
         monkeypatch.setattr(deployment_module, "listening", lambda port: self.listening.get(str(port), ""))
-        monkeypatch.setattr(deployment_module, "Commands", lambda account, environ: self)
-        monkeypatch.setattr(deployment_module, "EngineClient", lambda commands, docker: self)
+        for module in (deployment_module, unchanged_module):
+            monkeypatch.setattr(module, "Commands", lambda account, environ: self)
+            monkeypatch.setattr(module, "EngineClient", lambda commands, docker: self)
         return self
 
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):

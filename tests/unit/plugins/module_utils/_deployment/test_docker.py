@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import containers
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import docker_host as docker_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Engine
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import (
@@ -287,7 +288,7 @@ def test_what_is_not_json_is_told(server, engine):
 
 
 def test_an_engine_that_is_silent_is_told(server, engine, monkeypatch):
-    monkeypatch.setattr(sys.modules[Engine.__module__], "_QUICK", 0.2)
+    monkeypatch.setattr(containers, "QUICK", 0.2)
     server.answers["GET", "/containers/json"] = lambda handler: time.sleep(1)
     with pytest.raises(EngineError, match=r"engine \(unix://.*\) did not answer within 0.2s\."):
         engine.containers("/x")

@@ -10,7 +10,7 @@ import copy
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Service
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Container, parse_time
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.containers import Container, parse_time
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.drift import Stack
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.shadowed import find_shadowed
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile

@@ -20,6 +20,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import apply as apply_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import journal as journal_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import Journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.unchanged import MARK
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.modules import server
 
@@ -27,6 +28,7 @@ from tests.support.killing import hit_at_every_line
 
 from ...modules.fake_module import server_module
 from .fake_host import FakeHost
+from .small_module import asked_first
 
 NAME = "globalSettings__mail__smtp__port"
 GOOD, BAD = "2525", "2626"
@@ -59,10 +61,15 @@ class Runs:
     def run(self, value=None, **params):
         """Return the result, the message of the failure, and the warnings."""
         module, settings = self.module(value, **params)
+        left = [name for name in self.left() if name.startswith(MARK)]
+        found, _warnings = asked_first(self.host, settings, **module.params)
         try:
-            return server.run(module, settings), "", module.warnings
+            result = server.run(module, settings)
         except BitwardenError as error:
+            assert found is None, "the small module said that there is nothing to do"
             return error.result(), str(error), module.warnings
+        assert found is None or not (result["changed"] or left or module.warnings)
+        return result, "", module.warnings
 
     def killed(self, value, every, **params):
         module, settings = self.module(value, **params)
