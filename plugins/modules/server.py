@@ -27,6 +27,7 @@ description:
     downtime (O(certificate)).
   - Checks the connections to Bitwarden's cloud before it changes a server with cloud communication on, see
     O(preflight). An unchanged run checks nothing there.
+  - Asks a host with a small module first, M(selfhosted.bitwarden.server_unchanged), whether anything is to be done.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host

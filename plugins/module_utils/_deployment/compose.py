@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import List, Optional, Sequence
 
 from .project import ProjectReader

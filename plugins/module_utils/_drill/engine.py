@@ -10,7 +10,7 @@ import json
 from typing import Any, Dict, List, NamedTuple, Tuple
 from urllib.parse import quote, urlencode
 
-from .._deployment.docker import PROJECT, checked
+from .._deployment.containers import PROJECT, checked
 from .._deployment.docker_client import EngineClient
 
 _QUICK = 30.0

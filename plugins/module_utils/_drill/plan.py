@@ -17,8 +17,8 @@ from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text, secret_values
 from .._deployment.compose import Project
 from .._deployment.composition import ComposeError
+from .._deployment.containers import NOT_ASKED
 from .._deployment.deployment import Deployment
-from .._deployment.health_wait import NOT_ASKED
 from .._deployment.images import image_problems
 from .._deployment.problem import Problem
 from .._deployment.runner import Account

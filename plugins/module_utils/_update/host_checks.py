@@ -11,9 +11,9 @@ from typing import List
 
 from .._common.errors import EXPECTED, message_of
 from .._config_yml.document import ConfigDocument
+from .._deployment.containers import NOT_ASKED
 from .._deployment.deployment import Deployment
 from .._deployment.drift import BITWARDEN, Stack
-from .._deployment.health_wait import NOT_ASKED
 from .._deployment.problem import Problem
 
 

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
+from .._deployment.containers import checked
 from .._deployment.deployment import Deployment
-from .._deployment.docker import checked
 from .._deployment.runner import Result
 from .._scripts.pair import ScriptPair
 

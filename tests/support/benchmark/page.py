@@ -36,6 +36,8 @@ _METHOD = """\
   they answered the first time. What the controller does is real: role, module archives, SSH, the API.
 - CPU is that of `ansible-playbook` and everything that it starts.
 - Bytes are counted between SSH and the network: compressed, and with the set-up of the connection.
+- In an unchanged run a host gets module `server_unchanged`, which only reads, in place of `server`. What it imports is
+  most of what is sent beside Ansible's own code, and of the CPU on the host.
 - For the controller's memory, modules return what the real ones returned on the fleet.
 - During an update the API is asked all the time, from outside. What counts is how long it does not answer, from the
   same version to the same version, by module `update` and by `bitwarden.sh updateself` and `update`. In that time the

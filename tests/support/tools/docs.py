@@ -45,6 +45,7 @@ MESSAGE_HEADINGS = ("message", "cause", "what to do")
 LOG_HEADINGS = ("log line", "cause", "because", "what to do", "transient")
 EXCEPTION_HEADINGS = ("exception", "detail", "what to do", "transient")
 #: Group for ``module_defaults`` -> where its modules run.
+_UNGROUPED_ON = {"server_unchanged": "host"}
 _RUNS_ON = {"host": "host", "api": "controller or host", "cloud": "controller"}
 
 
@@ -92,7 +93,7 @@ def plugins() -> Iterator[Sequence[str]]:
     grouped = {module for modules in groups.values() for module in modules}
     for path in sorted((PLUGINS / "modules").glob("[!_]*.py")):
         if path.stem not in grouped:
-            yield f"`{path.stem}` (module)", short_description(path), "controller"
+            yield f"`{path.stem}` (module)", short_description(path), _UNGROUPED_ON.get(path.stem, "controller")
     for path in sorted((PLUGINS / "filter").glob("[!_]*.py")):
         yield f"`{path.stem}` (filter)", short_description(path), "controller"
 
