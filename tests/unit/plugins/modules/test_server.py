@@ -66,7 +66,7 @@ def run(host):
     def make(settings, check_mode=False, **params):
         host.done.clear()
         module = server_module(host, check_mode, **params)
-        found, warnings = asked_first(host, settings, check_mode, **module.params)
+        found, warnings = asked_first(host, settings, check_mode=check_mode, **module.params)
         result = server.run(module, settings)
         expected = {name: value for name, value in result.items() if name in (found or {})}
         assert found in (None, {**expected, "warnings": warnings}), "the small module returned something else"

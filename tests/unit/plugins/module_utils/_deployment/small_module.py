@@ -16,7 +16,7 @@ DEFAULTS = {"script": None, "state": "started", "wait": True, "pull": True, "con
 _RECORDS = ("processes", "asked", "limits", "inspections")
 
 
-def asked_first(host, settings=None, check_mode=False, **options):
+def asked_first(host, settings=None, /, check_mode=False, **options):
     """Return the result of module server where the small module has it, and the warnings; None where it has not.
 
     What the host records is as before.
