@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 from .._common.setting_names import SQL_CONNECTION_STRING
 from .._deployment.deployment import Deployment
@@ -86,11 +86,16 @@ def engine_version(server: SqlServer) -> int:
 def read_facts(server: SqlServer, database: str) -> DatabaseFacts:
     """Read what a manifest says of the database. Raises ``DatabaseError``."""
     return DatabaseFacts(
-        {table: row_count(server, database, table) for table in statements.TABLES},
+        row_counts(server, database, statements.TABLES),
         server.value(statements.newest_migration(database)),
         key_ids_of(server.values(statements.protected_beginnings(database))),
         [one.strip().lower() for one in server.values(statements.enabled_organizations(database))],
     )
+
+
+def row_counts(server: SqlServer, database: str, tables: Iterable[str]) -> Dict[str, int]:
+    """Return how many rows each of ``tables`` has. Raises ``DatabaseError``."""
+    return {table: row_count(server, database, table) for table in tables}
 
 
 def row_count(server: SqlServer, database: str, table: str) -> int:

@@ -74,12 +74,17 @@ class HealthWait:
         inspect: Callable[[], List[Container]],
         mask: Callable[[str], str],
         clock: Optional[Clock] = None,
+        pause: float = _PAUSE,
     ) -> None:
-        """``inspect`` returns the deployment's containers as they are; ``mask`` hides the secrets in a text."""
+        """``inspect`` returns the deployment's containers as they are; ``mask`` hides the secrets in a text.
+
+        ``pause``: seconds between two inspections.
+        """
         self.engine = engine
         self.inspect = inspect
         self.mask = mask
         self.clock = clock or Clock()
+        self.pause = pause
         self._answered: Set[Tuple[str, float]] = set()
         # Container → its count of restarts from which on crashes are counted.
         self._restarts: Dict[str, int] = {}
@@ -135,7 +140,7 @@ class HealthWait:
             if not deciding and not in_grace:
                 answered = tuple(c.service for c in containers if (c.id, c.started) in self._answered)
                 return Healthy(answered, containers, tuple(self._described({name: others[name]}) for name in others))
-            self.clock.sleep(_PAUSE)
+            self.clock.sleep(self.pause)
             containers = self.inspect()
 
     def _troubles(

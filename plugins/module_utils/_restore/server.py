@@ -33,6 +33,8 @@ from .._licenses.file import MISSING, License
 BACKUPS = "mssql/backups"
 
 _ASK_TIMEOUT = 30.0
+# The server is down while its database starts.
+_PAUSE = 0.2
 _OPENSSL_TIMEOUT = 30.0
 _LOG_LINES = 2000
 #: In the log of a service these say that it cannot work with what was restored.
@@ -135,8 +137,11 @@ class Server:
             said = mask_text(result.told("bitwarden.sh rebuild"), deployment.secrets())
             raise ServerError(f"The setup tool could not generate its files again: {said}")
 
-    def start_database(self) -> None:
-        """Start only the database, and wait until it is healthy. Raises ``ServerError`` and ``UnhealthyError``."""
+    def start_database(self) -> Stack:
+        """Start only the database, and wait until it is healthy; return the stack as it is then.
+
+        Raises ``ServerError`` and ``UnhealthyError``.
+        """
         deployment = self.deployment()
         stack = deployment.inspect()
         if SERVICE not in stack.services:
@@ -147,12 +152,13 @@ class Server:
         if failed:
             raise ServerError(f"The image of {SERVICE} is not local and was not pulled: {mask_text(failed, secrets)}")
         result = deployment.project.up(only=[SERVICE], no_deps=True)
-        if SERVICE in deployment.inspect().missing():
+        if not any(one.service == SERVICE and one.is_up for one in deployment.containers()):
             raise ServerError(mask_text(f"{SERVICE} was not started. {result.told('docker compose up')}", secrets))
         waiting = HealthWait(
-            deployment.engine, deployment.containers, lambda text: mask_text(text, secrets), self._clock
+            deployment.engine, deployment.containers, lambda text: mask_text(text, secrets), self._clock, _PAUSE
         )
         waiting.wait([SERVICE], self._timeout, begun)
+        return deployment.compare(stack.services, {})
 
     def check_dump(self, dump: str, database: str) -> None:
         """Compare the header of a dump in ``mssql/backups`` with what is expected of it.

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import List, Mapping, Optional, Sequence
 
 from .._common.errors import BitwardenError
-from .._database.inspection import DatabaseFacts
 from .._deployment.drift import BITWARDEN, Stack
 from .._restore.proof import Proof
 
 _SHOWN = 3
-_KEPT_TABLES = ("User", "Organization", "Cipher")
+#: Whose rows an update keeps.
+KEPT_TABLES = ("User", "Organization", "Cipher")
 
 
 class NotProven(BitwardenError):
@@ -42,9 +42,9 @@ def migration_proof(expected: Optional[Sequence[str]], found: Sequence[str]) -> 
     )
 
 
-def row_proof(before: DatabaseFacts, after: DatabaseFacts) -> Proof:
+def row_proof(before: Mapping[str, int], after: Mapping[str, int]) -> Proof:
     """Return whether the database has as many users, organizations and items as before; nothing was writing."""
-    counts = {table: (before.counts.get(table, 0), after.counts.get(table, 0)) for table in _KEPT_TABLES}
+    counts = {table: (before.get(table, 0), after.get(table, 0)) for table in KEPT_TABLES}
     differing = [f"{table} had {was} rows and has {now}" for table, (was, now) in counts.items() if was != now]
     counted = ", ".join(f"{table} {now}" for table, (_was, now) in counts.items())
     return Proof("row counts", not differing, "; ".join(differing) or counted)

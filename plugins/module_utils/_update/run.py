@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from .._backup.dump import Dump
 from .._backup.make import back_up
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database import statements
 from .._database.connection_string import SERVICE
-from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
+from .._database.inspection import engine_version, row_counts, running_server
+from .._database.sqlcmd import SqlServer
+from .._deployment.deployment import Deployment
+from .._deployment.drift import Stack
 from .._deployment.engine_inventory import EngineInventory
 from .._deployment.images import missing_images, not_local, pull_images
 from .._restore.journal import DATABASE, REPLACING
@@ -41,6 +44,15 @@ class Tools(NamedTuple):
     now: Callable[[], float] = time.monotonic
 
 
+class _OldDatabase(NamedTuple):
+    """The database of the old version, while it is serving: which services run, and the major version of the engine."""
+
+    deployment: Deployment
+    running: Sequence[str]
+    server: SqlServer
+    engine: int
+
+
 class Update:
     """One update as planned. Carry it out with ``run``, once."""
 
@@ -55,6 +67,7 @@ class Update:
         self._setup = SetupTool(plan.deployment, plan.pair, plan.request.wait_timeout)
         self._expected: Optional[List[str]] = None
         self._changed_files: List[str] = []
+        self._old: Optional[_OldDatabase] = None
         self._found: Dict[str, Any] = {"changed": False, "images": []}
         self._proofs: List[Proof] = []
         self._stopped: Optional[float] = None
@@ -136,6 +149,7 @@ class Update:
             with Trial(self._deployment, journal, services[SERVICE].image, request.wait_timeout) as trial:
                 self._expected = trial.migrations(self._setup)
         self._back_up()
+        self._old = self._ask_database()
         self._changed_files = self._workspace.changed()
         os.sync()
         journal.note(phase=REPLACING)
@@ -164,13 +178,14 @@ class Update:
         """Stop the server, replace what is to be replaced, migrate the database, and start the new version."""
         journal, server, deployment = self._journal, self._server, self._deployment
         self._found["changed"], self._stopped = True, self._now()
-        facts = self._dump()
+        old = self._old or self._ask_database()
+        counts = self._dump(old)
         server.stop()
         for path in self._changed_files:
             journal.replace(path)
         journal.put_script(deployment.script.path, self._plan.pair.script)
         journal.note(phase=DATABASE)
-        self._migrate(facts)
+        self._migrate(counts, server.start_database())
         journal.note(phase=SERVING)
         serving = Serving(server, self._found.get("backup"))
         self._found["services"] = serving.start()
@@ -181,35 +196,36 @@ class Update:
     def _downtime(self) -> float:
         return round(self._now() - self._stopped, 1) if self._stopped is not None else 0.0
 
-    def _dump(self) -> DatabaseFacts:
-        """Stop all services but the database, and have it write a dump that the way back needs; return its facts."""
-        deployment, name = self._server.deployment(), self._plan.database
+    def _ask_database(self) -> _OldDatabase:
+        """Return what of the old version's database can be asked while it is serving, so that it costs no downtime."""
+        deployment = self._server.deployment()
         stack = deployment.inspect()
-        writers = [one for one in stack.running() if one != SERVICE]
-        result = deployment.project.stop(writers)
-        left = [one for one in deployment.inspect().running() if one != SERVICE]
+        database = running_server(deployment, stack, self._request.database_timeout)
+        return _OldDatabase(deployment, stack.running(), database, engine_version(database))
+
+    def _dump(self, old: _OldDatabase) -> Dict[str, int]:
+        """Stop all services but the database, and have it write the dump of the way back; return row counts."""
+        deployment, name = old.deployment, self._plan.database
+        result = deployment.project.stop([one for one in old.running if one != SERVICE])
+        left = sorted({one.service for one in deployment.containers() if one.is_up} - {SERVICE})
         if left:
             raise UpdateError(f"Still running after the stop: {', '.join(left)}. {result.told('docker compose stop')}")
-        database = running_server(deployment, stack, self._request.database_timeout)
-        facts = read_facts(database, name)
-        dump = Dump(database, deployment.bwdata, name)
+        counts = row_counts(old.server, name, proof.KEPT_TABLES)
+        dump = Dump(old.server, deployment.bwdata, name)
         self._journal.note(dump=dump.file)  # first, so that a run that is killed leaves none that nobody knows
         dump.make()
-        dump.verify(engine_version(database))
-        return facts
+        dump.verify(old.engine)
+        return counts
 
-    def _migrate(self, before: DatabaseFacts) -> None:
-        """Start only the database of the new version, and migrate it."""
-        server, name = self._server, self._plan.database
-        server.start_database()
-        deployment = server.deployment()
-        stack = deployment.inspect()
+    def _migrate(self, before: Mapping[str, int], stack: Stack) -> None:
+        """Migrate the database of the new version, the only one that runs, and prove that; ``stack`` has it."""
+        deployment, name = self._server.deployment(), self._plan.database
         container = next(one for one in stack.of(SERVICE) if one.state == "running")
         SetupTool(deployment, self._plan.pair, self._request.database_timeout).migrate(deployment.bwdata, container.id)
         database = running_server(deployment, stack, self._request.database_timeout)
         self._proofs += [
             proof.migration_proof(self._expected, database.values(statements.migrations(name))),
-            proof.row_proof(before, read_facts(database, name)),
+            proof.row_proof(before, row_counts(database, name, proof.KEPT_TABLES)),
         ]
         proof.require(self._proofs)
 
