@@ -31,6 +31,8 @@ from .stack_facts import NOTHING_DONE, stack_facts
 #: How all names begin that a run leaves in bwdata when it is cut off (journals, temporary files, kept files).
 MARK = ".bitwarden-"
 
+# What a restore replaced is kept beside it until someone removes it; no later run does anything with it.
+_KEPT = f"{MARK}replaced-"
 _GLOBAL = "global.override.env"
 
 # Above this a plan of module server takes over, which waits as long as it is asked to.
@@ -88,7 +90,8 @@ def _was_cut_off(bwdata: str) -> bool:
     env = os.path.join(bwdata, "env")
     targets = [os.path.realpath(os.path.join(env, name)) for name in os.listdir(env) if name.endswith(".override.env")]
     folders = {bwdata, env, *map(os.path.dirname, targets)}
-    return any(name.startswith(MARK) for folder in folders for name in os.listdir(folder))
+    names = [name for folder in folders for name in os.listdir(folder)]
+    return any(name.startswith(MARK) and not name.startswith(_KEPT) for name in names)
 
 
 def _unchanged(

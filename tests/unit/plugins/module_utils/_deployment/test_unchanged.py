@@ -70,6 +70,9 @@ def _with(text, path=FILE, starts=True):
     ("prepare", "settings", "options"),
     [
         pytest.param(None, None, {}, id="no settings asked for"),
+        pytest.param(
+            lambda host: add(host, ".bitwarden-replaced-1/config.yml", ""), None, {}, id="what a restore replaced"
+        ),
         pytest.param(None, OFF, {}, id="a setting that the file has"),
         pytest.param(None, SettingsRequest(settings={ABSENT: None}), {}, id="a setting that is to be absent"),
         pytest.param(_with(f"{PORT}=587\n"), SettingsRequest(settings={PORT: 587}), {}, id="a number"),
