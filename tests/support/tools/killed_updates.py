@@ -202,7 +202,7 @@ class Updates:
         options = {
             "folder": FOLDER,
             "journal": f"{names.BWDATA}/.bitwarden-update/journal.json",
-            "arguments": {"bwdata": names.BWDATA, "version": version, "lock_timeout": "5m"},
+            "arguments": {"bwdata": names.BWDATA, "version": version, "lock_timeout": "5m", "wait_timeout": "2m"},
             "after": after,
             "all": everything,
             "phase": phase,
