@@ -21,7 +21,7 @@ ALLOWED = [
     r"changelogs/((config|changelog)\.yaml|fragments/[\w.]+\.yml)",
     r"docs/.+\.(md|yml|ini)",
     r"meta/(runtime|execution-environment)\.yml",
-    r"playbooks/\w+\.yml",
+    r"playbooks/(tasks/)?\w+\.yml",
     r"plugins/(action|doc_fragments|filter|module_utils|modules|plugin_utils)/[\w/]+\.py",
     r"plugins/module_utils/\w+\.json",
     r"roles/\w+/(README\.md|(defaults|meta|tasks|vars)/\w+\.yml)",
