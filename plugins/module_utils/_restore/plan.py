@@ -87,7 +87,7 @@ def plan_restore(target: Target, request: RestoreRequest, opened: Open, journal:
     deployment = target.deployment
     before = journal.before if journal.has_replaced else in_place
     here = target.here() if deployment is None else read_here(deployment, before)
-    source = read_source(request.set, opened)
+    source = _read_source(target, request, opened)
     secrets = _secrets(deployment, here, source)
     course = course_of(source, here, request.allow_other_version)
     problems: List[BitwardenError] = [*target.problems, *set_problems(source, request, course)]
@@ -112,6 +112,17 @@ def plan_restore(target: Target, request: RestoreRequest, opened: Open, journal:
         frozenset(secrets),
         tuple(_warnings(source, here, request, course)),
     )
+
+
+def _read_source(target: Target, request: RestoreRequest, opened: Open) -> Source:
+    """Return the set. Raises ``RestoreError`` where the host is wrong, too, so that both are told."""
+    try:
+        return read_source(request.set, opened)
+    except EXPECTED as error:
+        if not target.problems:
+            raise
+        told = " ".join([message_of(error), *map(str, target.problems)])
+        raise RestoreError(f"The set cannot be restored here. {told} Nothing was changed.") from error
 
 
 def _release(

@@ -235,6 +235,8 @@ def test_the_owner_and_docker_are_needed(host, runs, monkeypatch):
     message = runs.restore(path, owner="nobody here")["msg"]
     assert "the user nobody here does not exist" in message
     assert "are taken by containers that Compose did not create: bitwarden-api" in message
+    message = runs.restore("/no/set", owner="nobody here")["msg"]
+    assert "/no/set cannot be read" in message and "the user nobody here does not exist" in message
     monkeypatch.setattr(OtherHost, "find", lambda *_: None)
     assert "Docker is not installed here" in runs.restore(path)["msg"]
     assert not host.bwdata.exists()
