@@ -10,7 +10,7 @@ import os
 from datetime import datetime, timedelta
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from .._common.errors import EXPECTED, BitwardenError, message_of
+from .._common.errors import EXPECTED, RunError, message_of
 from .._common.setting_names import INSTALLATION_ID, VAULT_URL
 from .._database import statements
 from .._database.inspection import Configured, configured, engine_version, read_facts, running_server
@@ -31,16 +31,8 @@ T = TypeVar("T")
 _SHOWN = 5
 
 
-class BackupError(BitwardenError):
-    """The backup cannot be made, or was not. ``keys`` are those of the result."""
-
-    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.keys = dict(keys or {})
-
-    def result(self) -> Dict[str, Any]:
-        """Return the message, and the keys of the result."""
-        return {**self.keys, **super().result()}
+class BackupError(RunError):
+    """The backup cannot be made, or was not."""
 
 
 class BackupRequest(NamedTuple):

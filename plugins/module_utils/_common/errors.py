@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 
 class BitwardenError(Exception):
@@ -16,6 +16,18 @@ class BitwardenError(Exception):
     def result(self) -> Dict[str, Any]:
         """Return the failed task's keys: ``msg``, and those that a subclass adds."""
         return {"msg": str(self)}
+
+
+class RunError(BitwardenError):
+    """A run that cannot begin or did not end well; ``keys`` are those of the failed result that tell of it so far."""
+
+    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
+        super().__init__(message)
+        self.keys = dict(keys or {})
+
+    def result(self) -> Dict[str, Any]:
+        """Return the message, and the keys."""
+        return {**self.keys, **super().result()}
 
 
 #: What the user can cause or meet, each with a message that says what to do; anything else is a defect and shows its

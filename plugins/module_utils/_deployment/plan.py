@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._common.diff import Difference
-from .._common.errors import BitwardenError
+from .._common.errors import RunError
 from .._common.masking import mask_text
 from .._env_files.document import EnvFile
 from .._settings.override_file import BACKUP_COUNT, FILES, FilePlan, OverrideFile
@@ -61,19 +61,8 @@ class Request(NamedTuple):
     backup_count: int = BACKUP_COUNT
 
 
-class StateError(BitwardenError):
-    """The server is not in the requested state; the message (masked) says why and what this run left behind.
-
-    ``keys`` are those of the failed result.
-    """
-
-    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.keys = dict(keys or {})
-
-    def result(self) -> Dict[str, Any]:
-        """Return the message, and the keys that tell of the run so far."""
-        return {**self.keys, **super().result()}
+class StateError(RunError):
+    """The server is not in the requested state; the message (masked) says why and what this run left behind."""
 
 
 class FileChange(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Op
 from .._backup.sets import BackupSet, read_set
 from .._common.dates import format_date
 from .._common.diff import Difference
-from .._common.errors import EXPECTED, BitwardenError, message_of
+from .._common.errors import EXPECTED, BitwardenError, RunError, message_of
 from .._common.masking import mask_text, secret_values
 from .._deployment.compose import Project
 from .._deployment.composition import ComposeError
@@ -37,19 +37,8 @@ from .mark import Mark, digest_of, project_of, read_mark
 _ASK_TIMEOUT = 15.0
 
 
-class DrillError(BitwardenError):
-    """The drill failed or cannot be begun. The message (masked) says why and what became of it.
-
-    ``keys`` are those of the failed result.
-    """
-
-    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.keys = dict(keys or {})
-
-    def result(self) -> Dict[str, Any]:
-        """Return the message, and the keys that tell of the run so far."""
-        return {**self.keys, **super().result()}
+class DrillError(RunError):
+    """The drill failed or cannot be begun. The message (masked) says why and what became of it."""
 
 
 class DrillRequest(NamedTuple):

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import os
-from typing import IO, Any, Callable, ContextManager, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import IO, Any, Callable, ContextManager, Dict, List, NamedTuple, Optional, Union
 
 from .._backup.reading import contents
 from .._backup.sets import BackupSet, read_files, read_set
-from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
+from .._common.errors import EXPECTED, BitwardenError, RunError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
 from . import proof
 from .course import Course
@@ -29,16 +29,8 @@ from .staging import Staging, remove_dumps, write_dump
 Open = Callable[[BackupSet], ContextManager[Optional[IO[bytes]]]]
 
 
-class RestoreError(BitwardenError):
-    """The restore failed. The message says why and what became of the server; ``keys`` are those of the result."""
-
-    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.keys = dict(keys or {})
-
-    def result(self) -> Dict[str, Any]:
-        """Return the message, and the keys that tell of the run so far."""
-        return {**self.keys, **super().result()}
+class RestoreError(RunError):
+    """The restore failed. The message says why and what became of the server."""
 
 
 class Tools(NamedTuple):

@@ -18,7 +18,7 @@ from .._backup.plan import BackupPlan
 from .._backup.plan import plan as plan_backup
 from .._backup.sources import database_size, survey
 from .._common.diff import Difference
-from .._common.errors import EXPECTED, BitwardenError, message_of
+from .._common.errors import EXPECTED, BitwardenError, RunError, message_of
 from .._common.masking import mask_text
 from .._database.connection_string import SERVICE
 from .._deployment.deployment import Deployment
@@ -40,16 +40,8 @@ _KEY_CONNECTOR = "key-connector"
 _PARTS = {"api", "web", _KEY_CONNECTOR}
 
 
-class UpdateError(BitwardenError):
-    """The server was not updated. The message (masked) says why and what became of it; ``keys`` are the result's."""
-
-    def __init__(self, message: str, keys: Optional[Mapping[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.keys = dict(keys or {})
-
-    def result(self) -> Dict[str, Any]:
-        """Return the message, and the keys that tell of the run so far."""
-        return {**self.keys, **super().result()}
+class UpdateError(RunError):
+    """The server was not updated. The message (masked) says why and what became of it."""
 
 
 class UpdatePlan(NamedTuple):
