@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._certificates.pem import read_certificate
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.options import install_faults
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.request import DOWNLOAD
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import DOWNLOAD
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_files import contents_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file

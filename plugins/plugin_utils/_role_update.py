@@ -13,9 +13,8 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import LATEST, version_error
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import DOWNLOAD, LATEST, version_error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings import argspec
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.request import DOWNLOAD
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Mapping
 
-LATEST, DOWNLOAD = "latest", "download"
+from .._scripts.pair import DOWNLOAD, LATEST
 
 #: The key of a host's result in which the next hosts find it.
 RELEASE = "release"

@@ -12,9 +12,9 @@ import re
 from typing import Any, Dict, List, Mapping
 
 from .._config_yml.keys import CONFIG_KEYS, Value, checked_config, contradictions, host_name_of
-from .._scripts.pair import LATEST, version_error
+from .._scripts.pair import DOWNLOAD, LATEST, version_error
 from .._settings.types import validation_error
-from .request import DOWNLOAD, FILES, LETS_ENCRYPT, NO_CERTIFICATE
+from .request import FILES, LETS_ENCRYPT, NO_CERTIFICATE
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")

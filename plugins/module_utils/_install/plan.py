@@ -16,13 +16,13 @@ from .._common.masking import mask_text
 from .._deployment.images import image_problems
 from .._deployment.problem import Problem
 from .._deployment.runner import Account
-from .._scripts.pair import ScriptPair
+from .._scripts.pair import DOWNLOAD, ScriptPair
 from .._scripts.source import download, read_folder
 from .cloud import cloud_problems
 from .data_folder import DataFolder, inspect_folder
 from .host import InstallHost, engine_problems, find_account, folder_problems, open_host, services_of
 from .lets_encrypt import IMAGE
-from .request import DOWNLOAD, LETS_ENCRYPT, InstallRequest
+from .request import LETS_ENCRYPT, InstallRequest
 
 # What of the request the diff shows; never the key.
 _SHOWN = ("url", "installation_id", "region", "database_name", "certificate")

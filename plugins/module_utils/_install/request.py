@@ -11,11 +11,11 @@ from typing import Any, Mapping, NamedTuple, Optional
 
 from .._common.setting_names import CLOUD_REGION, INSTALLATION_ID, INSTALLATION_KEY
 from .._config_yml.keys import Value, read_config
+from .._scripts.pair import DOWNLOAD, LATEST
 from .._settings.regions import REGION_URLS
 from .._settings.types import guid_text
 
 SELF_SIGNED, FILES, LETS_ENCRYPT, NO_CERTIFICATE = "self_signed", "files", "lets_encrypt", "none"
-DOWNLOAD = "download"
 
 
 class CertificateFiles(NamedTuple):
@@ -39,7 +39,7 @@ class InstallRequest(NamedTuple):
     certificate: str = SELF_SIGNED
     certificate_files: Optional[CertificateFiles] = None
     config: Mapping[str, Value] = {}
-    version: str = "latest"
+    version: str = LATEST
     source: str = DOWNLOAD
     owner: Optional[str] = None
     verify_installation: bool = True

@@ -19,6 +19,7 @@ from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text
 from .._deployment.deployment import Deployment
 from .proof import Proof
+from .server import running_container
 
 CHECK = "login"
 
@@ -105,9 +106,7 @@ def require_key(params: Mapping[str, Any]) -> None:
 
 def log_in(deployment: Deployment, key: ApiKey, url: str) -> Proof:
     """Log in with ``key`` in the network of the identity service, and return whether it was let in."""
-    container = next(
-        (one for one in deployment.containers() if one.service == _SERVICE and one.state == "running"), None
-    )
+    container = running_container(deployment.containers(), _SERVICE)
     if container is None:
         return Proof(CHECK, False, f"{key.client_id} was not tried, as {_SERVICE} is not running")
     said = ""

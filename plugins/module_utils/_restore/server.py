@@ -211,7 +211,7 @@ class Server:
     def api_answer(self) -> str:
         """Return what the api answers for its configuration, empty where it does not. Raises ``EngineError``."""
         deployment = self.deployment()
-        api = _running(deployment.containers(), "api")
+        api = running_container(deployment.containers(), "api")
         if api is None:
             return ""
         return deployment.engine.execute(api.id, ["sh", "-c", _ASK_VERSION], _ASK_TIMEOUT).output
@@ -221,7 +221,7 @@ class Server:
         deployment = self.deployment()
         secrets, found = deployment.secrets(), []
         for service in _ASKED:
-            container = _running(deployment.containers(), service)
+            container = running_container(deployment.containers(), service)
             log = deployment.engine.log(container, self._begun, _LOG_LINES) if container else ""
             lines = [line.partition(" ")[2].strip() for line in log.splitlines() if any(one in line for one in TELLING)]
             found += [f"{service}: {mask_text(line, secrets)}" for line in lines[:1]]
@@ -262,7 +262,8 @@ class Server:
         return running_server(deployment, stack, self._database_timeout)
 
 
-def _running(containers: List[Container], service: str) -> Optional[Container]:
+def running_container(containers: List[Container], service: str) -> Optional[Container]:
+    """Return the container of a service that is running, None where there is none."""
     return next((one for one in containers if one.service == service and one.state == "running"), None)
 
 

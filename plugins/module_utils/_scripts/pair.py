@@ -14,7 +14,9 @@ from .._deployment.bitwarden_sh import reads_command
 from .._deployment.runner import COMMAND_TIMEOUT, Commands
 
 SCRIPT, RUN = "bitwarden.sh", "run.sh"
+#: Values of the options version and source.
 LATEST = "latest"
+DOWNLOAD = "download"
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\Z")
 _SHEBANG = re.compile(r"#!\s*\S*(?:/env\s+|/)(?:ba)?sh\b")

@@ -27,12 +27,12 @@ from .._deployment.engine_inventory import EngineInventory
 from .._deployment.images import image_problems, missing_images
 from .._deployment.problem import Problem
 from .._restore.here import DATA, Here, read_here
-from .._scripts.pair import RUN, ScriptPair, Versions
+from .._scripts.pair import DOWNLOAD, RUN, ScriptPair, Versions
 from .._scripts.source import download, read_folder
 from .._server_status.versions import installed_versions, script_versions
 from .host_checks import content, host_problems
 from .images import expected_images, foreign_images, pinned, predicted_images, tag_of
-from .request import DOWNLOAD, FAIL, UpdateRequest
+from .request import FAIL, UpdateRequest
 from .versions import Step
 
 _KEY_CONNECTOR = "key-connector"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .._backup.plan import BackupRequest
+from .._scripts.pair import DOWNLOAD, LATEST
 
-DOWNLOAD = "download"
 FAIL, WARN = "fail", "warn"
 
 
@@ -21,7 +21,7 @@ class UpdateRequest(NamedTuple):
     host that update the server by themselves.
     """
 
-    version: str = "latest"
+    version: str = LATEST
     source: str = DOWNLOAD
     pull: bool = True
     try_database: bool = True
