@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,6 +93,13 @@ def test_every_half_minute_the_reason(clock, tmp_path: Path, wait, reason):
         assert 30 <= later - sooner < 50
     assert all(text.startswith(reason) for _when, text in told)
     assert told[0][1].endswith(f"({times[0]:.0f} seconds so far).")
+
+
+def test_what_sleeps_elsewhere_does_not_move_the_clock(clock):
+    other = threading.Thread(target=time.sleep, args=(0.01,))
+    other.start()
+    other.join()
+    assert clock.now == 1000.0
 
 
 def test_a_short_wait_and_one_that_nobody_listens_to_say_nothing(clock):
