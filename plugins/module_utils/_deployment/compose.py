@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from typing import List, Optional, Sequence
+from functools import partial
+from typing import Callable, List, Optional, Sequence
 
 from .project import ProjectReader
 from .runner import Result
@@ -36,6 +37,15 @@ class Project(ProjectReader):
             # The first releases of Compose 2 have no such option; they pull only missing images.
             result = self._run([*arguments, *services], self.files())
         return result
+
+    def create(self, services: Sequence[str]) -> Callable[[], Result]:
+        """Begin to create the containers of ``services``, which are not started; return the call that waits for that.
+
+        Meanwhile others can be started. Raises ``CommandError``.
+        """
+        arguments = [*self._command, "up", "--no-start", "--no-deps", "--pull", "never", *services]
+        environment = {"COMPOSE_FILE": os.pathsep.join(self.files()), "COMPOSE_HTTP_TIMEOUT": "300"}
+        return partial(self.commands.begin(arguments, self.directory, environment), self.timeout)
 
     def pull(self, services: Sequence[str]) -> Result:
         """Pull the images of ``services``."""

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from functools import partial
 from typing import IO, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._common.durations import format_duration
@@ -200,6 +201,12 @@ class Commands:
         One that fails has ended when its children have, too, which go on where only the command is killed.
         """
         return self._finish(self._start(arguments, stdin, cwd, environment), timeout)
+
+    def begin(
+        self, arguments: Sequence[str], cwd: Optional[str] = None, environment: Optional[Mapping[str, str]] = None
+    ) -> Callable[[float], Result]:
+        """Start a command, and return the call that waits for its end. Raises ``CommandError``."""
+        return partial(self._finish, self._start(arguments, "", cwd, environment))
 
     def attach(self, arguments: Sequence[str], ends: socket.socket) -> Attached:
         """Start a command whose input and output are the socket ``ends``; it runs until that is closed.

@@ -67,6 +67,7 @@ class Update:
         self._setup = SetupTool(plan.deployment, plan.pair, plan.request.wait_timeout)
         self._expected: Optional[List[str]] = None
         self._changed_files: List[str] = []
+        self._services: List[str] = []
         self._old: Optional[_OldDatabase] = None
         self._found: Dict[str, Any] = {"changed": False, "images": []}
         self._proofs: List[Proof] = []
@@ -148,6 +149,7 @@ class Update:
         if request.try_database and SERVICE in services:
             with Trial(self._deployment, journal, services[SERVICE].image, request.wait_timeout) as trial:
                 self._expected = trial.migrations(self._setup)
+        self._services = list(services)
         self._back_up()
         self._old = self._ask_database()
         self._changed_files = self._workspace.changed()
@@ -180,12 +182,11 @@ class Update:
         self._found["changed"], self._stopped = True, self._now()
         old = self._old or self._ask_database()
         counts = self._dump(old)
-        server.stop()
         for path in self._changed_files:
             journal.replace(path)
         journal.put_script(deployment.script.path, self._plan.pair.script)
         journal.note(phase=DATABASE)
-        self._migrate(counts, server.start_database())
+        self._start_database(counts, old.deployment)
         journal.note(phase=SERVING)
         serving = Serving(server, self._found.get("backup"))
         self._found["services"] = serving.start()
@@ -217,8 +218,23 @@ class Update:
         dump.verify(old.engine)
         return counts
 
+    def _start_database(self, before: Mapping[str, int], deployment: Deployment) -> None:
+        """Start only the database of the new version, and migrate it; the other containers are created meanwhile.
+
+        ``deployment`` is that of the old version, which is not read again.
+        """
+        deployment.require_own_scope()
+        for container in deployment.containers():
+            if container.service not in self._services:
+                deployment.engine.remove(container, self._request.wait_timeout)
+        created = deployment.project.create([one for one in self._services if one != SERVICE])
+        try:
+            self._migrate(before, self._server.start_database())
+        finally:
+            created()  # what it could not create, the start of the services tells
+
     def _migrate(self, before: Mapping[str, int], stack: Stack) -> None:
-        """Migrate the database of the new version, the only one that runs, and prove that; ``stack`` has it."""
+        """Migrate the database that was started, and prove that."""
         deployment, name = self._server.deployment(), self._plan.database
         container = next(one for one in stack.of(SERVICE) if one.state == "running")
         SetupTool(deployment, self._plan.pair, self._request.database_timeout).migrate(deployment.bwdata, container.id)

@@ -112,6 +112,7 @@ class UpdateHost(RestoreHost):
 
     trial = ""
     setup = ""
+    create_fails = False
     unpullable: tuple = ()
     leftovers: tuple | list = ()
     unknown_images: tuple = ()
@@ -188,6 +189,25 @@ class UpdateHost(RestoreHost):
         finally:
             if folder != self.bwdata / "docker":
                 self.version = before
+
+    def _compose_up(self, arguments):
+        named = [name for name in arguments if name in self.read]
+        if "--no-start" not in arguments:
+            return super()._compose_up(arguments)
+        self.done.append(f"create {len(named)}")
+        if not self.create_fails:
+            self._up(only=named)
+            for name in named:
+                self.containers[name]["state"] = "created"
+        return Result(int(self.create_fails), "", "")
+
+    def _up(self, everything=False, only=None):
+        """Containers of another image are replaced, and those that do not run are started."""
+        for name in only or self.read:
+            now = self.containers.get(name)
+            if now and (now["version"] != self.version or now["state"] != "running"):
+                del self.containers[name]
+        super()._up(everything, only)
 
     def request(self, method, path, timeout, body=None):
         if path.startswith("/distribution/"):

@@ -39,11 +39,25 @@ def test_an_update_in_its_order(host, database, run):
     first = ["generate", "try the database", "migrate the trial"]
     assert order[: len(first)] == first
     assert order[3].startswith("stop ") and "mssql" not in order[3]
-    assert order[4:7] == ["down", "up mssql", "migrate"]
+    # The other containers are created while the database starts.
+    assert order[4:8] == ["create 4", "up mssql", "migrate", "up"]
     assert files(host)["bitwarden.sh"].count(NEW.encode()) >= 1
     assert not list(host.bwdata.glob(".bitwarden-*"))
     again = run()
     assert (again["failed"], again["changed"]) == (False, False), again
+
+
+def test_a_container_that_cannot_be_created_beside_the_database_is_created_at_the_start(host, run):
+    host.create_fails = True
+    result = run()
+    assert (result["failed"], host.versions()) == (False, {NEW}), result.get("msg")
+
+
+def test_containers_of_services_that_the_release_does_not_have_are_removed(host, run):
+    host.containers["former"] = {**host.containers["api"], "state": "exited"}
+    result = run()
+    assert result["failed"] is False, result["msg"]
+    assert "former" not in host.containers
 
 
 @pytest.mark.parametrize(("before", "after"), [("", "vault"), ("DATABASE=own\n", "own")])
