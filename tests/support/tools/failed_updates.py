@@ -19,7 +19,8 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 
 from tests.support.fleet import locks, names
 from tests.support.fleet.api import Host, downloads, host, registry
-from tests.support.tools.killed_updates import BACKUPS, FOLDER, STEPS, Updates
+from tests.support.tools.killed_runs import BACKUPS, FOLDER
+from tests.support.tools.killed_updates import STEPS, Updates
 
 _BEFORE, _AFTER = STEPS[0]
 _IMAGES = f"docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep ':{_AFTER}$'"
@@ -135,7 +136,7 @@ def _try(updates: Updates, name: str, fault: Fault) -> bool:
     seen = updates.client.sees()
     running = threading.Thread(target=lambda: fault.meanwhile and fault.meanwhile(one))
     running.start()
-    ended = updates.run(_AFTER)
+    ended = updates.run({"version": _AFTER})
     running.join()
     if fault.after:
         fault.after(one)

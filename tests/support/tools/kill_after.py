@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""On a host: run module update, kill it after a while, and print what became of it.
+"""On a host: run a module, kill it after a while, and print what became of it.
 
-Its one argument is JSON: ``folder`` has the module, ``arguments`` are the module's, ``after`` is the time in seconds
-(from the moment that the update has come to ``phase``, if that is given), and ``all`` says whether what it has started
-is killed, too. ``journal`` is that of the update.
+Its one argument is JSON: ``folder`` has the modules, ``module`` is the name of this one, ``arguments`` are its options,
+``after`` is the time in seconds (from the moment that it has come to ``phase``, if that is given), and ``all`` says
+whether what it has started is killed, too. ``journal`` is where it keeps its phase, empty where it does not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import List
 
-_MODULE = "ansible_collections.selfhosted.bitwarden.plugins.modules.update"
+_MODULES = "ansible_collections.selfhosted.bitwarden.plugins.modules"
 
 
 def below(parent: int) -> List[int]:
@@ -35,7 +35,7 @@ def below(parent: int) -> List[int]:
 
 
 def phase_in(journal: str) -> str:
-    """Return the phase in the journal of an update, ``none`` where there is none."""
+    """Return the phase in the journal of a run, ``none`` where there is none."""
     with contextlib.suppress(OSError):
         return str(json.loads(Path(journal).read_text())["phase"])
     return "none"
@@ -44,7 +44,7 @@ def phase_in(journal: str) -> str:
 def main() -> None:
     """Run it."""
     options = json.loads(sys.argv[1])
-    command, begun = [sys.executable, "-m", _MODULE], time.monotonic()
+    command, begun = [sys.executable, "-m", f"{_MODULES}.{options['module']}"], time.monotonic()
     run = subprocess.Popen(
         command, cwd=options["folder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     )
