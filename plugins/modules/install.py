@@ -294,7 +294,7 @@ services:
 
 import contextlib
 import os
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
@@ -325,11 +325,12 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     request = install_request(module.params, durations["wait_timeout"])
     with contextlib.ExitStack() as held:
         lock = -1
+        made: List[str] = []
         if os.path.isdir(request.bwdata):
             lock = held.enter_context(server_lock(request.bwdata, durations["lock_timeout"]))
         planned = plan_installation(request, os.environ)
         if planned.changed and not module.check_mode and lock < 0:
-            held.enter_context(data_folder(request.bwdata, planned.account))
+            made = held.enter_context(data_folder(request.bwdata, planned.account))
             lock = held.enter_context(server_lock(request.bwdata, durations["lock_timeout"]))
             if inspect_folder(request.bwdata) != planned.folder:
                 # Another run was quicker.
@@ -337,7 +338,7 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
         done = Installed(planned, module.params["start"], module.params["wait"])
         if not module.check_mode:
             if planned.changed:
-                install(planned, lock)
+                install(planned, lock, made)
             done.start(os.environ, lock)
         elif not planned.changed:
             done.predict(os.environ)

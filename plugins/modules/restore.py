@@ -452,7 +452,7 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
             lock = held.enter_context(server_lock(params["bwdata"], durations["lock_timeout"]))
         planned, target, journal = _plan(module, request, lock)
         if lock < 0 and not module.check_mode:
-            held.enter_context(data_folder(target.bwdata, target.account))
+            journal.made = tuple(held.enter_context(data_folder(target.bwdata, target.account)))
             lock = held.enter_context(server_lock(target.bwdata, durations["lock_timeout"]))
             if os.listdir(target.bwdata):
                 raise RestoreError(f"Another run has begun with {target.bwdata} meanwhile. Nothing was changed.")

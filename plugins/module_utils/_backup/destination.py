@@ -15,7 +15,7 @@ import stat
 import time
 from typing import Dict, Iterator, List, Mapping, Tuple
 
-from .sets import PART
+from .sets import PART, is_archive, sidecar
 
 # A part may be one that another process creates right now and has not locked yet.
 _JUST_CREATED = 60.0
@@ -87,8 +87,14 @@ def part(folder: str) -> Iterator[str]:
         os.close(lock)
 
 
+def becomes(path: str, archive: str) -> None:
+    """Note that a part becomes this archive, or was it: should the run be killed, one without its manifest goes."""
+    with open(f"{path}.lock", "w", encoding="utf-8") as lock:
+        lock.write(os.path.basename(archive))
+
+
 def remove_stale_parts(folder: str) -> None:
-    """Remove the parts whose process has ended."""
+    """Remove the parts whose process has ended, and archives that it has only half made, or half removed."""
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             path = os.path.join(folder, name)
@@ -97,7 +103,18 @@ def remove_stale_parts(folder: str) -> None:
         for name in os.listdir(folder):
             path = os.path.join(folder, name)
             if name.startswith(PART) and name.endswith(".lock") and _is_stale(path[: -len(".lock")]):
+                _remove_half_of_archive(path)
                 os.unlink(path)
+
+
+def _remove_half_of_archive(lock: str) -> None:
+    """Remove the archive that a lock notes, or its manifest, where it has only one of them."""
+    with open(lock, encoding="utf-8", errors="replace") as stream:
+        name = stream.read()
+    path = os.path.join(os.path.dirname(lock), name)
+    halves = [one for one in (path, sidecar(path)) if is_archive(name) and os.path.lexists(one)]
+    if len(halves) == 1:
+        remove(halves[0])
 
 
 def _is_stale(path: str) -> bool:

@@ -13,7 +13,7 @@ from typing import IO, Any, Callable, Iterable, Iterator, List, Mapping, NamedTu
 
 from .._common.atomic_file import put, sync_folder
 from .._common.errors import EXPECTED, BitwardenError
-from .destination import create, part, remove_stale_parts, space_problems
+from .destination import becomes, create, part, remove_stale_parts, space_problems
 from .manifest import parse_manifest
 from .reading import HashingReader
 from .retention import Dated, Retention, remove_set, superfluous
@@ -107,8 +107,13 @@ def receive(folder: str, archive: Archive, read: Callable[[str], Iterator[bytes]
                 f"{archive.path} arrived with {found[0]} bytes and SHA-256 {found[1]}, and the manifest says {size} "
                 f"and {digest}. If it happens again, read the set on the host (backup_info with verify)."
             )
+        becomes(path, target)
         os.rename(path, target)
-    put(sidecar(target), text)
+        try:
+            put(sidecar(target), text)
+        except BaseException:
+            os.unlink(target)
+            raise
     return target
 
 

@@ -18,7 +18,7 @@ from .._database.inspection import DatabaseFacts, read_facts
 from .._database.key_ring import key_ids_in
 from .._deployment.deployment import Deployment
 from .._deployment.health_wait import UnhealthyError
-from .destination import create, part, remove_stale_parts
+from .destination import becomes, create, part, remove_stale_parts
 from .dump import Dump, remove_stale_dumps
 from .manifest import NAME, Database, Manifest
 from .outcome import Outcome
@@ -253,6 +253,7 @@ class _Making:
             os.rename(path, final)
             self.outcome.made = BackupSet(final, manifest, os.path.join(final, NAME))
         else:
+            becomes(path, final)
             os.rename(path, final)
             try:
                 atomic_file.put(sidecar(final), b"".join(manifest.render(writer.files)))

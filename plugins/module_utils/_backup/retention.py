@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from datetime import datetime, timedelta
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Set
 
 from .._common.atomic_file import sync_folder
-from .destination import remove
+from .destination import becomes, part, remove
 from .manifest import NAME, STRENGTH
 from .sets import PART, BackupSet, is_complete, read_files
 
@@ -73,8 +74,11 @@ def remove_set(backup: BackupSet) -> None:
     """Remove a set; from the first moment on, what is left of it is not a set any more. Raises ``OSError``."""
     folder = os.path.dirname(backup.path)
     if backup.is_archive:
-        os.unlink(backup.manifest_path)
-        os.unlink(backup.path)
+        with part(folder) as path:
+            with contextlib.suppress(OSError):  # on a full disk, which this is to free
+                becomes(path, backup.path)
+            os.unlink(backup.manifest_path)
+            os.unlink(backup.path)
     else:
         gone = os.path.join(folder, PART + secrets.token_hex(8))
         os.rename(backup.path, gone)

@@ -100,6 +100,12 @@ def encryption_of(path: str) -> Optional[str]:
     return next((one for one, ending in ARCHIVES.items() if path.endswith(ending)), "")
 
 
+def is_archive(name: str) -> bool:
+    """Tell whether an archive of a set can have this name."""
+    found = _NAME.match(name)
+    return found is not None and found.group(3) is not None
+
+
 def sidecar(path: str) -> str:
     """Return the path of the manifest of an archive."""
     return path + _SIDECAR

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import Iterator, Mapping, Optional
+from typing import Iterator, List, Mapping, Optional, Sequence
 
 from .._common.atomic_file import put
 from .._common.errors import EXPECTED, BitwardenError, message_of
@@ -27,26 +27,30 @@ from .lets_encrypt import IMAGE, obtain_certificate
 from .plan import InstallError, InstallPlan
 from .request import LETS_ENCRYPT, InstallRequest
 from .setup_tool import SetupError, SetupTool
-from .stage import Stage, container_of, discard, make_folder, move_to_place, owner_ids, remove
+from .stage import Stage, container_of, discard, made_for, make_folder, move_to_place, owner_ids, remove, remove_empty
 
 
 @contextlib.contextmanager
-def data_folder(bwdata: str, account: Optional[Account]) -> Iterator[None]:
-    """Have the data folder exist, and the one that contains it; what was made and stays empty is removed at the end."""
-    parent, made = os.path.dirname(bwdata), []
+def data_folder(bwdata: str, account: Optional[Account]) -> Iterator[List[str]]:
+    """Have the data folder exist, and the one that contains it; what was made and stays empty is removed at the end.
+
+    Yields what was made, for the next run to know should this one be killed.
+    """
+    parent = os.path.dirname(bwdata)
+    made: List[str] = []
     if account:
         os.makedirs(os.path.dirname(parent), exist_ok=True)
         made = [path for path in (parent, bwdata) if make_folder(path, account)]
     try:
-        yield
+        yield made
     finally:
-        for path in reversed(made):
-            with contextlib.suppress(OSError):
-                os.rmdir(path)
+        remove_empty(made)
 
 
-def install(plan: InstallPlan, lock: int) -> None:
+def install(plan: InstallPlan, lock: int, made: Sequence[str] = ()) -> None:
     """Install the server; it is not started. ``lock`` is the descriptor that holds the lock of bwdata.
+
+    ``made`` are the folders that were made for it.
 
     Raises ``InstallError``, after everything that was made has been removed.
     """
@@ -55,7 +59,7 @@ def install(plan: InstallPlan, lock: int) -> None:
         if plan.host and plan.pair and account:
             # Should this run be killed, the next one waits for the commands that it started.
             plan.host.commands.inherited = (lock,)
-            _prepare(plan, plan.host, account)
+            _prepare(plan, plan.host, account, made)
         move_to_place(request.bwdata)
     except EXPECTED as error:
         text = f"{message_of(error)} {_left(request)}"
@@ -72,22 +76,24 @@ def _left(request: InstallRequest) -> str:
     return "Nothing was installed, and what this run made was removed."
 
 
-def _prepare(plan: InstallPlan, host: InstallHost, account: Account) -> None:
+def _prepare(plan: InstallPlan, host: InstallHost, account: Account, made: Sequence[str]) -> None:
     """Make the installation aside, up to where it only has to be moved."""
     request, bwdata = plan.request, plan.request.bwdata
     if not account.is_current():
         # Docker's command reads there as the owner; what an installation by root left belongs to nobody.
         os.chown(bwdata, account.uid, account.gid)
-    for stage in plan.folder.stages:
-        host.remove_container(container_of(stage))
-        discard(bwdata, stage)
-    with Stage(bwdata, account, host.remove_container) as made:
-        _make(plan, host, made)
+    left = plan.folder.stages
+    folders = [*made, *(folder for stage in left for folder in made_for(bwdata, stage))]
+    with Stage(bwdata, account, host.remove_container, folders) as stage:
+        for one in left:
+            host.remove_container(container_of(one))
+            discard(bwdata, one)
+        _make(plan, host, stage)
         if plan.pair:
             put(request.script, plan.pair.script, owner=owner_ids(account), mode=0o700)
         for name in inspect_folder(bwdata).leftovers:
             remove(os.path.join(bwdata, name))
-        made.complete()
+        stage.complete()
 
 
 def _make(plan: InstallPlan, host: InstallHost, stage: Stage) -> None:

@@ -7,32 +7,38 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
 from types import TracebackType
-from typing import Callable, Optional, Tuple, Type
+from typing import Callable, List, Optional, Sequence, Tuple, Type
 
 from .._common.atomic_file import put, sync_folder
 from .._deployment.runner import Account
 from .data_folder import COMPLETE, CONFIG, STAGE_PREFIX
 
 _LETS_ENCRYPT = "letsencrypt"
+_MADE = "folders-made.json"
 
 
 class Stage:
     """The folder in which one installation is made; it and its container are removed at the end of a ``with`` block.
 
     ``remove_container`` removes a container by name where it exists. A certificate of Let's Encrypt is kept, since only
-    few are issued for a name: it goes to where the next installation finds it.
+    few are issued for a name: it goes to where the next installation finds it. ``made`` are the folders that were made
+    for the installation, down to bwdata; they are removed as well where nothing is in them in the end.
     """
 
-    def __init__(self, bwdata: str, account: Account, remove_container: Callable[[str], None]) -> None:
+    def __init__(
+        self, bwdata: str, account: Account, remove_container: Callable[[str], None], made: Sequence[str] = ()
+    ) -> None:
         self.bwdata = bwdata
         self.account = account
         self.name = STAGE_PREFIX + secrets.token_hex(8)
         self.path = os.path.join(bwdata, self.name)
         self._remove_container = remove_container
+        self._made = made
 
     @property
     def container(self) -> str:
@@ -41,6 +47,7 @@ class Stage:
 
     def __enter__(self) -> Stage:
         self.make_folder("")
+        self.write(_MADE, json.dumps(list(self._made)).encode())
         return self
 
     def __exit__(
@@ -49,6 +56,7 @@ class Stage:
         # First the container, which could still write.
         self._remove_container(self.container)
         discard(self.bwdata, self.name)
+        remove_empty(self._made)
 
     def below(self, path: str) -> str:
         """Return the absolute path of one below the folder."""
@@ -73,6 +81,7 @@ class Stage:
 
     def complete(self) -> None:
         """Declare the installation complete: from here on it is moved to its place, by a later run if need be."""
+        os.unlink(self.below(_MADE))
         os.rename(self.path, os.path.join(self.bwdata, COMPLETE))
         sync_folder(self.bwdata)
 
@@ -80,6 +89,13 @@ class Stage:
 def container_of(stage: str) -> str:
     """Return the name of the setup tool's container of a stage."""
     return stage.lstrip(".")
+
+
+def made_for(bwdata: str, stage: str) -> List[str]:
+    """Return the folders that were made for a stage that is left."""
+    with contextlib.suppress(OSError, ValueError), open(os.path.join(bwdata, stage, _MADE), "rb") as stream:
+        return [str(one) for one in json.load(stream)]
+    return []
 
 
 def owner_ids(account: Account) -> Optional[Tuple[int, int]]:
@@ -96,6 +112,13 @@ def make_folder(path: str, account: Account) -> bool:
     if not account.is_current():
         os.chown(path, account.uid, account.gid)
     return True
+
+
+def remove_empty(folders: Sequence[str]) -> None:
+    """Remove the folders that are empty, the innermost, which is the last one, first."""
+    for path in reversed(folders):
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
 
 
 def discard(bwdata: str, stage: str) -> None:

@@ -42,8 +42,8 @@ class State(NamedTuple):
 
     ``set`` is what is restored, ``safety`` the path of the safety backup, ``dump`` that of the copy of the set's
     database which SQL Server reads. ``replaced`` are the paths below bwdata that are replaced, each with whether
-    there was anything before. ``new``: there was no server at all. ``script`` is the path of ``bitwarden.sh`` where it
-    is replaced, and whether there was one before.
+    there was anything before. ``new``: there was no server at all; ``made`` are the folders that were made for it, down
+    to bwdata. ``script`` is the path of ``bitwarden.sh`` where it is replaced, and whether there was one before.
     """
 
     phase: str
@@ -53,6 +53,7 @@ class State(NamedTuple):
     replaced: Tuple[Tuple[str, bool], ...] = ()
     new: bool = False
     script: Optional[Tuple[str, bool]] = None
+    made: Tuple[str, ...] = ()
 
 
 class RestoreJournal:
@@ -69,6 +70,8 @@ class RestoreJournal:
         self.bwdata = bwdata
         self.folder = os.path.join(bwdata, self.FOLDER)
         self.state = self._read()
+        #: The folders that were made for a server that is new, by this run or by one that was cut off.
+        self.made = self.state.made if self.state and self.state.phase != PROVEN else ()
 
     @property
     def has_replaced(self) -> bool:
@@ -119,7 +122,7 @@ class RestoreJournal:
             self._remove_folder()
         os.mkdir(self.folder, 0o700)
         self._give_to_owner(self.folder)
-        self._write(State(PREPARING, name, safety, new=new))
+        self._write(State(PREPARING, name, safety, new=new, made=self.made))
 
     def note(self, **changes: Any) -> None:
         """Write down what has changed: fields of ``State``. Raises ``OSError``."""
@@ -258,7 +261,7 @@ class RestoreJournal:
                 data: Dict[str, Any] = json.load(stream)
             replaced = tuple((str(one), bool(existed)) for one, existed in data["replaced"])
             script = tuple(data["script"]) if data.get("script") else None
-            state = State(**{**data, "replaced": replaced, "script": script})
+            state = State(**{**data, "replaced": replaced, "script": script, "made": tuple(data.get("made", ()))})
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -13,6 +13,7 @@ from .._backup.reading import contents
 from .._backup.sets import BackupSet, read_files, read_set
 from .._common.errors import EXPECTED, BitwardenError, RunError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
+from .._install.stage import remove_empty
 from . import proof
 from .course import Course
 from .guards import RestoreRequest
@@ -149,6 +150,7 @@ class Restore:
         """Remove what was prepared, unless an earlier run has left the database half restored."""
         if self._here.is_new:
             self._clear()
+            remove_empty(self._journal.made)
         elif not self._journal.has_replaced:
             self._journal.remove()
         remove_dumps(self._here.bwdata)
@@ -222,6 +224,7 @@ class Restore:
         self._services = []
         if self._here.is_new:
             self._clear()
+            remove_empty(self._journal.made)
             return
         self._server.stop()
         self._journal.take_back()

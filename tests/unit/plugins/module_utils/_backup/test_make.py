@@ -16,12 +16,15 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import destination
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import make as make_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import retention as retention_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import writers as writers_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan import BackupError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.reading import contents, damage
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.retention import Retention
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import find_sets, missing, read_files
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
+
+from tests.support.killing import hit_at_every_line
 
 from .backup_host import FILES, KEY, ORGANIZATION
 
@@ -255,6 +258,32 @@ def test_what_a_killed_run_left_is_removed(host, database, dest, back_up):
     assert listed(host.bwdata / "mssql/backups") == ["other.bak", "vault_FULL_20261126_000000.BAK"]
     assert listed(dest) == [".bitwarden-part-2", NAME]
     assert sorted(database.databases) == ["master", "vault"]
+
+
+@pytest.mark.parametrize("left", [[], ["archive"], ["manifest"], ["archive", "manifest"]])
+@pytest.mark.parametrize("name", ["bitwarden-01234567-20261101T000000Z.tar.gz", "notes.tar.gz"])
+def test_of_an_archive_nothing_or_all_stays(dest, back_up, left, name):
+    """It may have been killed between the two when it gave the archive its name, or when it removed the set."""
+    there = [{"archive": name, "manifest": f"{name}.json"}[one] for one in left]
+    for one in there:
+        put_in(dest / one)
+    put_in(dest / ".bitwarden-part-1.lock", name)
+    back_up()
+    half = len(left) == 1 and name.startswith("bitwarden-")
+    assert listed(dest) == sorted([*([] if half else there), NAME])
+
+
+def test_killed_at_any_line_while_an_archive_gets_its_name_or_goes(host, database, dest, tmp_path, back_up):
+    """What has the name of an archive has its manifest, or goes with the next run."""
+    kept = {"archive": True, "retention": Retention(keep=1)}
+    killed = 0
+    back_up(**kept)
+    for _line in hit_at_every_line(lambda: back_up(1, **kept), [make_module, retention_module], every=3):
+        back_up(2, **kept)
+        (archive, manifest) = listed(dest)
+        assert manifest == f"{archive}.json"
+        killed += 1
+    assert killed > 20
 
 
 def test_what_another_run_is_writing_stays(dest, back_up):

@@ -359,11 +359,11 @@ def test_a_run_that_was_killed_in_the_setup_tool_is_begun_again(host):
     assert not stage.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_nothing(host, number):
+def hit_in_the_setup_tool(host, number):
+    """Run the module in a process of its own, which gets the signal while the setup tool is running."""
     host.behaviour["setup"] = "hang"
     (host.programs / "behaviour.json").write_text(json.dumps(host.behaviour))
-    params = host.params()
+    params, before = host.params(), len(host.calls("-install"))
     child = os.fork()
     if not child:
         try:
@@ -373,12 +373,30 @@ def test_a_signal_leaves_nothing(host, number):
             os._exit(42)
         os._exit(1)
     deadline = time.monotonic() + 20
-    while not host.calls("-install"):
+    while len(host.calls("-install")) == before:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(child, number)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing(host, number):
+    assert hit_in_the_setup_tool(host, number) == 42
     assert host.removed == [host.calls("-install")[0]["arguments"][4]]
+    assert not host.bwdata.parent.exists()
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_a_run_that_fails_removes_the_folders_that_a_killed_one_has_made(host, kills):
+    for _time in range(kills):
+        assert hit_in_the_setup_tool(host, signal.SIGKILL) == -signal.SIGKILL
+        for one in host.calls("-install"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one["pid"], signal.SIGKILL)
+        assert host.bwdata.exists()
+    host.behaviour["setup"] = "crash"
+    assert "Nothing was installed, and what this run made was removed." in host.run()
     assert not host.bwdata.parent.exists()
 
 

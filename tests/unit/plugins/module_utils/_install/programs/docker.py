@@ -74,7 +74,8 @@ def run_certbot(arguments):
 def main(arguments):
     parents = Path(f"/proc/{os.getppid()}/cmdline").read_text().split("\0")
     with (HERE / "calls").open("a") as stream:
-        stream.write(json.dumps({"arguments": arguments, "environment": dict(os.environ), "parent": parents}) + "\n")
+        call = {"arguments": arguments, "environment": dict(os.environ), "parent": parents, "pid": os.getpid()}
+        stream.write(json.dumps(call) + "\n")
     if arguments[:2] == ["compose", "version"]:
         print("2.26.1")
         return BEHAVIOUR["compose"]
