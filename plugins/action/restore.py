@@ -6,26 +6,28 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Dict, Mapping, Sequence
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.options import is_absent, restore_faults
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.options import (
+    is_absent,
+    restore_faults,
+    source_faults,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._set_transfer import send_set
-
-
-class SourceError(BitwardenError):
-    """The task does not say which set is meant, or the controller does not have it."""
 
 
 class ActionModule(HostActionModule):
     """Run the module of the same name on the host, with a set of the controller copied there for that time."""
 
     MODULE = "restore"
+    #: What messages call the options.
+    names: Mapping[str, str] = MappingProxyType({})
 
     def faults_of(self, arguments: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with the options that depend on each other."""
-        return restore_faults(arguments)
+        return [*restore_faults(arguments, self.names), *source_faults(arguments, self.names)]
 
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the module; a set that was sent is removed again, whatever came of it."""
@@ -34,10 +36,6 @@ class ActionModule(HostActionModule):
             # What a drill was made from does not matter any more.
             self._task.args = {name: value for name, value in self._task.args.items() if name not in ("src", "set")}
             return super().execute(task_vars)
-        if bool(src) == bool(self._task.args.get("set")):
-            raise SourceError(
-                "Give set, the path of a backup set on the host, or src, that of one on the controller; not both."
-            )
         if not src:
             return super().execute(task_vars)
         # All options are checked before a large set is on its way.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.selfhosted.bitwarden.plugins.action.update import ActionModule as UpdateAction
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_update.release import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_run.release import (
     RELEASE,
     release_of,
     wanted_version,

@@ -20,8 +20,9 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
 
 FAMILIES_SYNC = "selfhosted.bitwarden.families_sync"
 UPDATE = "selfhosted.bitwarden.update"
+RESTORE = "selfhosted.bitwarden.restore"
 # Their tasks leave options out whose variables are not set, and speak of variables.
-_ROLES = (FAMILIES_SYNC, UPDATE)
+_ROLES = (FAMILIES_SYNC, UPDATE, RESTORE)
 
 
 class BitwardenAction(ActionBase):  # type: ignore[misc]
@@ -70,7 +71,11 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
         """Return a failure of a task of the role with the names of the role's variables in place of options."""
         if not self._in_role() or not result.get("failed"):
             return result
-        return renamed(result, names_of(str(self._task.action).rpartition(".")[2], result))
+        return renamed(result, self.variables_of(result))
+
+    def variables_of(self, result: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return option -> variable for what a task of the role says in its result."""
+        return names_of(str(self._task.action).rpartition(".")[2], result)
 
     def module_defaults(self, task_vars: Mapping[str, Any], *names: str) -> dict[str, Any]:
         """Return the options that ``module_defaults`` give for groups or plugins, such as ``group/…`` and ``…server``.

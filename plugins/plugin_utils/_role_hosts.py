@@ -15,6 +15,8 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_run.batches import hosts_fault
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import merged_defaults
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import plain
 
@@ -22,6 +24,10 @@ try:
     from ansible.errors import AnsibleValueOmittedError
 except ImportError:  # ansible-core before 2.19
     AnsibleValueOmittedError = ()
+
+
+class HostsError(BitwardenError):
+    """The run has no hosts, or cannot be divided into batches of them as it was asked for."""
 
 
 class RoleHost:
@@ -84,6 +90,26 @@ def inherited(task: Any, keyword: str) -> list[Any]:
     """
     found = task._parent._get_parent_attribute(keyword)
     return found if isinstance(found, list) else []
+
+
+def matched_hosts(task_vars: Mapping[str, Any], pattern: Any, ignore_limits: bool = False) -> list[str]:
+    """Return the names of the hosts of the inventory that match a pattern, whatever the play of the task has."""
+    inventory = task_vars["hostvars"]._inventory
+    found = inventory.get_hosts(pattern=pattern, ignore_limits=ignore_limits, ignore_restrictions=True)
+    return [str(host.name) for host in found]
+
+
+def required_hosts(task_vars: Mapping[str, Any], pattern: Any) -> list[str]:
+    """Return the names of the hosts of the run that match a pattern. Raises ``HostsError`` where there are none."""
+    found = matched_hosts(task_vars, pattern)
+    if not found:
+        raise HostsError(hosts_fault(pattern_text(pattern), str(task_vars.get("ansible_limit") or "")))
+    return found
+
+
+def pattern_text(pattern: Any) -> str:
+    """Return a pattern, or a list of them, as one is written."""
+    return ",".join(map(str, pattern)) if isinstance(pattern, (list, tuple)) else str(pattern)
 
 
 def this_host(action: ActionBase, task_vars: Mapping[str, Any]) -> RoleHost:

@@ -35,10 +35,7 @@ def send_set(action: ActionBase, src: str, task_vars: Mapping[str, Any]) -> str:
 
     It is in the task's temporary folder there, which is removed with all that is in it.
     """
-    found = find_file(action, src, task_vars)
-    if not found:
-        raise SetError(f"src: {src} does not exist on the controller.")
-    backup = read_set(found)
+    backup = read_set(set_of_controller(action, src, task_vars))
     if backup.is_archive:
         return _sent(action, backup.path, backup.name, backup.manifest_path)
     # It has every secret of the server.
@@ -49,6 +46,14 @@ def send_set(action: ActionBase, src: str, task_vars: Mapping[str, Any]) -> str:
         return _sent(action, packed, backup.name + ARCHIVES[None], backup.manifest_path)
     finally:
         os.unlink(packed)
+
+
+def set_of_controller(action: ActionBase, src: str, variables: Mapping[str, Any]) -> str:
+    """Return the path of a set on the controller. Raises ``SetError`` where it does not exist."""
+    found = find_file(action, src, variables)
+    if not found:
+        raise SetError(f"src: {src} does not exist on the controller.")
+    return found
 
 
 def _pack(backup: BackupSet, stream: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support import fleet
 from tests.support.fleet import names
 
-from .ansible_run import task
+from .ansible_run import playbook, task
 
 HOST = "bw4"
 AS_ROOT = {"vars": {"ansible_user": "admin"}, "become": True}
@@ -98,7 +98,9 @@ def test_a_drill_beside_a_running_server(host):
     assert client_sees() == seen
     refusal = run("restore", isolated=True, state="absent")
     assert f"{names.BWDATA} is not the folder of a drill" in refusal.result(HOST, "restore")["msg"]
-    assert drill(state="absent").ok().result(HOST, "restore")["changed"] is True
+    removal = {"bitwarden_restore_isolated": True, "bitwarden_restore_state": "absent", "ansible_user": "admin"}
+    removed = playbook("selfhosted.bitwarden.restore", "--limit", HOST, bitwarden_restore_confirm="", **removal).ok()
+    assert removed.result(HOST, "restore_apply")["changed"] is True and "| drill removed |" in removed.output
     assert [of_drill(host, kind, project) for kind in ("container", "network", "volume")] == [[], [], []]
     assert host.execute("find", "/var/lib", "-maxdepth", "1", "-name", "bitwarden-*") == ""
     assert drill(state="absent").ok().result(HOST, "restore")["changed"] is False

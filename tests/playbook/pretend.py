@@ -40,6 +40,7 @@ class ActionModule(BitwardenAction):
             "families_sync_fetch": "billing_sync_token",
             "families_sync_configure": "organization",
             "update_apply": "update",
+            "restore_apply": "restore",
         }.get(step, step)
         arguments = {key: value for key, value in self._task.args.items()}
         with open(os.environ["FAKE_LOG"], "a") as log:
@@ -103,7 +104,7 @@ def make_collection(base: Path) -> Path:
         shutil.copytree(ROOT / part, collection / part, ignore=shutil.ignore_patterns("__pycache__"))
     (collection / "plugins" / "action").mkdir()
     for plugin in (ROOT / "plugins" / "action").glob("*_*.py"):
-        if plugin.name.startswith(("families_sync_", "fleet_", "update_")):
+        if plugin.name.startswith(("families_sync_", "fleet_", "update_", "restore_")):
             shutil.copy(plugin, collection / "plugins" / "action")
     for step in STEPS:
         (collection / "plugins" / "action" / f"{step}.py").write_text(FAKE)

@@ -103,18 +103,61 @@ def test_without_a_host(play):
         assert run.status == 2 and "No host matches typo" in run.output
 
 
-def test_restore_needs_a_confirmation_of_each_host(play):
+def test_a_restore_is_checked_on_all_hosts_before_any_is_touched(play):
     hosts = {"bw1": set_of("bw1", RESTORED), "bw2": set_of("bw2", RESTORED, bitwarden_restore_confirm="")}
+    hosts["bw3"] = set_of("bw3", RESTORED, bitwarden_restore_set="", bitwarden_restore_src="nowhere")
+    hosts["bw3"].update(bitwarden_restore_database_timeout="soon", bitwarden_restore_rollback="perhaps")
     run = play(hosts, what=RESTORE)
     assert run.status == 2 and run.calls == []
-    assert "Hosts without bitwarden_restore_confirm: bw2." in run.output
-    hosts["bw2"] = set_of("bw2", RESTORED)
-    run = play(hosts, what=RESTORE, bitwarden_restore_confirm=IDS["bw1"])
+    for text in (
+        "bw2: bitwarden_restore_confirm is missing: a restore replaces what is on the host.",
+        "bw3: bitwarden_restore_src: nowhere does not exist on the controller.",
+        "bw3: bitwarden_restore_database_timeout",
+        "bw3: bitwarden_restore_rollback is not of type bool.",
+    ):
+        assert text in run.output.replace("\\n", "\n"), run.output
+    both = {name: set_of(name, RESTORED) for name in ("bw1", "bw2")}
+    run = play(both, what=RESTORE, bitwarden_restore_confirm=IDS["bw1"])
     assert run.status == 2 and run.calls == []
-    assert "Several hosts have the same bitwarden_restore_confirm: bw1, bw2." in run.output
-    run = play(hosts, "--limit", "bw2", what=RESTORE, bitwarden_restore_confirm=IDS["bw1"])
+    assert "bw1, bw2: Several hosts have the same bitwarden_restore_confirm." in run.output.replace("\\n", "\n")
+    run = play(both, "--limit", "bw2", what=RESTORE, bitwarden_restore_confirm=IDS["bw1"])
     assert run.status == 0, run.output
     assert run.touched() == ["bw2"] and run.arguments("bw2", "restore")["confirm"] == IDS["bw1"]
+
+
+def test_drills_of_several_hosts_beside_a_restore(play):
+    """They need no confirmation, and never get the folder or the script of the server."""
+    drill = {**RESTORED, "project": "bitwarden-drill-1f0c5a3e9b7d", "duration": 214}
+    server = {"bitwarden_bwdata": "/srv/bwdata", "bitwarden_script": "/srv/bitwarden.sh"}
+    rehearsal = {**server, "bitwarden_restore_isolated": "yes", "bitwarden_restore_confirm": ""}
+    hosts = {
+        "bw1": set_of("bw1", drill, **rehearsal),
+        "bw2": set_of("bw2", drill, **rehearsal, bitwarden_restore_drill_bwdata="/srv/drill"),
+        "bw3": set_of("bw3", RESTORED, **server),
+    }
+    run = play(hosts, what=RESTORE)
+    assert run.status == 0, run.output
+    assert rows(run)["bw1"] == ["2026.8.0", "drill of 2026-01-01 02:00 in 214s", "ok"]
+    assert rows(run)["bw3"] == ["2026.8.0", "restore of 2026-01-01 02:00", "ok"]
+    given = run.arguments("bw1", "restore")
+    assert given == {
+        "set": "/sets/bw1",
+        "isolated": "yes",
+        "bwdata": "/var/lib/bitwarden-drill",
+        "fail_when_unreachable": True,
+    }
+    assert run.arguments("bw2", "restore")["bwdata"] == "/srv/drill"
+    assert (run.arguments("bw3", "restore")["bwdata"], run.arguments("bw3", "restore")["script"]) == (
+        "/srv/bwdata",
+        "/srv/bitwarden.sh",
+    )
+    gone = {name: host({"changed": True}, "restore", **rehearsal) for name in ("bw1", "bw2")}
+    run = play(gone, what=RESTORE, bitwarden_restore_state="absent")
+    assert run.status == 0, run.output
+    assert rows(run)["bw2"][-2:] == ["drill removed", "ok"]
+    run = play({"bw3": hosts["bw3"]}, what=RESTORE, bitwarden_restore_state="absent")
+    assert run.calls == []
+    assert "bitwarden_restore_state=absent removes a drill. It needs bitwarden_restore_isolated=true." in run.output
 
 
 def test_restores_of_several_hosts(play):

@@ -52,6 +52,21 @@ UPDATE: Mapping[str, str] = {
         )
     },
 }  # fmt: skip
+#: Those of the role restore.
+RESTORE: Mapping[str, str] = {
+    **_plain("bwdata", "script", "owner", "pull", "wait_timeout"),
+    **{
+        option: f"{PREFIX}restore_{option}"
+        for option in (
+            "set", "src", "confirm", "isolated", "state", "identity", "client_id", "client_secret",
+            "allow_other_installation", "allow_other_url", "allow_other_version", "safety_backup", "rollback",
+            "database_timeout", "lock_timeout",
+        )
+    },
+    "safety_dest": "bitwarden_backup_dest",
+}  # fmt: skip
+#: The folder of a drill, in place of that of the server.
+DRILL = "bitwarden_restore_drill_bwdata"
 #: Those of the playbooks.
 PLAYBOOK = ("bitwarden_hosts", "bitwarden_serial", "bitwarden_max_fail_percentage", "bitwarden_canary")
 #: The fact that the role sets.
@@ -70,6 +85,7 @@ _OPTIONS_OF = {
     "billing_sync_token": CLOUD,
     "cloud_license": CLOUD,
     "update_apply": UPDATE,
+    "restore_apply": RESTORE,
 }
 #: Step of a failed result that is about the account in the cloud.
 _FETCH = "fetch"

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from .._common.dates import parse_date
+from .._common.durations import format_duration
 from .._families_sync.updates import module_warnings, running_version, update_actions
 
 Result = Mapping[str, Any]
@@ -80,8 +81,13 @@ def _backup_actions(result: Result) -> List[str]:
 
 
 def _restore_actions(result: Result) -> List[str]:
-    created = str(result.get("created") or "")[:16].replace("T", " ")
-    found = [f"restore of {created}"] if result.get("changed") else []
+    if not result.get("changed"):
+        return []
+    if "created" not in result:
+        return [] if result.get("failed") else ["drill removed"]
+    what, seconds = "drill" if "project" in result else "restore", result.get("duration")
+    took = "" if seconds is None else f" in {format_duration(seconds)}"
+    found = [f"{what} of {str(result['created'] or '')[:16].replace('T', ' ')}{took}"]
     return found + (["rollback"] if result.get("rolled_back") else [])
 
 

@@ -35,7 +35,7 @@ SECTIONS = {
     "Restores": ("_restore/*", "_drill/*"),
     "Versions, certificate, backup": ("_server_status/*", "_fleet_status/*"),
     "Installing": ("_install/*", "_scripts/*"),
-    "Updating": ("_update/*", "_fleet_update/*"),
+    "Updating": ("_update/*", "_fleet_run/*"),
     "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
     "config.yml and certificate": ("_config_yml/*", "_certificates/*", "_reconfiguration/*"),
 }
@@ -67,8 +67,12 @@ def readme(text: str) -> str:
         ("`families_sync` (role)", "Take one server through the Families sync flow", "both"),
         ("`backup` (playbook)", "Back up the servers of a fleet and fetch the sets, with a table at the end", "both"),
         ("`backup` (role)", "Back up a server as a verified set, and fetch it", "both"),
-        ("`restore` (playbook)", "Restore servers, each with its own confirmation, with a table at the end", "both"),
-        ("`restore` (role)", "Restore a server from a backup set", "both"),
+        (
+            "`restore` (playbook)",
+            "Restore servers, each with its own confirmation, or rehearse that, with a table at the end",
+            "both",
+        ),
+        ("`restore` (role)", "Restore a server from a backup set, or rehearse that in a drill", "both"),
         (
             "`fleet_status` (playbook)",
             "Show the status of a fleet and write it for monitoring",

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.action.restore import ActionModule, SourceError
+from ansible_collections.selfhosted.bitwarden.plugins.action.restore import ActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.manifest import FileEntry, Manifest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.reading import HashingReader
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import SetError, read_files, read_set
@@ -77,11 +77,19 @@ def action(tmp_path, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("arguments", [{}, {"src": "a", "set": "/b"}])
-def test_it_is_said_which_set(action, arguments):
-    action._task.args = {"confirm": CONFIRM, **arguments}
-    with pytest.raises(SourceError, match=r"Give set, .* or src, .*; not both"):
-        action.execute({})
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"confirm": CONFIRM}, "Give set, .* or src, .*; not both"),
+        ({"confirm": CONFIRM, "src": "a", "set": "/b"}, "Give set, .* or src, .*; not both"),
+        ({"set": "/b"}, "confirm is missing.* set isolated to true"),
+        ({"set": "/b", "confirm": CONFIRM, "state": "absent"}, "state=absent removes a drill. It needs isolated=true"),
+    ],
+)
+def test_options_that_depend_on_each_other(action, arguments, text):
+    action._task.args = arguments
+    with pytest.raises(_host_action.ArgumentError, match=text):
+        action._checked_arguments({})
 
 
 def test_a_folder_is_sent_as_one_archive(action, tmp_path):

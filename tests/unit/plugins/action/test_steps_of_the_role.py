@@ -20,6 +20,7 @@ PACKAGE = "ansible_collections.selfhosted.bitwarden.plugins.action"
     [
         *((f"families_sync_{step}", "families_sync") for step in ("plan", "apply", "fetch", "configure")),
         ("update_apply", "update"),
+        ("restore_apply", "restore"),
     ],
 )
 @pytest.mark.parametrize("role", [None, SimpleNamespace(get_name=lambda: "another.role")], ids=["no role", "another"])

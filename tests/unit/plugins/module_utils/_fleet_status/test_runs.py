@@ -74,6 +74,15 @@ def cells(results, predicted=False):
             {"version": "2026.8.0", "changed": "restore of 2026-11-26 21:37, rollback", "result": "failed"},
         ),
         (
+            {"restore": {**RESTORED, "project": "bitwarden-drill-1", "duration": 240}},
+            {"version": "2026.8.0", "changed": "drill of 2026-11-26 21:37 in 4m", "result": "ok"},
+        ),
+        ({"restore": {"changed": True}}, {"version": "-", "changed": "drill removed", "result": "ok"}),
+        (
+            {"restore": {"changed": True, "failed": True, "msg": "Down."}},
+            {"version": "-", "changed": "yes", "result": "failed"},
+        ),
+        (
             {"install": {"changed": True, "version": "2026.8.0"}, "server": {"changed": True, "version": "2026.8.0"}},
             {"version": "2026.8.0", "changed": "install, start", "result": "ok"},
         ),

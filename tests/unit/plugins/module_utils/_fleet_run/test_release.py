@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_update.release import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_run.release import (
     RELEASE,
     release_of,
     wanted_version,

@@ -42,6 +42,13 @@ def serial_fault(serial: Any) -> str:
     )
 
 
+def hosts_fault(pattern: str, limit: str) -> str:
+    """Return what is said of a pattern that no host of the run matches; ``limit`` is that of the run, or empty."""
+    within = f" within --limit {limit}" if limit else ""
+    advice = "Name the servers' group bitwarden in the inventory, or set bitwarden_hosts."
+    return f"No host matches {pattern}{within}. {advice}"
+
+
 def canary_fault(pattern: str) -> str:
     """Return what is said of a canary that is not among the hosts."""
     return f"bitwarden_canary: {pattern} is not among the hosts of the playbook. Name a host or a group of them."

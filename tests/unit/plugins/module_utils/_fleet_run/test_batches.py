@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_update.batches import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._fleet_run.batches import (
     make_batches,
     serial_fault,
 )
