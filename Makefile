@@ -22,8 +22,9 @@ demo: setup ## bring up a fleet and take it through the Families sync flow
 demo-down: setup ## remove that fleet
 	@$(PYTHON) -m tests.support.fleet down
 
+# Three workers keep two processors busy: a test on the fleet waits for containers a third of its time.
 test: setup ## run every test
-	@$(PYTEST) -n 2 --dist loadgroup --no-loadscope-reorder --durations 20 tests
+	@$(PYTEST) -n 3 --dist loadgroup --no-loadscope-reorder --durations 20 tests
 
 test-unit: setup ## run the unit tests alone (under a minute)
 	@$(PYTEST) -q -n 2 tests/unit

@@ -21,15 +21,19 @@ from tests.support.tools.commands import ROOT, WORK
 # The files that take longer than a minute, about longest first.
 LONG = [
     "test_server",
-    "test_sanity",
     "test_documentation",
-    "test_connectivity",
-    "test_backup",
-    "test_api",
-    "test_cloud_flow",
-    "test_fleet_playbook",
+    "test_sanity",
     "test_fleet_behaviour",
+    "test_connectivity",
+    "test_update",
+    "test_api",
+    "test_restore",
+    "test_update_fleet",
+    "test_fleet_playbook",
     "test_secrets",
+    "test_cloud_flow",
+    "test_install",
+    "test_other_projects",
 ]
 # Given back when the process ends.
 _FLEET = contextlib.ExitStack()

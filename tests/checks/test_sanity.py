@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``ansible-test sanity`` on the newest and the oldest ansible-core, on every Python that is here."""
+"""``ansible-test sanity`` on the newest and the oldest ansible-core, every Python of the set-up with one of them."""
 
 from __future__ import annotations
 

@@ -6,11 +6,13 @@
 
 The newest looks at all that users get and at its unit tests; the oldest at what users get alone: unit tests run on the
 newest's Python only, and what its newer pylint, pep8 and compiler say of them holds whichever core is installed. All
-tests of ansible-test are run on both, as what a core's own rules, documentation and imports allow differs by core.
+tests of ansible-test are run on both, as what a core's own rules, documentation and imports allow differs by core. Each
+Python is tried with one of the cores: a core with its own, the oldest and the newest that it knows, those between with
+either.
 
-ansible-test wants a collection in a folder named after it, tests every Python that it finds on PATH, and fetches a pip
-installer from a host that a closed network does not reach: this gives it a copy of the files that belong to the
-project, the Pythons of the set-up, and an installer of our own. Its caches stay in the work folder.
+ansible-test wants a collection in a folder named after it, tests every Python that it finds on PATH, the system's own,
+too, and fetches a pip installer from a host that a closed network does not reach: this gives it a copy of the files
+that belong to the project, Pythons of the set-up, and an installer of our own. Its caches stay in the work folder.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ WORK = ROOT / ".work"
 # Not the caller's PATH: a version manager's place-holders on it are found but do not run.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
+# Importing all plugins on one more Python takes half a minute where that can be a controller's.
+PYTHONS = {"newest": ("3.9", "3.10", "3.13", "3.14"), "oldest": ("3.8", "3.11", "3.12")}
 # Of the tests: those of what users get, and what ansible-test reads.
 KEPT = {"newest": ("tests/unit/plugins/", "tests/config.yml"), "oldest": ("tests/config.yml",)}
 
@@ -54,6 +58,14 @@ def copy_project(core: str, target: Path) -> None:
         shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
     # Without a repository of its own ansible-test would take the outer one, in which the work folder is ignored.
     subprocess.run(["git", "init", "-q", str(target)], check=True)
+
+
+def link_pythons(core: str, target: Path) -> None:
+    """Make ``target`` hold the Pythons that are tried with a core, and no other."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for version in PYTHONS[core]:
+        (target / f"python{version}").symlink_to((WORK / "bin" / f"python{version}").resolve(strict=True))
 
 
 def provide_pip(environment: Path, home: Path) -> None:
@@ -85,12 +97,14 @@ def provide_pip(environment: Path, home: Path) -> None:
 def run_sanity(core: str, options: List[str]) -> int:
     environment, home = WORK / ENVIRONMENTS[core], WORK / "home"
     collection = WORK / "sanity" / core / "ansible_collections" / "selfhosted" / "bitwarden"
+    pythons = WORK / "sanity" / f"{core}-pythons"
     copy_project(core, collection)
+    link_pythons(core, pythons)
     provide_pip(environment, home)
     variables = {
         **os.environ,
         "HOME": str(home),
-        "PATH": os.pathsep.join([str(environment / "bin"), str(WORK / "bin"), SYSTEM_PATH]),
+        "PATH": os.pathsep.join([str(environment / "bin"), str(pythons), SYSTEM_PATH]),
         "LC_ALL": "C.UTF-8",
     }
     variables.pop("PYTHONPATH", None)
