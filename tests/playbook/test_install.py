@@ -23,9 +23,9 @@ def host(install=None, server=None, **variables):
 
 
 def rows(run):
-    """The cells of each host's row that an installation fills: version, cloud, changed, result."""
+    """The cells of each row: host, version, cloud, changed, result."""
     found = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
-    return {row[0]: (row[1], row[2], row[-2], row[-1]) for row in found if len(row) == 9 and row[0].startswith("bw")}
+    return {row[0]: tuple(row[1:]) for row in found if len(row) == 5 and row[0].startswith("bw")}
 
 
 def test_a_fleet_with_a_new_host_one_that_is_there_and_two_that_fail(play):
@@ -35,19 +35,29 @@ def test_a_fleet_with_a_new_host_one_that_is_there_and_two_that_fail(play):
             "bw2": host(),
             "bw3": host({"failed": True, "changed": False, "msg": "Docker is not installed here."}),
             "bw4": host(MADE, {"failed": True, "changed": True, "msg": "api crash-loops."}),
+            "bw5": host({"unreachable": True}),
+            "bw6": host(MADE, {"unreachable": True}),
+            "bw7": host(MADE, bitwarden_certificate="borrowed"),
         },
         what=INSTALL,
+        bitwarden_serial=[1, "100%"],
     )
     assert run.status != 0
     assert rows(run) == {
         "bw1": ("2026.8.0", "off", "install, start", "ok"),
         "bw2": ("2026.8.0", "off", "no", "ok"),
         "bw3": ("-", "-", "no", "failed"),
-        "bw4": ("2026.8.0", "-", "install", "failed"),
+        "bw4": ("2026.8.0", "-", "install, start", "failed"),
+        "bw5": ("-", "-", "no", "failed"),
+        "bw6": ("2026.8.0", "-", "install", "failed"),
+        "bw7": ("-", "-", "no", "failed"),
     }
     assert "bw3: failed: Docker is not installed here." in run.output
     assert "bw4: failed: api crash-loops." in run.output
-    assert [run.recap(name)["failed"] for name in ("bw1", "bw2", "bw3", "bw4")] == [0, 0, 1, 1]
+    for name in ("bw5", "bw6"):
+        assert f"{name}: failed: unreachable: no route to host" in run.output
+    assert "bw7: failed: value of bitwarden_certificate must be one of" in run.output
+    assert [run.recap(f"bw{number}")["failed"] for number in range(1, 8)] == [0, 0, 1, 1, 1, 1, 1]
     assert run.steps("bw3") == ["install"]
     given = run.arguments("bw1", "install")
     assert (given["start"], given["verify_installation"]) == (False, True)
@@ -63,3 +73,10 @@ def test_check_mode_does_not_start_what_is_not_there(play):
     assert rows(run)["bw1"] == ("2026.8.0", "-", "(install)", "ok")
     assert rows(run)["bw2"] == ("2026.8.0", "off", "(start)", "ok")
     assert run.arguments("bw2", "install")["verify_installation"] is False
+
+
+def test_without_a_host_or_with_a_wrong_size_of_batches(play):
+    run = play({"bw1": host(MADE)}, what=INSTALL, bitwarden_hosts="typo")
+    assert run.status == 2 and "No host matches typo" in run.output
+    run = play({"bw1": host(MADE)}, what=INSTALL, bitwarden_serial=["half"])
+    assert run.calls == [] and "bitwarden_serial: half is not a size of batches" in run.output
