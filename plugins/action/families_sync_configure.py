@@ -21,6 +21,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.results import (
     REFUSED,
+    SERVER_INFO,
     failure_text,
     merge_calls,
     organization_calls,
@@ -35,14 +36,17 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action impor
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._facts import set_facts
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import organization_options
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import (
+    organization_options,
+    server_info_options,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_token import fetch_token
 
 #: The role's own defaults, where neither a variable nor the user's ``module_defaults`` say anything.
 DEFAULTS = {"license_max_age": "7d", "wait_timeout": "600s"}
 
 # What is added here to a result of module organization.
-_OWN = ("status", "planned", "ansible_facts", "first_pass", "diff", "invocation", "failed", "msg")
+_OWN = ("status", "planned", "ansible_facts", "first_pass", "diff", "invocation", "failed", "msg", SERVER_INFO)
 
 
 class ActionModule(OrganizationAction):
@@ -67,10 +71,17 @@ class ActionModule(OrganizationAction):
             result["planned"] = plan
         if calls:
             result["first_pass"] = {key: value for key, value in merge_calls(calls).items() if key not in _OWN}
+        if "planned" not in result:
+            result.update(self._gathered(task_vars))
         known = {**task_vars, "families_sync_organization": result}
         problem = failure_text(self._task.get_name(), result, known) if result.get("failed") else ""
         result["status"] = status_of(known, problem, bool(self._task.check_mode))
         return {**result, **set_facts(self, {"bitwarden_status": result["status"]})}
+
+    def _gathered(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return what the host tells for its status, as it is after the last step; nothing where that is not asked."""
+        options = server_info_options(self, this_host(self, task_vars))
+        return {SERVER_INFO: self.read_on_host(task_vars)(SERVER_INFO, options)} if options else {}
 
     def _configure(
         self, task_vars: dict[str, Any], plan: Mapping[str, Any], calls: list[Mapping[str, Any]], second_pass: bool

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.validation import check_type_list
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import (
     ENVIRONMENT,
@@ -75,6 +77,20 @@ def server_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
     """Return the options of module server on a host. Raises ``AnsibleError``."""
     defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.server")
     return {**defaults, **host.options(variables.SERVER)}
+
+
+def server_info_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
+    """Return the options of module server_info on a host; none where nothing is to be gathered there.
+
+    The cloud is not asked about an air-gapped server. Raises ``AnsibleError``.
+    """
+    gather = check_type_list(host.value(variables.GATHER) or [])
+    if boolean(host.value("bitwarden_offline") or False, strict=False):
+        gather = [one for one in gather if one != "available_versions"]
+    if not gather:
+        return {}
+    defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.server_info")
+    return {**defaults, **host.options(variables.SERVER_INFO), "gather": gather, "show_settings": False}
 
 
 def organization_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:

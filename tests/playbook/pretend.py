@@ -33,6 +33,13 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action impor
 
 
 class ActionModule(BitwardenAction):
+    def read_on_host(self, task_vars):
+        def read(module, options):
+            with open(os.environ["FAKE_LOG"], "a") as log:
+                log.write(json.dumps([task_vars["inventory_hostname"], module, dict(options)], default=str) + "\\n")
+            return task_vars.get("fake", {}).get(module, {})
+        return read
+
     def execute(self, task_vars):
         step = self._task.action.rpartition(".")[2]
         step = {

@@ -312,7 +312,8 @@ def test_the_options_of_the_steps(play):
     license_ = {"license": '{"licenseKey": "x"}'}
     secrets = {"bitwarden_cloud_client_secret": "cloud-api-key", "bitwarden_cloud_password": "correct-horse"}
     hosts = {
-        "bw1": {**member(server=moved, organization=BROKEN, cloud_license=license_), "bitwarden_license": "cloud"},
+        "bw1": {**member(server=moved, organization=BROKEN, cloud_license=license_), "bitwarden_license": "cloud",
+                "bitwarden_gather": ["certificate"]},
         "bw2": {**member(), **offline},
         "bw3": {**member(server=blocked), **pace, **secrets, "bitwarden_preflight": "warn"},
         "bw4": {**member(organization={**ORGANIZATION, "sponsorships": overdue}), "bitwarden_preflight": "fail"},
@@ -321,7 +322,8 @@ def test_the_options_of_the_steps(play):
     assert run.status == 0, run.output
 
     assert run.steps("bw1") == ["server", "billing_sync_token", "organization", "cloud_license", "organization",
-                                "organization"]  # fmt: skip
+                                "organization", "server_info"]  # fmt: skip
+    assert run.arguments("bw1", "server_info") == {"gather": ["certificate"], "show_settings": False}
     # What is not set is left out, so that the defaults of a play's module_defaults hold.
     assert not {"preflight", "pull", "bwdata", "wait_timeout"} & set(run.arguments("bw1", "server"))
     first, upload, last = run.all_arguments("bw1", "organization")

@@ -11,10 +11,12 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from .._licenses.problems import VERSION
 from .status import Result, summarize
-from .updates import update_advice, update_helps
+from .updates import module_warnings, update_advice, update_helps
 
 #: The key of a result that says why the server has to be updated first.
 REFUSED = "update_required"
+#: The key of a result that has what was gathered on the host.
+SERVER_INFO = "server_info"
 _SYNC = "sync"
 #: Step in which the module organization failed -> what that step is called.
 _ORGANIZATION_STEPS = {
@@ -29,21 +31,36 @@ _VALIDATION = re.compile(r"Validating arguments .*")
 # The module reads these only where it needs them; null says nothing then.
 _SPARSE = ("version", "cloud_communication")
 _FALLBACK = "failed without a message"
+_NOT_GATHERED = "What bitwarden_gather asks for could not be gathered on the host: {reason}"
 
 
 def status_of(variables: Mapping[str, Any], problem: str, check_mode: bool) -> Dict[str, Any]:
     """Return ``bitwarden_status``; ``variables`` are those of the host, ``problem`` what went wrong on it."""
-    return summarize(
+    gathered = _registered(variables, "organization").get(SERVER_INFO) or {}
+    status = summarize(
         {
             "preflight": _registered(variables, "connectivity"),
             "server": _registered(variables, "server"),
             "fetch": _fetched(variables),
             "organization": _organization(variables, check_mode),
             "update": updated(variables),
+            SERVER_INFO: gathered,
         },
         problem=problem,
         predicted=check_mode,
     )
+    status["warnings"] = list(dict.fromkeys([*status["warnings"], *_not_gathered(gathered)]))
+    return status
+
+
+def _not_gathered(result: Result) -> List[str]:
+    """Return what the module warns of, and why the status lacks what was to be gathered, which fails no run."""
+    failed = result.get("failed") or result.get("unreachable")
+    failures = [_NOT_GATHERED.format(reason=result.get("msg") or _FALLBACK)] if failed else []
+    unknown = result.get("unknown") or {}
+    # Of the available version the module itself warns.
+    reasons = [str(unknown[name]) for name in ("certificate", "backup") if unknown.get(name)]
+    return [*module_warnings(result), *reasons, *failures]
 
 
 def updated(variables: Mapping[str, Any]) -> Result:

@@ -52,6 +52,9 @@ UPDATE: Mapping[str, str] = {
         )
     },
 }  # fmt: skip
+#: What is gathered on the host at the end, where that is asked for.
+GATHER = "bitwarden_gather"
+SERVER_INFO: Mapping[str, str] = _plain("bwdata", "script", "backup_dest", "gather")
 #: Those of the role restore.
 RESTORE: Mapping[str, str] = {
     **_plain("bwdata", "script", "owner", "pull", "wait_timeout"),

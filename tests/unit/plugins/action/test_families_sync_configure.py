@@ -123,3 +123,70 @@ def test_a_failure_names_variables_and_the_step(run):
 def test_without_a_step_through_the_api_only_the_status_is_set(run):
     seen, result = run({"configure": False}, families_sync_server={"changed": True, "restarted": True, "changes": []})
     assert not seen and not result["changed"] and result["status"]["restarted"]
+
+
+GATHERED = {
+    "available_versions": {"core": "2026.9.0"},
+    "backup": {"created": "2026-11-26T21:37:16Z", "age": 3600, "verified": "checksum"},
+    "certificate": None,
+    "unknown": {"certificate": "nginx is not running."},
+    "warnings": ["nginx serves another certificate."],
+}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Have the host answer module server_info with ``answer``; what it was asked is in the list."""
+    calls = []
+
+    def answering(answer):
+        def read_on_host(self, _task_vars):
+            return lambda module, options: calls.append((module, dict(options))) or answer
+
+        monkeypatch.setattr(ActionModule, "read_on_host", read_on_host)
+        return calls
+
+    return answering
+
+
+def test_the_host_is_asked_for_nothing_more_by_default(run, asked):
+    calls = asked(GATHERED)
+    _seen, result = run()
+    assert calls == [] and "server_info" not in result and "available_version" not in result["status"]
+
+
+@pytest.mark.parametrize(("offline", "gather"), [(False, ["available_versions", "backup"]), (True, ["backup"])])
+def test_what_the_host_tells_is_in_the_status(run, asked, offline, gather):
+    calls = asked(GATHERED)
+    _seen, result = run(bitwarden_gather="available_versions,backup", bitwarden_offline=offline,
+                        bitwarden_bwdata="/srv/bwdata", bitwarden_backup_dest="/srv/sets")  # fmt: skip
+    options = {"bwdata": "/srv/bwdata", "backup_dest": "/srv/sets", "gather": gather, "show_settings": False}
+    assert calls == [("server_info", options)]
+    status = result["status"]
+    assert (status["available_version"], status["certificate"]) == ("2026.9.0", None)
+    assert status["backup"] == GATHERED["backup"]
+    assert status["warnings"] == ["nginx serves another certificate.", "nginx is not running."]
+    assert status["problem"] == "" and not result.get("failed")
+
+
+def test_an_offline_host_that_is_to_gather_only_the_available_version_is_not_asked(run, asked):
+    calls = asked(GATHERED)
+    run(bitwarden_gather=["available_versions"], bitwarden_offline=True)
+    assert calls == []
+
+
+def test_a_host_that_does_not_tell_it_is_warned_of(run, asked):
+    asked({"failed": True, "msg": "Docker does not answer."})
+    _seen, result = run(bitwarden_gather=["backup"])
+    (warning,) = result["status"]["warnings"]
+    assert warning.endswith("could not be gathered on the host: Docker does not answer.")
+    assert result["status"]["problem"] == ""
+
+
+def test_it_is_gathered_once_and_at_the_end(run, asked):
+    """A rotation is left to the second pass, whose status is the one that counts; an update makes a backup."""
+    calls = asked(GATHERED)
+    run({"rotate": True}, token={"skipped": True}, bitwarden_gather=["backup"])
+    assert calls == []
+    _seen, result = run({"rotate": True}, {"second_pass": True}, bitwarden_gather=["backup"])
+    assert len(calls) == 1 and result["status"]["backup"]

@@ -13,6 +13,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     CLOUD,
     ORGANIZATION,
     SERVER,
+    SERVER_INFO,
     UPDATE,
     names_of,
     renamed,
@@ -62,7 +63,7 @@ def test_names_by_plugin_and_step():
 
 def test_every_variable_becomes_an_option_or_decides_a_plan():
     decide = {f"bitwarden_{name}" for name in ("rotate", "license", "license_file", "preflight", "offline", "update")}
-    become = {*SERVER.values(), *ORGANIZATION.values(), *CLOUD.values(), *UPDATE.values()}
+    become = {*SERVER.values(), *ORGANIZATION.values(), *CLOUD.values(), *UPDATE.values(), *SERVER_INFO.values()}
     assert become | decide == set(OPTIONS["options"]) and not become & decide
 
 
