@@ -193,6 +193,10 @@ class Server:
         """Read what the database holds now. Raises ``DatabaseError``."""
         return read_facts(self._sql_server(), database)
 
+    def migrations(self, database: str) -> List[str]:
+        """Return the names of the migrations that were run on the database. Raises ``DatabaseError``."""
+        return self._sql_server().values(statements.migrations(database))
+
     def start(self) -> List[Dict[str, object]]:
         """Start the server as module server does and wait until it is healthy; return its services.
 

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 from .._common import atomic_file
 from .._common.errors import EXPECTED, message_of
 from .._deployment.deployment import Deployment
-from .._restore.journal import RestoreJournalError
-from .._restore.server import Server
+from .._restore.journal import DATABASE, REPLACING, RestoreJournalError
+from .._restore.proof import Proof
+from .._restore.server import Server, running_container
 from . import proof
 from .journal import SERVING, UpdateJournal
 from .plan import UpdateError
@@ -43,14 +44,15 @@ class CutOff:
 
     def settle(self) -> None:
         """Complete the update or take it back. Raises ``UpdateError``; afterwards the server is on one version."""
+        reason = self._started_since()
         if self._journal.phase != SERVING:
-            self._take_back("")
+            self._take_back(reason)
             return
         state = self._journal.state
         try:
             serving = Serving(self._server, state.safety if state else None)
             self.found = {"changed": True, "services": serving.start()}
-            found = serving.proofs()
+            found = [*serving.proofs(), *self._migrated()]
             self.found["proof"] = proof.listed(found)
             proof.require(found)
         except EXPECTED as error:
@@ -59,6 +61,36 @@ class CutOff:
             self._take_back(reason)
         else:
             self._journal.close()
+
+    def _migrated(self) -> List[Proof]:
+        """Return whether the database is migrated: by the update, or by the services that were started since."""
+        details = self._journal.details
+        return [proof.migration_proof(details.migrations, self._server.migrations(details.database))] if details else []
+
+    def _started_since(self) -> str:
+        """Find out whether the server was started since; return why it is nevertheless taken back.
+
+        What users have written then must not be lost: on the new version the update is to be completed.
+        """
+        journal, details, state = self._journal, self._journal.details, self._journal.state
+        api = running_container(self._server.deployment().containers(), "api")
+        if api is None or details is None or state is None or journal.phase not in (REPLACING, DATABASE):
+            return ""
+        version = api.image.rpartition(":")[2]
+        if journal.phase == DATABASE and version == details.after:
+            journal.note(phase=SERVING)
+            return ""
+        if journal.phase == REPLACING and (not state.replaced or version == details.before):
+            return ""  # its database is left as it is
+        reason = f"The server was started on {version} after an update to {details.after} had been cut off. "
+        if details.in_volume:
+            raise UpdateError(
+                f"{reason}It is not taken back: users may have written to the database since, which is in a Docker "
+                "volume, so it cannot be moved aside. To go back without that, stop the server (bitwarden.sh stop) and "
+                "run update again."
+            )
+        journal.note(phase=DATABASE)
+        return reason
 
     def _told(self, error: Any) -> str:
         return f"{self._mask(message_of(error)).rstrip('.')}."

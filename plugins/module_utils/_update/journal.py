@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from .._common import atomic_file
 from .._deployment.journal import UPDATE_FOLDER
@@ -31,7 +31,7 @@ class Details(NamedTuple):
 
     ``before`` and ``after`` are the versions, ``database`` is the database's name. ``engine_step``: the files of SQL
     Server cannot be read by the old image any more. ``in_volume``: they are in a Docker volume. ``aside`` is where they
-    were moved for the way back.
+    were moved for the way back. ``migrations`` are those of the new release, None where they are not known.
     """
 
     before: str
@@ -40,6 +40,7 @@ class Details(NamedTuple):
     engine_step: bool
     in_volume: bool = False
     aside: Optional[str] = None
+    migrations: Optional[List[str]] = None
 
 
 class UpdateJournal(RestoreJournal):
@@ -80,7 +81,10 @@ class UpdateJournal(RestoreJournal):
             return f"{begun} after the database was migrated. This run completes it."
         if self.phase == TAKEN_BACK:
             return f"{begun} after it was taken back. This run starts the server on {self.details.before} first."
-        return f"{begun} while the server was down. This run takes it back first."
+        return (
+            f"{begun} while the server was down. This run takes it back first, or completes it if the new version was "
+            "started since."
+        )
 
     def begin(self, name: str, safety: Optional[str] = None, new: bool = False) -> None:
         """Start an update to the version ``name``; details of one that was settled before are forgotten."""

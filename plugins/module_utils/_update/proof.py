@@ -28,8 +28,11 @@ def require(proofs: Sequence[Proof]) -> None:
         raise NotProven(f"The update is not proven. {'. '.join(failed)}.")
 
 
-def migration_proof(expected: Optional[Sequence[str]], found: Sequence[str]) -> Proof:
-    """Return whether the database has every migration of the release; None where the release's are not known."""
+def migration_proof(expected: Optional[Sequence[str]], found: Sequence[str], seen: str = "") -> Proof:
+    """Return whether the database has every migration of the release; None where the release's are not known.
+
+    ``seen`` is told where it has not.
+    """
     newest = max(found, default="none")
     if expected is None:
         return Proof("migrations", None, f"newest {newest}; those of the release are not known without the trial")
@@ -37,9 +40,7 @@ def migration_proof(expected: Optional[Sequence[str]], found: Sequence[str]) -> 
     if not missing:
         return Proof("migrations", True, f"all {len(expected)} of the release, newest {newest}")
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    return Proof(
-        "migrations", False, f"{', '.join(missing[:_SHOWN])}{more} did not run, though the setup tool ended well"
-    )
+    return Proof("migrations", False, f"{', '.join(missing[:_SHOWN])}{more} did not run{seen}")
 
 
 def row_proof(before: Mapping[str, int], after: Mapping[str, int]) -> Proof:

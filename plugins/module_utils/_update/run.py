@@ -35,6 +35,8 @@ from .trial import Trial
 from .way_back import WayBack
 from .workspace import Workspace
 
+_ENDED_WELL = ", though the setup tool ended well"
+
 
 class Tools(NamedTuple):
     """What an update works with; ``now`` is a clock that only goes on, in seconds."""
@@ -149,6 +151,7 @@ class Update:
         if request.try_database and SERVICE in services:
             with Trial(self._deployment, journal, services[SERVICE].image, request.wait_timeout) as trial:
                 self._expected = trial.migrations(self._setup)
+            journal.describe(migrations=self._expected)
         self._services = list(services)
         self._back_up()
         self._old = self._ask_database()
@@ -240,7 +243,7 @@ class Update:
         SetupTool(deployment, self._plan.pair, self._request.database_timeout).migrate(deployment.bwdata, container.id)
         database = running_server(deployment, stack, self._request.database_timeout)
         self._proofs += [
-            proof.migration_proof(self._expected, database.values(statements.migrations(name))),
+            proof.migration_proof(self._expected, database.values(statements.migrations(name)), _ENDED_WELL),
             proof.row_proof(before, row_counts(database, name, proof.KEPT_TABLES)),
         ]
         proof.require(self._proofs)

@@ -24,7 +24,7 @@ class WayBackError(BitwardenError):
 class WayBack:
     """Takes an update back, whatever step it was cut off at; it can itself be cut off, and repeated.
 
-    ``keep_data``: users may have written to the new version for long, so its database is moved aside.
+    ``keep_data``: users may have written to the server since it was cut off, so its database is moved aside.
     """
 
     def __init__(self, journal: UpdateJournal, server: Server, keep_data: bool = False) -> None:
@@ -70,9 +70,9 @@ class WayBack:
 
     def _note_the_way_back(self) -> None:
         """Note that the update cannot be completed any more: files of the old version do not go with its database."""
+        if self._keep_data:
+            self._aside()
         if self._journal.phase == SERVING:
-            if self._keep_data:
-                self._aside()
             self._journal.note(phase=DATABASE)
 
     def _restore_database(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import io
 import json
 import random
@@ -18,7 +19,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from tests.support.fleet import locks, names
 from tests.support.fleet.api import Host, host
-from tests.support.fleet.shell import FleetError
+from tests.support.fleet.shell import FleetError, docker
 from tests.support.tools.commands import WORK
 from tests.support.tools.messages import load
 
@@ -26,6 +27,9 @@ FOLDER = "/var/tmp/killed-runs"
 BACKUPS = "/var/backups/bitwarden"
 #: The arguments of all modules that take them.
 WAITING = {"bwdata": names.BWDATA, "lock_timeout": "5m", "wait_timeout": "2m"}
+#: How likely the host is switched off and on after a kill.
+REBOOTED = 1 / 5
+_BOOTING = 60
 _USUAL = 25.0  # seconds of a run, until one was measured
 _LONGEST = 4.0  # seconds in one of the phases
 _LEFT = (
@@ -190,8 +194,25 @@ class Runs:
         if ended.result is not None:
             self._durations[kind] = ended.took
             return f"not ({ended.took:.1f} s)"
+        also = self.meanwhile()
         wrote = writes and self.client.write()
-        return f"{ended.phase} {ended.took:.1f} s{' all' if everything else ''}{' wrote' if wrote else ''}"
+        more = [one for one, so in (("all", everything), (also, also), ("wrote", wrote)) if so]
+        return " ".join([f"{ended.phase} {ended.took:.1f} s", *more])
+
+    def meanwhile(self) -> str:
+        """Have happen to the host what can before the next run; return a word for that, empty where it is nothing."""
+        if self.chance.random() > REBOOTED:
+            return ""
+        docker("restart", "--time", "3", self.host.container)
+        waiting = f"for _i in $(seq {_BOOTING}); do docker info > /dev/null 2>&1 && break; sleep 1; done"
+        self.host.execute("sh", "-c", waiting)
+        self.wait_briefly()
+        return "rebooted"
+
+    def wait_briefly(self) -> None:
+        """Give a server that may come up the time for it."""
+        with contextlib.suppress(FleetError):
+            self.host.wait(10)
 
     def settle(self, arguments: Dict[str, Any], kind: str) -> Dict[str, Any]:
         """Run the module as it is to be run after a kill; return its result."""

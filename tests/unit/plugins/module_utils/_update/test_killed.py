@@ -84,7 +84,7 @@ def is_whole(host, database, rows, result, phase):
 
 @pytest.mark.parametrize(("fault", "modules", "every", "phases"), [
     ("none", FORTH, 13, {"preparing", "replacing", "database", "serving"}),
-    ("none", [restore_journal], 29, {"replacing", "proven"}),
+    ("none", [restore_journal], 27, {"replacing", "proven"}),
     ("migration", [way_back, restore_journal], 19, {"database", "taken_back"}),
     ("logs", [way_back], 2, {"database", "taken_back"}),
 ])  # fmt: skip
@@ -175,6 +175,67 @@ def test_what_users_wrote_to_a_new_version_is_kept_where_it_cannot_be_completed(
     (kept,) = result["kept"]
     assert f"What was written to it since is only in {kept}." in result["msg"]
     assert (host.bwdata / kept / "master.mdf").read_text() == "with what users wrote"
+
+
+def cut_off_in(phase, context, host):
+    """Cut the run off once files are replaced, while the database is migrated, or on the way back from there."""
+    if phase == "replacing":
+        context.setattr(journal.UpdateJournal, "put_script", _cut_off)
+    elif phase == "database":
+        context.setattr(run_module.Update, "_migrate", _cut_off)
+    else:
+        host.setup = "crash at migration"
+        context.setattr(way_back.WayBack, "_restore_database", _cut_off)
+
+
+@pytest.mark.parametrize("in_volume", [False, True])
+@pytest.mark.parametrize(("phase", "on", "becomes"), [
+    ("replacing", OLD, "updated"),
+    ("replacing", NEW, "taken back"),
+    ("database", OLD, "taken back"),
+    ("database", NEW, "updated"),
+    ("database", NEW, "not migrated"),
+    ("way back", OLD, "taken back"),
+])  # fmt: skip
+def test_what_users_wrote_stays_where_the_server_was_started_since(
+    host, database, run, monkeypatch, phase, on, becomes, in_volume
+):
+    """By hand, by a service of the host, or by Docker after a reboot, which starts containers that were stopped."""
+    if in_volume:
+        (host.bwdata / "config.yml").write_text("url: https://vault.example.com\ndatabase_docker_volume: true\n")
+    with monkeypatch.context() as context:
+        cut_off_in(phase, context, host)
+        with pytest.raises(Terminated):
+            run()
+    host.setup = ""
+    host.version = on
+    host.start()
+    if on == NEW and becomes == "updated":
+        database.migrate(NEW)  # as the services do when they start
+    database.databases["vault"]["Cipher"] += 1
+    rows = dict(database.databases["vault"])
+    (host.bwdata / "mssql/data/master.mdf").write_text("with what users wrote")
+    result = run()
+    if becomes == "updated":
+        is_whole(host, database, rows, result, phase)
+        return
+    if becomes == "not migrated":
+        assert "migrations: 2026-09-01_00_Users.sql, 2026-09-08_00_Organizations.sql did not run." in result["msg"]
+    else:
+        assert f"The server was started on {on} after an update to {NEW} had been cut off." in result["msg"]
+    if in_volume and becomes == "not migrated":
+        assert "It is not taken back either" in result["msg"]
+        return
+    if in_volume:
+        assert "To go back without that, stop the server (bitwarden.sh stop) and run update again." in result["msg"]
+        assert (host.versions(), database.databases["vault"]) == ({on}, rows)
+        host.containers.clear()
+        assert (run()["failed"], host.versions()) == (False, {NEW})
+        return
+    (kept,) = result["kept"]
+    assert f"What was written to it since is only in {kept}." in result["msg"]
+    assert (host.bwdata / kept / "master.mdf").read_text() == "with what users wrote"
+    assert (result["rolled_back"], host.versions()) == (True, {OLD})
 
 
 def test_what_was_taken_back_stays_where_only_leftovers_are_not_removed(host, database, run, monkeypatch):
