@@ -5,8 +5,8 @@
 """Have updates of a host of the fleet fail at each step, and see what becomes of the server.
 
 ``python -m tests.support.tools.failed_updates``. Each fault is brought about once, over the step of the engine. The
-update must fail and say why; the server must be up on the old version then, and a client see what it saw. ``--only``
-names some of the faults.
+update must fail and name the cause; the server must be up on the old version then, and a client see what it saw.
+``--only`` names some of the faults.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import random
 import sys
 import threading
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, Literal, NamedTuple, Optional
 
 from tests.support.fleet import locks, names
 from tests.support.fleet.api import Host, downloads, host, registry
@@ -25,14 +25,15 @@ from tests.support.tools.killed_updates import STEPS, Updates
 _BEFORE, _AFTER = STEPS[0]
 _IMAGES = f"docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep ':{_AFTER}$'"
 _JOURNAL = f"{names.BWDATA}/.bitwarden-update/journal.json"
-_SHOWN = 150
+_SHOWN = 300
 
 Step = Callable[[Host], object]
 
 
 class Fault(NamedTuple):
-    """How a fault is brought about, before the run or while it goes on, and undone."""
+    """How a fault is brought about, before the run or while it goes on, and undone; ``cause`` is in the message."""
 
+    cause: str
     before: Optional[Step] = None
     meanwhile: Optional[Step] = None
     after: Optional[Step] = None
@@ -63,15 +64,16 @@ def _stop_the_registry_between(one: Host) -> None:
     registry().stop()
 
 
-def _spoilt(service: str, fault: str) -> Fault:
+def _spoilt(service: str, fault: str, cause: str) -> Fault:
     return Fault(
+        cause,
         _without_images(lambda _one: registry().spoil(service, _AFTER, fault)),
         after=_without_images(lambda _one: registry().start()),
     )
 
 
-def _site(what: str, fault: object) -> Fault:
-    return Fault(lambda _one: downloads().fail(what, fault), after=lambda _one: downloads().reset())  # type: ignore[arg-type]
+def _site(fault: Literal[404, "html", "empty", "cut"], cause: str) -> Fault:
+    return Fault(cause, lambda _one: downloads().fail("raw", fault), after=lambda _one: downloads().reset())
 
 
 def _full_disk(phase: str) -> Fault:
@@ -80,6 +82,7 @@ def _full_disk(phase: str) -> Fault:
     up = f"cd {names.BWDATA}/docker && docker compose up --detach"
     folder = names.BITWARDEN
     return Fault(
+        "No space left on device",
         _shell(
             f"{down}; cp -a {folder} {FOLDER}/moved; mount -t tmpfs -o size=24m,mode=0700 tmpfs {folder}; "
             f"cp -a {FOLDER}/moved/. {folder}/; chown --reference={FOLDER}/moved {folder}; {up}"
@@ -94,29 +97,38 @@ def _full_disk(phase: str) -> Fault:
 
 FAULTS: Dict[str, Fault] = {
     "names of the sites unknown": Fault(
-        lambda _one: downloads().stop("unknown"), after=lambda _one: downloads().reset()
+        "Could not resolve host", lambda _one: downloads().stop("unknown"), after=lambda _one: downloads().reset()
     ),
-    "sites refuse connections": Fault(lambda _one: downloads().stop("refused"), after=lambda _one: downloads().reset()),
-    "script: 404": _site("raw", 404),
-    "script: HTML with 200": _site("raw", "html"),
-    "script: empty": _site("raw", "empty"),
-    "script: cut off": _site("raw", "cut"),
+    "sites refuse connections": Fault(
+        "Connection refused", lambda _one: downloads().stop("refused"), after=lambda _one: downloads().reset()
+    ),
+    "script: 404": _site(404, "404"),
+    "script: HTML with 200": _site("html", "not a shell script"),
+    "script: empty": _site("empty", "is empty"),
+    "script: cut off": _site("cut", "cut off"),
     "registry down before": Fault(
-        _without_images(lambda _one: registry().stop()), after=lambda _one: registry().start()
+        "connection refused",
+        _without_images(lambda _one: registry().stop()),
+        after=lambda _one: registry().start(),
     ),
     "registry down in between": Fault(
-        _without_images(lambda _one: None), _stop_the_registry_between, lambda _one: registry().start()
+        "connection refused",
+        _without_images(lambda _one: None),
+        _stop_the_registry_between,
+        lambda _one: registry().start(),
     ),
-    "image missing": _spoilt("sso", "missing"),
-    "mssql crashes": _spoilt("mssql", "crash"),
-    "mssql unhealthy": _spoilt("mssql", "unhealthy"),
+    "image missing": _spoilt("sso", "missing", "sso"),
+    "mssql crashes": _spoilt("mssql", "crash", "was tried with an empty database on this host and ended with status"),
+    "mssql unhealthy": _spoilt("mssql", "unhealthy", "mssql"),
     "migration fails with status 0": Fault(
+        "did not run, though the setup tool ended well",
         lambda one: one.control("migration", {"fails": _AFTER}),
         after=lambda one: one.control("migration", {"fails": None}),
     ),
-    "api crashes": _spoilt("api", "crash"),
-    "notifications unhealthy": _spoilt("notifications", "unhealthy"),
+    "api crashes": _spoilt("api", "crash", "api"),
+    "notifications unhealthy": _spoilt("notifications", "unhealthy", "notifications"),
     "no space for the backup": Fault(
+        "Too little space on the file system of",
         _shell(f"rm -rf {BACKUPS}; mkdir -p {BACKUPS}; mount -t tmpfs -o size=256k tmpfs {BACKUPS}"),
         after=_shell(f"umount {BACKUPS}"),
     ),
@@ -149,6 +161,7 @@ def _try(updates: Updates, name: str, fault: Fault) -> bool:
     problems = (
         [] if result.get("failed") and became != "left as it is" else [f"{became}, failed {result.get('failed')}"]
     )
+    problems += [] if fault.cause in message else [f"its message does not say: {fault.cause}"]
     problems += updates.problems_now((_BEFORE,), seen)
     print(f"{name:32} {became:12} {'; '.join(problems) or 'well'}\n    {message[:_SHOWN]}", flush=True)
     return not problems
