@@ -375,7 +375,9 @@ rolled_back:
   type: bool
   sample: false
 kept:
-  description: Paths of old files that were kept beside the new ones. Remove them once they are not needed any more.
+  description:
+    - Paths of old files that were kept beside the new ones, and of a backup set of what was served since a restore that
+      was cut off. Remove them once they are not needed any more.
   returned: always
   type: list
   elements: str

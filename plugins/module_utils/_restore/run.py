@@ -21,7 +21,7 @@ from .here import DATA, Here
 from .journal import DATABASE, REPLACING, RestoreJournal, unused
 from .new_host import prepare_folders, wipe
 from .reading import unpack
-from .server import Server, ServerError
+from .server import Server, ServerError, running_container
 from .server_proof import server_proofs
 from .source import Source
 from .staging import Staging, remove_dumps, write_dump
@@ -82,6 +82,11 @@ class Restore:
     def run(self) -> Dict[str, Any]:
         """Restore; return the result. Raises ``RestoreError`` with the result so far."""
         try:
+            if self._request.safety_backup and self._is_serving():
+                self._kept.append(self._backed_up())
+        except EXPECTED as error:
+            raise RestoreError(f"{self._told(error)} Nothing was changed.", self.result()) from error
+        try:
             self._prepare()
         except EXPECTED as error:
             self._abandon()
@@ -105,6 +110,13 @@ class Restore:
 
     def _told(self, error: Union[BitwardenError, OSError]) -> str:
         return f"{self._tools.mask(message_of(error)).rstrip('.')}."
+
+    def _is_serving(self) -> bool:
+        """Tell whether users may have written to what a restore that was cut off has put in place."""
+        state = self._journal.state
+        if state is None or state.phase != DATABASE:
+            return False
+        return running_container(self._server.deployment().containers(), "api") is not None
 
     def _prepare(self) -> None:
         """Do all that can be done while the server is running."""

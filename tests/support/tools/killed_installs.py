@@ -33,7 +33,7 @@ class Installs(Runs):
             "domain": f"{self.host.name}.fleet.test",
             "installation_id": installation["id"],
             "installation_key": installation["key"],
-            "region": self.host.region,
+            "region": self.host.region.upper(),
             "owner": "bitwarden",
         }
         config = self.chance.random() < 1 / 2

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import read_set
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
@@ -339,6 +341,33 @@ def test_killed_on_a_new_host(host, database, runs, tmp_path, fails):
         host.containers.clear()
         host.api_version = ""
     assert lines > 10
+
+
+@pytest.mark.parametrize("can_be_backed_up", [True, False])
+def test_what_users_wrote_on_a_new_host_since_a_restore_was_cut_off_is_kept(
+    host, database, runs, monkeypatch, can_be_backed_up
+):
+    path = runs.back_up()
+    lose(host)
+    with monkeypatch.context() as context:
+        context.setattr(restore_run, "server_proofs", cut_off)
+        with pytest.raises(Terminated):
+            runs.restore(path)
+    database.write({**database.databases["vault"], "User": 9})
+    database.fails = () if can_be_backed_up else ("BACKUP",)
+    result = runs.restore(path)
+    assert result["failed"] is not can_be_backed_up, result["msg"]
+    if can_be_backed_up:
+        assert [read_set(one).manifest.database.counts["User"] for one in result["kept"]] == [9]
+        assert is_whole(host, database)
+    else:
+        assert "The safety backup failed" in result["msg"]
+        assert result["msg"].endswith("Nothing was changed.")
+        assert (database.users, host.versions()) == (9, {OLD})
+
+
+def cut_off(*_arguments):
+    raise Terminated("SIGTERM")
 
 
 class Frozen:

@@ -15,7 +15,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup impor
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.make import back_up as make_backup
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan import BackupRequest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import read_set
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError, Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import run as restore_run
@@ -446,3 +446,23 @@ def test_killed_at_any_line(host, database, runs, tmp_path):
         assert read_set(result["safety_backup"]).manifest.database.counts["User"] == (2 if proven else 7)
         write_meanwhile()
     assert lines > 10
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_what_users_wrote_since_a_restore_was_cut_off_is_kept(host, database, runs, monkeypatch, started):
+    path = runs.back_up()
+    with monkeypatch.context() as context:
+        context.setattr(restore_run, "server_proofs", cut_off)
+        with pytest.raises(Terminated):
+            runs.restore(path)
+    database.databases["vault"]["User"] = 9
+    if not started:
+        host.containers.clear()
+    result = runs.restore(path)
+    assert result["failed"] is False, result["msg"]
+    assert is_whole(host, database)
+    assert [read_set(one).manifest.database.counts["User"] for one in result["kept"]] == ([9] if started else [])
+
+
+def cut_off(*_arguments):
+    raise Terminated("SIGTERM")
