@@ -51,13 +51,8 @@ class Installs(Runs):
 
     def _problems(self) -> List[str]:
         """Return what is wrong with the server."""
-        found = [
-            f"{name} is {one['health'] or one['status']}"
-            for name, one in self.host.containers().items()
-            if one["status"] != "running" or (one["health"] not in (None, "healthy") and name != "icons")
-        ]
         missing = set(names.SERVICES) - set(self.host.containers())
-        found += [f"missing: {one}" for one in sorted(missing)]
+        found = [*self.unwell(), *(f"missing: {one}" for one in sorted(missing))]
         try:
             answer = json.loads(self.host.execute("curl", "-sSkf", "https://localhost/api/config"))
         except FleetError as error:

@@ -248,11 +248,7 @@ class Runs:
         self.version = next(iter(versions)) if len(versions) == 1 else ""
         if self.version not in expected:
             found.append(f"on {', '.join(sorted(versions)) or 'no version'}")
-        found += [
-            f"{name} is {one['health'] or one['status']}"
-            for name, one in containers.items()
-            if one["status"] != "running" or one["health"] == "unhealthy"
-        ]
+        found += self.unwell()
         try:
             sees, stored = self.client.sees(), self.client.stored()
         except (OSError, FleetError) as error:
@@ -262,6 +258,14 @@ class Runs:
         if stored != self.client.written:
             found.append(f"what a client wrote is lost: {self.client.written}, and there is {stored}")
         return [*found, *self.left()]
+
+    def unwell(self) -> List[str]:
+        """Return the services that do not run, or are not healthy; Docker may not have asked one yet."""
+        return [
+            f"{name} is {one['health'] or one['status']}"
+            for name, one in self.host.containers().items()
+            if one["status"] != "running" or one["health"] == "unhealthy"
+        ]
 
     def left(self) -> List[str]:
         """Return what a run has left."""
