@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -18,9 +17,12 @@ import yaml
 
 from tests.support.fleet.api import Host
 from tests.support.fleet.inventory import FILE as INVENTORY
+from tests.support.tools import warm_ansible
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
+# None of this machine; /dev/null is not taken by all versions.
+_CONFIG = Path(__file__).with_name("ansible.cfg")
 
 
 class Unsafe(str):
@@ -94,9 +96,10 @@ def playbook(
     core: str = "newest",
     inventory: Optional[Path] = None,
     environment: Optional[Mapping[str, str]] = None,
+    cold: bool = False,
     **extra: Any,
 ) -> Run:
-    """Run a playbook: a name or path, or a list of plays. ``extra`` are extra variables."""
+    """Run a playbook: a name or path, or a list of plays. ``extra`` are extra variables; ``cold``: `warm_ansible`."""
     command = ROOT / ".work" / ENVIRONMENTS[core] / "bin" / "ansible-playbook"
     with tempfile.TemporaryDirectory(prefix="bitwarden-run-") as folder:
         if not isinstance(what, str):
@@ -105,8 +108,6 @@ def playbook(
             what = str(file)
         results = Path(folder) / "results"
         results.touch()
-        config = Path(folder) / "ansible.cfg"  # none of this machine; /dev/null is not taken by all versions
-        config.touch()
         own = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/root"),
@@ -115,7 +116,7 @@ def playbook(
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".work" / "collections"),
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "task_results",
-            "ANSIBLE_CONFIG": str(config),
+            "ANSIBLE_CONFIG": str(_CONFIG),
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "1",
             # Quick. What users have without it is tested where files and users matter: secrets, connection users.
@@ -125,19 +126,9 @@ def playbook(
         # A file, as the variables can hold secrets, and a command line is for all to see.
         variables = Path(folder) / "variables.json"
         variables.write_text(json.dumps(extra))
-        arguments = [str(command), "-i", str(inventory or INVENTORY), what, "-e", f"@{variables}", *options]
-        done = subprocess.run(
-            arguments,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-            env={**own, **(environment or {})},
-            timeout=900,
-            check=False,
-            cwd=folder,
-        )
+        arguments = ["-i", str(inventory or INVENTORY), what, "-e", f"@{variables}", *options]
+        whole = {**own, **(environment or {})}
+        done = warm_ansible.run(command, arguments, whole, Path(folder), cold=cold)
         tasks = [Task(**json.loads(line)) for line in results.read_text(encoding="utf-8").splitlines()]
     return Run(done.returncode, done.stdout, tasks)
 

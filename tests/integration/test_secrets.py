@@ -315,7 +315,7 @@ def test_no_secret_is_seen(fresh: Callable[[str], api.Host], home: Path, core: s
         "ANSIBLE_LOG_PATH": str(home / "ansible.log"),
     }
     with Watch(host, home) as watch:
-        runs = [run("-vvvv", "--diff", core=core, environment=environment) for run in scenarios()]
+        runs = [run("-vvvv", "--diff", core=core, environment=environment, cold=True) for run in scenarios()]
     places = watch.places()
     secrets["rotated token"] = rotated_token(host)
     assert secrets["rotated token"] != secrets[f"{HOST}.billing_sync_token"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Union
 
 import pytest
 import yaml
+
+from tests.support.tools import warm_ansible
 
 from .pretend import ENVIRONMENTS, PLAYBOOK, ROOT, environment, make_collection
 
@@ -86,15 +87,17 @@ def play(request: pytest.FixtureRequest, collections: Path, tmp_path: Path):
             inventory.write_text(yaml.safe_dump(groups))
         log = tmp_path / "calls"
         log.write_text("")
-        (tmp_path / "ansible.cfg").write_text(extra.pop("configuration", ""))
+        # Without one of its own a run is like all others: same settings of Ansible, same home.
+        configuration = extra.pop("configuration", "")
+        home = tmp_path if configuration else collections / "home"
+        home.mkdir(exist_ok=True)
+        (home / "ansible.cfg").write_text(configuration)
         if not isinstance(what, str):
             (tmp_path / "play.yml").write_text(yaml.safe_dump(what, sort_keys=False))
             what = str(tmp_path / "play.yml")
-        done = subprocess.run(
-            [str(ansible_playbook), "-i", str(inventory), what, "-e", json.dumps(extra), *options],
-            capture_output=True, text=True, env=environment(collections, tmp_path), timeout=120, check=False,
-            cwd=tmp_path,
-        )  # fmt: skip
+        arguments = ["-i", str(inventory), what, "-e", json.dumps(extra), *options]
+        variables = {**environment(collections, home), "FAKE_LOG": str(log)}
+        done = warm_ansible.run(ansible_playbook, arguments, variables, tmp_path, apart=True, timeout=120)
         return Run(
             done.returncode, done.stdout + done.stderr, [json.loads(line) for line in log.read_text().splitlines()]
         )
