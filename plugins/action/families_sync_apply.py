@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.selfhosted.bitwarden.plugins.action.server import ActionModule as ServerAction
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.unchanged import short_server
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import FAMILIES_SYNC
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_check import plan_of
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import this_host
@@ -21,7 +22,10 @@ class ActionModule(ServerAction):
     OF_ROLE = FAMILIES_SYNC
 
     def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Return the result of module server. A host that is down fails, so that it can be rescued and reported."""
+        """Return the result of module server, in short where it did nothing.
+
+        A host that is down fails, so that it can be rescued and reported.
+        """
         plan = plan_of(self, task_vars)
         options = {**self._task.args, **server_options(self, this_host(self, task_vars))}
         planned = {
@@ -31,5 +35,4 @@ class ActionModule(ServerAction):
         }
         options.update({name: value for name, value in planned.items() if value is not None})
         self._task.args = {**options, "state": "started", "fail_when_unreachable": True}
-        result: dict[str, Any] = super().execute(task_vars)
-        return result
+        return dict(short_server(super().execute(task_vars)))

@@ -28,6 +28,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_syn
     status_of,
     updated,
 )
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.unchanged import short_organization
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.updates import (
     update_advice,
     update_helps,
@@ -76,7 +77,7 @@ class ActionModule(OrganizationAction):
         known = {**task_vars, "families_sync_organization": result}
         problem = failure_text(self._task.get_name(), result, known) if result.get("failed") else ""
         result["status"] = status_of(known, problem, bool(self._task.check_mode))
-        return {**result, **set_facts(self, {"bitwarden_status": result["status"]})}
+        return {**short_organization(result), **set_facts(self, {"bitwarden_status": result["status"]})}
 
     def _gathered(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return what the host tells for its status, as it is after the last step; nothing where that is not asked."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import checked_config
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.unchanged_options import unchanged_check
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
@@ -50,10 +49,16 @@ class ActionModule(HostActionModule):
     def faults_of(self, arguments: Mapping[str, Any]) -> List[str]:
         """Return what is wrong with config and certificate. The files of the certificate are read here."""
         config, certificate = plain(arguments.get("config")), plain(arguments.get("certificate"))
-        faults = checked_config(config)[1] if isinstance(config, dict) else []
+        faults: List[str] = []
+        if isinstance(config, dict):
+            # Only here, and below: what most runs do not need takes time to load.
+            from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import (  # noqa: PLC0415
+                checked_config,
+            )
+
+            faults += checked_config(config)[1]
         self._contents: Dict[str, str] = {}
         if isinstance(certificate, dict):
-            # Only here: cryptography takes long to load, and most runs do not need it.
             from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._certificate_files import (  # noqa: PLC0415
                 contents_of,
             )

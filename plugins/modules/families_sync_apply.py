@@ -44,7 +44,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 restarted:
-  description: Whether services were restarted. All other keys are those of M(selfhosted.bitwarden.server), too.
+  description:
+    - Whether services were restarted. The other keys are those of M(selfhosted.bitwarden.server), too.
+    - Where nothing was changed, and nothing failed, they are C(changes), C(version), C(cloud_communication),
+      C(installation_id), and what there is to warn of. The services are told by M(selfhosted.bitwarden.server_info).
   returned: always
   type: bool
   sample: false

@@ -68,7 +68,11 @@ step:
   type: str
   sample: sync
 status:
-  description: The same as the fact C(bitwarden_status).
+  description:
+    - The same as the fact C(bitwarden_status).
+    - Where nothing was changed, no step failed and nothing is to be warned of, this and C(changes) are all. What
+      M(selfhosted.bitwarden.organization) returns comes along otherwise; M(selfhosted.bitwarden.organization_info)
+      returns it at any time.
   returned: always
   type: dict
   sample:

@@ -51,35 +51,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 status:
-  description: The same as RV(ansible_facts.bitwarden_status).
+  description: The fact C(bitwarden_status), as P(selfhosted.bitwarden.families_sync_status#filter) describes it.
   returned: success
   type: dict
   sample:
+    version: 2026.8.0
+    cloud_communication: true
+    token: true
+    last_sync: "2026-11-22T14:16:19Z"
+    license_expires: "2027-12-28T00:00:00Z"
+    sponsorships:
+      visible: 3
+      last_sync: "2026-11-22T02:00:00Z"
+      overdue: false
+    changed: false
+    restarted: false
+    actions: []
+    predicted: false
+    warnings: []
     problem: ""
-ansible_facts:
-  description: The fact.
-  returned: success
-  type: dict
-  contains:
-    bitwarden_status:
-      description:
-        - The state of the host, as P(selfhosted.bitwarden.families_sync_status#filter) describes it.
-      returned: success
-      type: dict
-      sample:
-        version: 2026.8.0
-        cloud_communication: true
-        token: true
-        last_sync: "2026-11-22T14:16:19Z"
-        license_expires: "2027-12-28T00:00:00Z"
-        sponsorships:
-          visible: 3
-          last_sync: "2026-11-22T02:00:00Z"
-          overdue: false
-        changed: false
-        restarted: false
-        actions: []
-        predicted: false
-        warnings: []
-        problem: ""
 """

@@ -46,6 +46,7 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task. The only place on the controller where an error becomes a failed result."""
         task_vars = task_vars or {}
+        arguments = dict(self._task.args)
         try:
             result: dict[str, Any] = super().run(tmp, task_vars)
             self._task.args = self._arguments(task_vars)
@@ -53,6 +54,9 @@ class BitwardenAction(ActionBase):  # type: ignore[misc]
             result.update(self.execute(task_vars))
         except Exception as error:
             return self._in_terms_of_the_role(self.masked(self._failure(error)))
+        finally:
+            # The task goes back to the main process, for each host: without secrets, and as small as it was.
+            self._task.args = arguments
         return self._in_terms_of_the_role(result)
 
     def _in_role(self) -> bool:

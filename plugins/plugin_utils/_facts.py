@@ -21,6 +21,7 @@ def set_facts(action: ActionBase, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Set facts as ``set_fact`` does; return what the task's result has to hold for it."""
     if VariableLayer is not None:
         # What is returned as ansible_facts becomes a variable only until ansible-core 2.24.
-        action.register_host_variables({}, VariableLayer.CACHEABLE_FACT)
         action.register_host_variables(dict(facts), VariableLayer.EPHEMERAL_FACT)
+        # In the result, too, the controller would keep each fact twice.
+        return {}
     return {"ansible_facts": dict(facts)}

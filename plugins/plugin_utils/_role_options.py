@@ -17,13 +17,12 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import (
     ENVIRONMENT,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import billing_sync_token, organization
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import organization
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.argspec import (
     CLOUD_ENVIRONMENT,
     cloud_urls,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import checked_config
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.plan import Plan
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync.settings import check_settings
@@ -38,7 +37,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action 
 )
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options import check_options, value_problems
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
-from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_update import update_faults
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
 COLLECTION = "selfhosted.bitwarden"
@@ -123,6 +121,11 @@ def option_faults(
     names = {**variables.SERVER, **variables.ORGANIZATION}
     faults = [variables.with_variables(text, names) for text in faults]
     if plan.update:
+        # Only here, and below: what most runs do not need takes time to load.
+        from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_update import (  # noqa: PLC0415
+            update_faults,
+        )
+
         faults += update_faults(action, host)
     if plan.with_account:
         found = _account_faults(cloud, bool(plan.token_source), environment)
@@ -162,11 +165,22 @@ def _server_faults(options: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with options of module server other than settings, those of ``module_defaults`` included."""
     others = {name: value for name, value in options.items() if name not in _SETTINGS}
     checked, faults = check_options("server", HOST_MODULES["server"], others)
-    return faults + settings_argspec.option_faults(checked) + checked_config(checked.get("config") or {})[1]
+    faults += settings_argspec.option_faults(checked)
+    if checked.get("config"):
+        from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import (  # noqa: PLC0415
+            checked_config,
+        )
+
+        faults += checked_config(checked["config"])[1]
+    return faults
 
 
 def _account_faults(cloud: Mapping[str, Any], for_token: bool, environment: Mapping[str, str]) -> list[str]:
     """Return what is wrong with the options of the account in the cloud."""
+    from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (  # noqa: PLC0415
+        billing_sync_token,
+    )
+
     found = _cloud_faults(cloud["cloud"])
     if found:
         # The rest is checked all the same.

@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.selfhosted.bitwarden.plugins.action.billing_sync_token import ActionModule as TokenAction
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_options import cloud_options
 
@@ -21,6 +20,11 @@ def fetch_token(
     action: ActionBase, host: RoleHost, plan: Mapping[str, Any], rotated_before: str = ""
 ) -> dict[str, Any]:
     """Return the result of module billing_sync_token. It rotates a token that is older than ``rotated_before``."""
+    # Only here: it takes time to load, in one process for all hosts.
+    from ansible_collections.selfhosted.bitwarden.plugins.action.billing_sync_token import (  # noqa: PLC0415
+        ActionModule as TokenAction,
+    )
+
     verb = "Rotating" if rotated_before else "Fetching"
     Display().v(f"{verb} the billing sync token with the variables of {host.name}.")
     options = cloud_options(action, host, plan["cloud"])

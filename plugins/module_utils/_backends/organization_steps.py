@@ -15,7 +15,7 @@ from .._api.organizations import cloud_communication, find_organization, require
 from .._api.subscription import BROKEN, EXPIRED, UNKNOWN, License, read_license
 from .._licenses.content import MissingFile, content_of
 from .._sync_log.license_failure import SyncFailure
-from . import billing_sync, license_upload, sync_due
+from . import billing_sync, sync_due
 from .host_reading import (
     Inspection,
     ReadOnHost,
@@ -138,6 +138,9 @@ class OrganizationRun:
             )
 
     def _apply_license(self) -> None:
+        # Only here: it takes time to load, and few runs have a license.
+        from . import license_upload  # noqa: PLC0415
+
         self.step = LICENSE
         try:
             content = content_of(self.params["license"], self.tools.read_file)

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from .._licenses.problems import VERSION
 from .status import Result, summarize
+from .unchanged import as_organization
 from .updates import module_warnings, update_advice, update_helps
 
 #: The key of a result that says why the server has to be updated first.
@@ -137,7 +138,7 @@ def merge_calls(calls: Sequence[Result]) -> Result:
 
 def organization_calls(variables: Mapping[str, Any]) -> List[Result]:
     """Return the calls of the module organization on a host so far; the last can have been in the second pass."""
-    last = _registered(variables, "organization")
+    last = as_organization(_registered(variables, "organization"))
     uploads = [_registered(variables, name) for name in ("upload", "upload_again")]
     uploads = uploads if last.get("license_required") else []
     return [call for call in (last.get("first_pass") or {}, last, *uploads) if call]

@@ -2,42 +2,51 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Memory of the controller with very many hosts, by modules that only return what the real ones did."""
+"""Memory of the controller with very many hosts. All is real but hosts and API, which answer without being asked.
+
+What they answered the first time, on the fleet, they answer always.
+"""
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
-import yaml
-
-from tests.integration.ansible_run import BEHIND, playbook
+from tests.support.fleet import api
 
 from . import turns
 from .figures import ratios
 from .runs import EMPTY, FLOW, ROOT, Controller
 
-# The libraries of the real ones count, too: the last host loads them, when the process has grown most.
-_MODULE = """
-import json
-from pathlib import Path
-from ansible.plugins.action import ActionBase
+# What asks hosts and API: file of the collection -> the method in it. Role, action plugins and libraries stay.
+_ASKING = {
+    "plugins/plugin_utils/_host_action.py": "HostActionModule._run_module",
+    "plugins/action/organization.py": "ActionModule.perform",
+}
+_ANSWERING = """
+
+def _answering(method):
+    import json
+    from pathlib import Path
+
+    def answer(self, *arguments, **named):
+        what = arguments[0] if isinstance(arguments[0], str) else "organization"
+        file = Path("{folder}") / (what + ".json")
+        if not file.exists():
+            file.write_text(json.dumps(method(self, *arguments, **named)))
+        return json.loads(file.read_text())
+
+    return answer
 
 
-class ActionModule(ActionBase):
-    def run(self, tmp=None, task_vars=None):
-        if task_vars["inventory_hostname"] == "{last}":
-            import requests
-        return json.loads(Path(__file__).with_suffix(".json").read_text())
+{method} = _answering({method})
 """
 
 
 def measure(controller: Controller, rounds: int, size: int) -> Dict[str, List[float]]:
     """Return the figures of the group ``memory``."""
-    collections = controller.home / "collections"
-    _make_collection(collections, _results(), f"vault{size - 1}")
+    collections = answering_collection(controller)
     controller.write_inventory({f"vault{number}": _host(number) for number in range(size)})
     runs = turns.take(
         rounds,
@@ -49,26 +58,19 @@ def measure(controller: Controller, rounds: int, size: int) -> Dict[str, List[fl
     return {"memory": ratios(*([run.memory for run in runs[name]] for name in ("flow", "empty")))}
 
 
-def _results() -> Dict[str, Dict[str, Any]]:
-    """Return what each module returns in an unchanged run on the fleet."""
-    run = playbook(FLOW).ok()
-    return {
-        BEHIND.get(task.action, task.action.rpartition(".")[2]): task.result
-        for task in run.tasks
-        if task.status == "ok" and task.action.startswith("selfhosted.bitwarden.") and "censored" not in task.result
-    }
-
-
-def _make_collection(base: Path, results: Dict[str, Dict[str, Any]], last: str) -> None:
-    """Make the collection below ``base``, with an action in place of each module that asks a host or an API."""
+def answering_collection(controller: Controller) -> Path:
+    """Make a copy of the collection that answers what a host of the fleet has answered it; return where it is."""
+    base = controller.home / "collections"
     collection = base / "ansible_collections" / "selfhosted" / "bitwarden"
     for part in ("roles", "playbooks", "meta", "plugins"):
         shutil.copytree(ROOT / part, collection / part)
-    groups = yaml.safe_load((collection / "meta" / "runtime.yml").read_text())["action_groups"]
-    for module in {name for group in groups.values() for name in group if isinstance(name, str)}:
-        action = collection / "plugins" / "action" / f"{module}.py"
-        action.write_text(_MODULE.replace("{last}", last))
-        action.with_suffix(".json").write_text(json.dumps(results.get(module, {"changed": False})))
+    for file, method in _ASKING.items():
+        with (collection / file).open("a", encoding="utf-8") as stream:
+            stream.write(_ANSWERING.format(folder=base, method=method))
+    host = api.hosts()[0]
+    controller.write_inventory({host.name: host.variables})
+    controller.run(FLOW, ANSIBLE_COLLECTIONS_PATH=str(base))
+    return base
 
 
 def _host(number: int) -> Dict[str, Any]:

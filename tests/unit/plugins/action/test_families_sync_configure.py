@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.action import families_sync_configure
 from ansible_collections.selfhosted.bitwarden.plugins.action.families_sync_configure import ActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.action.organization import ActionModule as OrganizationAction
 
@@ -37,7 +38,7 @@ def run(monkeypatch):
                                        get_name=lambda: "Configure through the API",
                                        _parent=SimpleNamespace(_get_parent_attribute=lambda name: []))  # fmt: skip
         action._templar = SimpleNamespace(template=lambda value: value)
-        monkeypatch.setattr(ActionModule, "register_host_variables", lambda *_arguments: None, raising=False)
+        monkeypatch.setattr(families_sync_configure, "set_facts", lambda _action, facts: {"ansible_facts": facts})
         task_vars = {
             "inventory_hostname": "bw2", "bitwarden_url": "u", "bitwarden_wait_timeout": "9s",
             "families_sync_plan": {"hosts": {"bw2": {**PLAN, **(plan or {})}}},

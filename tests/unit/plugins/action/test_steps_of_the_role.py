@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._action import BitwardenAction
 
 PACKAGE = "ansible_collections.selfhosted.bitwarden.plugins.action"
 
@@ -34,3 +35,22 @@ def test_a_step_outside_of_the_role(monkeypatch, name, of_role, role):
         "changed": False,
         "msg": f"{name} is a step of the role selfhosted.bitwarden.{of_role}, and only works in it. Use the role.",
     }
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no")])
+def test_a_task_comes_back_with_the_arguments_that_it_had(monkeypatch, error):
+    """With a secret that a step adds every process of the run would get it, and every callback."""
+
+    class Step(BitwardenAction):
+        def execute(self, task_vars):
+            self._task.args["secret"] = "added"
+            self._task.args = {"another": self._task.args.pop("given")}
+            if error:
+                raise error
+            return {"changed": False}
+
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
+    action = Step.__new__(Step)
+    action._task = SimpleNamespace(args={"given": 1}, action="one", _role=None, module_defaults=[])
+    assert bool(action.run(task_vars={}).get("failed")) == bool(error)
+    assert action._task.args == {"given": 1}
