@@ -37,7 +37,8 @@ def short_organization(result: Result) -> Dict[str, Any]:
         return dict(result)
     if result.get("planned") or not result.get("reachable"):
         return dict(result)
-    return {key: value for key, value in result.items() if key in (*_KEPT, "ansible_facts", "warnings", "diff")}
+    kept = (*_KEPT, "ansible_facts", "warnings", "diff", "server_info")
+    return {key: value for key, value in result.items() if key in kept}
 
 
 def as_organization(result: Result) -> Result:

@@ -38,7 +38,7 @@ _METHOD = """\
 - Bytes are counted between SSH and the network: compressed, and with the set-up of the connection.
 - In an unchanged run a host gets module `server_unchanged`, which only reads, in place of `server`. What it imports is
   most of what is sent beside Ansible's own code, and of the CPU on the host.
-- For the controller's memory all is real but hosts and API: they answer what a host of the fleet answered the first time.
+- For the controller's memory all is real but hosts and API, which answer what a host of the fleet answered once.
 - During an update the API is asked all the time, from outside. What counts is how long it does not answer, from the
   same version to the same version, by module `update` and by `bitwarden.sh updateself` and `update`. In that time the
   module has the database write the dump that its way back needs; the script saves nothing.

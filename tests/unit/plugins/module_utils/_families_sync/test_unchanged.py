@@ -56,9 +56,10 @@ def test_a_server_with_something_to_look_at_keeps_all(what):
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_the_short_result_of_an_organization_gives_the_same_status_again(check_mode):
-    result = of_organization(diff={"before": "", "after": ""})
+    gathered = {"available_versions": {"core": "2026.9.0"}, "backup": {"created": "2026-11-22T02:00:00Z"}}
+    result = of_organization(diff={"before": "", "after": ""}, server_info=gathered)
     short = short_organization(result)
-    assert set(short) == {"changed", "changes", "status", "diff"}
+    assert set(short) == {"changed", "changes", "status", "diff", "server_info"}
     server = {**SERVER, "changed": True, "restarted": True, "changes": [{"key": "adminSettings__admins"}]}
     for found in (SERVER, short_server(SERVER), server):
         assert status(short, found, check_mode) == status(result, found, check_mode)
