@@ -24,21 +24,23 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _RESERVE = 16 << 20
 
 
-def destination_problems(dest: str, bwdata: str) -> List[str]:
-    """Return why sets cannot be kept in ``dest``; it need not exist yet."""
+def destination_problems(dest: str, bwdata: str, option: str = "dest") -> List[str]:
+    """Return why sets cannot be kept in ``dest``, which the option of this name sets; it need not exist yet."""
     real, data = os.path.realpath(dest), os.path.realpath(bwdata)
     seen = dest if real == os.path.abspath(dest) else f"{dest} (which is {real})"
     if real == data or real.startswith(data + "/"):
         return [
-            f"dest: {seen} is inside bwdata ({data}), where every start of the server changes owners and "
-            "uninstall removes it. Set dest to a folder elsewhere."
+            f"{option}: {seen} is inside bwdata ({data}), where every start of the server changes owners and "
+            f"uninstall removes it. Set {option} to a folder elsewhere."
         ]
     existing = _existing(real)
     if not os.path.isdir(existing):
-        return [f"dest: {existing} is not a folder. Set dest to a folder."]
+        return [f"{option}: {existing} is not a folder. Set {option} to a folder."]
     if not os.access(existing, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         needed = "written to" if existing == real else f"written to, so {seen} cannot be created"
-        return [f"dest: {existing} cannot be {needed} by this user. Run the task as root (become), or set dest."]
+        return [
+            f"{option}: {existing} cannot be {needed} by this user. Run the task as root (become), or set {option}."
+        ]
     return []
 
 

@@ -36,7 +36,10 @@ class BackupError(RunError):
 
 
 class BackupRequest(NamedTuple):
-    """What is asked for. ``encrypt``: the program (None: any) and the recipients. Times are in seconds."""
+    """What is asked for. ``encrypt``: the program (None: any) and the recipients. Times are in seconds.
+
+    ``option`` is the name of the option that sets ``dest``.
+    """
 
     dest: str
     max_age: float = 0.0
@@ -48,6 +51,7 @@ class BackupRequest(NamedTuple):
     encrypt: Optional[Tuple[Optional[str], Sequence[str]]] = None
     timeout: float = 7200.0
     wait_timeout: float = 600.0
+    option: str = "dest"
 
 
 class BackupPlan(NamedTuple):
@@ -127,7 +131,7 @@ class _Planning:
         if size and self.request.verify == "restore":
             data = os.path.join(self.deployment.bwdata, "mssql", "data")
             needs[data] = (database_size(self.deployment.bwdata, logs=True), "the database restored for the proof")
-        self.problems += self.read(lambda: space_problems(needs)) or []
+        self.problems += self.read(lambda: space_problems(needs, self.request.option)) or []
 
     def database(self, stack: Stack, database: Configured) -> Tuple[Optional[SqlServer], Optional[int]]:
         """Check the database and its key ring; return the server and the version of its engine."""
@@ -159,7 +163,7 @@ def plan(deployment: Deployment, request: BackupRequest, now: datetime) -> Backu
     """Plan a backup. Raises ``BackupError`` with all that stands against it."""
     stack = deployment.inspect()
     planning = _Planning(deployment, request)
-    planning.problems += destination_problems(request.dest, deployment.bwdata)
+    planning.problems += destination_problems(request.dest, deployment.bwdata, request.option)
     installation_id = guid_text(stack.setting(INSTALLATION_ID))
     if installation_id is None:
         planning.problems.append("The server has no installation id in its settings, so the set would belong to none.")

@@ -158,7 +158,12 @@ def _host_release(
 
 def safety_request(request: RestoreRequest) -> BackupRequest:
     """Return what the safety backup is to be: a folder, in which a rollback finds the database."""
-    return BackupRequest(request.safety_dest, timeout=request.database_timeout, wait_timeout=request.wait_timeout)
+    return BackupRequest(
+        request.safety_dest,
+        timeout=request.database_timeout,
+        wait_timeout=request.wait_timeout,
+        option="safety_dest",
+    )
 
 
 def _safety_problems(deployment: Deployment, request: RestoreRequest) -> List[Problem]:

@@ -224,7 +224,7 @@ class _Planning:
         if backup is not None and backup.current is None:
             files = survey(bwdata, self.deployment.script.path).size
             needs[self.request.backup_dest] = (files + database_size(bwdata), "the backup before")
-        self.problems += [Problem(one) for one in space_problems(needs)]
+        self.problems += [Problem(one) for one in space_problems(needs, "backup_dest")]
 
     def _images(self, pair: ScriptPair) -> List[str]:
         self.problems += foreign_images(self.stack.services, [pair.setup_image])

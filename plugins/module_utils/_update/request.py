@@ -36,5 +36,9 @@ class UpdateRequest(NamedTuple):
     def backup(self, max_age: float) -> BackupRequest:
         """Return the backup that is made first."""
         return BackupRequest(
-            self.backup_dest, max_age=max_age, timeout=self.database_timeout, wait_timeout=self.wait_timeout
+            self.backup_dest,
+            max_age=max_age,
+            timeout=self.database_timeout,
+            wait_timeout=self.wait_timeout,
+            option="backup_dest",
         )

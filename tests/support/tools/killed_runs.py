@@ -118,6 +118,8 @@ class Runs:
         self.client = Client(one)
         self.version = ""
         self._is_copied = False
+        #: The results of runs that ended before they were killed.
+        self.ended: List[Dict[str, Any]] = []
         self._durations: Dict[str, float] = {}
 
     def prepare(self) -> None:
@@ -193,6 +195,7 @@ class Runs:
         ended = self.run(arguments, after, everything, phase)
         if ended.result is not None:
             self._durations[kind] = ended.took
+            self.ended.append(ended.result)
             return f"not ({ended.took:.1f} s)"
         also = self.meanwhile()
         wrote = writes and self.client.write()

@@ -43,14 +43,16 @@ class Updates(Runs):
         seen = self.client.sees()
         self.host.control("migration", {"fails": after if fails else None})
         kind, arguments = f"{after} {fails}", {"version": after}
+        self.ended = []
         written, killed = [self.client.written], [self.kill(arguments, kind)]
         if self.chance.random() < 1 / 3:
             written.append(self.client.written)
             killed.append(self.kill(arguments, kind))
         result = self.settle(arguments, kind)
-        if self._is_kept(result):
+        if any(map(self._is_kept, [*self.ended, result])):
             killed.append("kept beside")
             self.client.written = next((one for one in written if one == self.client.stored()), self.client.written)
+        if self._is_kept(result):
             result, fails = {}, True
         problems = _problems(result, fails) + self.problems_now((before, after) if fails else (after,), seen)
         try:

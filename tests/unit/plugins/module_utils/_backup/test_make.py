@@ -183,6 +183,16 @@ def test_what_is_known_before(host, database, dest, back_up, spoil, message, che
     assert database.ran == []
 
 
+def test_a_folder_of_sets_is_named_by_the_option_that_sets_it(tmp_path):
+    put_in(tmp_path / "file")
+    for path in (tmp_path / "file", tmp_path / "bwdata"):
+        (told,) = destination.destination_problems(str(path), str(tmp_path / "bwdata"), "backup_dest")
+        assert told.startswith("backup_dest: ")
+        assert "Set backup_dest to a folder" in told
+    (told,) = destination.space_problems({str(tmp_path): (1 << 60, "the set")}, "backup_dest")
+    assert told.endswith("set backup_dest to another file system.")
+
+
 def test_too_little_space(host, database, dest, back_up, monkeypatch):
     usage = plan_module.space_problems.__globals__["shutil"].disk_usage("/")
     monkeypatch.setattr("shutil.disk_usage", lambda _folder: usage._replace(free=1 << 20))

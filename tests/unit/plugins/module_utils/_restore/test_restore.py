@@ -280,7 +280,7 @@ def other_server(host, runs):
             ],
         ),
         (lambda host, runs: "/nowhere", {}, ["/nowhere cannot be read"]),
-        (lambda host, runs: runs.back_up(), {"safety_dest": "inside"}, ["The safety backup", "safety_backup to false"]),
+        (lambda host, runs: runs.back_up(), {"safety_dest": "inside"}, ["safety_dest: ", "safety_backup to false"]),
     ],
 )
 def test_all_that_stands_against_it_is_told_at_once(host, database, runs, make, options, parts):
