@@ -37,7 +37,8 @@ def put(
 
     ``owner`` is a user and a group id; ``attributes_of`` is the file whose extended attributes (SELinux context, access
     control list) the new one gets. Until the content is complete it is in a file beside ``path`` that only its owner
-    can read, and that is locked as long as its process is running. Raises ``OSError``; then ``path`` is as it was.
+    can read, and that is locked as long as its process is running. Raises ``OSError``, which
+    names ``path``; that is as it was then.
     """
     temporary = os.path.join(os.path.dirname(path), PREFIX + secrets.token_hex(8))
     try:
@@ -55,9 +56,11 @@ def put(
                 _copy_attributes(attributes_of, descriptor)
             os.fsync(descriptor)
             os.rename(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            error.filename = path  # what cannot be written, for messages: a full disk is not told with a name
         raise
     sync_folder(os.path.dirname(path))
 

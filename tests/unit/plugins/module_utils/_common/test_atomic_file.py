@@ -71,8 +71,9 @@ def test_an_error_leaves_the_old_file_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(atomic_file.os, step, fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as told:
         put(str(path), NEW)
+    assert told.value.filename == str(path)
     assert (path.read_bytes(), left(path)) == (OLD, [])
 
 
