@@ -23,6 +23,12 @@ __all__ = ["Cloud", "FleetError", "Host", "Registry", "cloud", "downloads", "hos
 _CLOUD_NGINX = ("nginx", "-c", "/opt/cloud/nginx.conf")
 _INITIAL_STATE = "/usr/local/lib/bwfleet/initial_state.py"
 _FAULTS = "/run/container-faults"
+# In one go: each `docker exec` costs as much as a probe.
+_RESTORE = f"""set -e
+engine start
+containers-network open
+if [ -e {_FAULTS} ]; then sh {_FAULTS}/container-faults off || true; rm -r {_FAULTS}; fi
+exec python3 {_INITIAL_STATE} restore"""
 
 
 class Host:
@@ -167,10 +173,7 @@ class Host:
         registry().start()
         downloads().reset()
         self.cloud.start()
-        self.engine("start")
-        self.containers_network("open")
-        self.execute("sh", "-c", f"test ! -e {_FAULTS} || {{ sh {_FAULTS}/container-faults off; rm -r {_FAULTS}; }}")
-        touched = self.execute("python3", _INITIAL_STATE, "restore").strip()
+        touched = self.execute("sh", "-c", _RESTORE).strip()
         try:
             self.wait(20)
         except FleetError:
@@ -225,6 +228,8 @@ class Cloud:
 
     def start(self) -> None:
         """Available again (its data is kept)."""
+        if self.control.answers():
+            return
         docker("start", self.container)
         if not self.control.answers():
             docker("exec", self.container, *_CLOUD_NGINX, check=False)

@@ -22,6 +22,7 @@ PACKAGES = (
     "acl",
     "busybox",
     "ca-certificates",
+    "crun",
     "curl",
     "docker-cli",
     "docker-compose",

@@ -54,6 +54,9 @@ def host_tar(fleet: FleetData, name: str) -> bytes:
         "log-opts": {"max-size": "5m"},
         # Nothing is kept from anything here, and the filter is translated anew for each container and each probe.
         "seccomp-profile": "unconfined",
+        # A start, a probe and an end of a container cost less with it than with the default one.
+        "runtimes": {"crun": {"path": "/usr/bin/crun"}},
+        "default-runtime": "crun",
     }
     entries = [
         Entry(home, None, 0o700),

@@ -33,10 +33,11 @@ class Registry:
 
     def start(self) -> None:
         """Pulls work again, and give the images as they were."""
-        docker("start", names.REGISTRY_CONTAINER)
-        docker("exec", names.REGISTRY_CONTAINER, "/opt/registry/registry.sh", "on")
         client = self._client()
-        client.wait(20)
+        if not client.answers():
+            docker("start", names.REGISTRY_CONTAINER)
+            docker("exec", names.REGISTRY_CONTAINER, "/opt/registry/registry.sh", "on")
+            client.wait(20)
         while _spoiled:
             (repository, tag), manifest = next(iter(_spoiled.items()))
             client.put_manifest(repository, tag, manifest)

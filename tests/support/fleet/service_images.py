@@ -16,7 +16,6 @@ from .registry_client import RegistryClient, layer_from_file, layer_of
 _SECOND = 1_000_000_000
 _ALIVE = "wget -q -O /dev/null http://localhost:5000/alive || exit 1"
 # The health checks of the real images: the same addresses, asked with busybox's wget, as they have no curl any more.
-# Times are left to the engine: first probe after 30 s.
 HEALTH_CHECKS: dict[str, str] = {
     **dict.fromkeys(("api", "admin", "events", "notifications", "sso", "attachments", "web"), _ALIVE),
     **dict.fromkeys(names.OPTIONAL_SERVICES, _ALIVE),
@@ -27,6 +26,11 @@ HEALTH_CHECKS: dict[str, str] = {
     # The real one asks for an icon of a site on the Internet, which the fleet has no way to.
     "icons": "wget -q -O /dev/null http://localhost:5000/google.com/icon.png || exit 1",
 }
+# As with the engine's own times, which the real images leave it, a service is probed after 30 s and is unhealthy after
+# 90 s. One that has answered is then asked seldom: 30 s for all containers of all hosts take a tenth of a machine.
+_TIMES = {"Interval": 300 * _SECOND, "StartInterval": 30 * _SECOND, "StartPeriod": 85 * _SECOND, "Retries": 1}
+# It says so itself, and leaves the engine to probe it every 5 s until then.
+_DATABASE_TIMES = {"Interval": 300 * _SECOND, "StartPeriod": 120 * _SECOND, "Retries": 1}
 _ENVIRONMENT = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONUNBUFFERED=1"]
 _STANDIN = [
     "PYTHONPATH=/opt",
@@ -81,9 +85,8 @@ def image_config(service: str, version: str) -> dict[str, object]:
         "Labels": {"com.bitwarden.product": "bitwarden", "com.bitwarden.project": service},
     }
     if service in HEALTH_CHECKS:
-        config["Healthcheck"] = {"Test": ["CMD-SHELL", HEALTH_CHECKS[service]]}
-        if service == "mssql":
-            config["Healthcheck"] = {"Test": ["CMD-SHELL", HEALTH_CHECKS[service]], "StartPeriod": 120 * _SECOND}
+        times = _DATABASE_TIMES if service == "mssql" else _TIMES
+        config["Healthcheck"] = {"Test": ["CMD-SHELL", HEALTH_CHECKS[service]], **times}
     return config
 
 

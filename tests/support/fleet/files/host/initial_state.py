@@ -94,17 +94,16 @@ def images() -> dict[str, str]:
     return dict(line.split() for line in listed.splitlines())
 
 
-def restore_images() -> None:
+def restore_images(now: dict[str, str]) -> None:
     """Pull what was pruned or is another one by now."""
-    now = images()
     for name, identifier in json.loads(IMAGES.read_text()).items():
         if now.get(name) != identifier:
             docker("pull", "--quiet", name)
 
 
-def remove_other_images() -> None:
+def remove_other_images(now: dict[str, str]) -> None:
     """Those that containers no longer need: what a test pulled is not there for the next one."""
-    others = sorted(set(images()).difference(json.loads(IMAGES.read_text())))
+    others = sorted(set(now).difference(json.loads(IMAGES.read_text())))
     # One without a name goes by itself, or has a container of another project.
     named = [name for name in others if "<none>" not in name]
     if named:
@@ -162,9 +161,10 @@ def restore(keep_database: bool = True) -> list[str]:
     # First, as they have mounted what is removed.
     remove_strangers(wanted)
     restore_files()
-    restore_images()
+    before = images()
+    restore_images(before)
     differing = restore_containers(wanted)
-    remove_other_images()
+    remove_other_images(before)
     return differing
 
 

@@ -4,7 +4,7 @@
 
 """The setup tool of the fleet: what ``bitwarden.sh`` runs in the setup image, on the tree mounted at /bitwarden.
 
-``python3 -m setup /app/Setup -name value …``
+``python3 -m setup /app/Setup -name value …``. What a restart does not need of it is imported where it is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Dict
 
-from . import certificates, configuration, database, env_files
+from . import configuration, env_files
 from .configuration import Configuration
 from .generated_files import Versions, app_id, compose_file
 from .nginx_site import nginx_site
@@ -83,6 +83,8 @@ class Setup:
 
     def _certificates(self, config: Configuration, domain: str) -> str:
         """Make the certificates, set what config.yml says of them, return the password of identity.pfx."""
+        from . import certificates  # noqa: PLC0415
+
         if self.stub:
             self._own_certificate(config, f"/etc/ssl/{domain}", trusted=True)
             return "IDENTITY_CERT_PASSWORD"
@@ -100,6 +102,8 @@ class Setup:
         return password
 
     def _ask_for_certificate(self, config: Configuration, domain: str) -> None:
+        from . import certificates  # noqa: PLC0415
+
         if confirm("Do you have a SSL certificate to use?"):
             (ROOT / "ssl" / domain).mkdir(parents=True, exist_ok=True)
             self._say("!!!!!!!!!! NOTE !!!!!!!!!!\nMake sure 'certificate.crt' and 'private.key' are provided.\n")
@@ -121,6 +125,8 @@ class Setup:
 
     def _update(self) -> None:
         """Generate all files, as ``update``, ``rebuild`` and ``updateconf`` do; or migrate the database."""
+        from . import certificates, database  # noqa: PLC0415
+
         password = env_files.value_of(ROOT, "global", _CERTIFICATE_PASSWORD)
         certificates.renew_bundle(ROOT / "identity/identity.pfx", password)
         if "db" in self.parameters:

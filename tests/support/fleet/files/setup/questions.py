@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import ssl
 import sys
-import urllib.error
-import urllib.request
 import uuid
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional
@@ -92,6 +89,10 @@ def _region(text: str) -> Optional[str]:
 
 def _known(identifier: str, region: str) -> bool:
     """Return whether the cloud (or BW_INSTALLATION_URL) has the installation, enabled."""
+    import ssl  # noqa: PLC0415
+    import urllib.error  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415
+
     base = os.environ.get("BW_INSTALLATION_URL") or _APIS[region]
     context = ssl.create_default_context()
     if _AUTHORITY.exists():
