@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
@@ -35,6 +36,7 @@ from .trial import Trial
 from .way_back import WayBack
 from .workspace import Workspace
 
+_FULL = 1 << 20  # bytes
 _ENDED_WELL = ", though the setup tool ended well"
 
 
@@ -94,14 +96,14 @@ class Update:
             self._prepare()
         except EXPECTED as error:
             self._journal.remove()
-            raise UpdateError(f"{self._told(error)} The server was not touched.", self.result()) from error
+            raise UpdateError(f"{self._reason(error)} The server was not touched.", self.result()) from error
         except Terminated:
             self._journal.remove()
             raise
         try:
             self._change()
         except EXPECTED as error:
-            raise UpdateError(self._undo(self._told(error)), self.result()) from error
+            raise UpdateError(self._undo(self._reason(error)), self.result()) from error
         self._journal.close()
         return self.result()
 
@@ -126,6 +128,13 @@ class Update:
             signal.keys = self.result()
             raise
         return self.result()
+
+    def _reason(self, error: Union[BitwardenError, OSError]) -> str:
+        """Return why a step failed, and that the disk is full where it is: services tell only what they cannot do."""
+        bwdata = self._deployment.bwdata
+        free = shutil.disk_usage(bwdata).free
+        full = f" The file system of {bwdata} is full: {free} bytes are free." if free < _FULL else ""
+        return f"{self._told(error)}{full}"
 
     def _told(self, error: Union[BitwardenError, OSError]) -> str:
         return f"{self._plan.mask(message_of(error)).rstrip('.')}."

@@ -76,13 +76,13 @@ def _site(fault: Literal[404, "html", "empty", "cut"], cause: str) -> Fault:
     return Fault(cause, lambda _one: downloads().fail("raw", fault), after=lambda _one: downloads().reset())
 
 
-def _full_disk(phase: str) -> Fault:
+def _full_disk(phase: str, cause: str = "No space left on device") -> Fault:
     """Give the server a file system of its own, which is filled while the update is in a phase."""
     down = f"cd {names.BWDATA}/docker && docker compose down --timeout 1; cd /"
     up = f"cd {names.BWDATA}/docker && docker compose up --detach"
     folder = names.BITWARDEN
     return Fault(
-        "No space left on device",
+        cause,
         _shell(
             f"{down}; cp -a {folder} {FOLDER}/moved; mount -t tmpfs -o size=24m,mode=0700 tmpfs {folder}; "
             f"cp -a {FOLDER}/moved/. {folder}/; chown --reference={FOLDER}/moved {folder}; {up}"
@@ -135,7 +135,7 @@ FAULTS: Dict[str, Fault] = {
     "disk full while preparing": _full_disk("preparing"),
     "disk full while replacing": _full_disk("replacing"),
     "disk full while migrating": _full_disk("database"),
-    "disk full while starting": _full_disk("serving"),
+    "disk full while starting": _full_disk("serving", "is full: "),
 }
 
 

@@ -41,12 +41,12 @@ class Backups(Runs):
             "keep": 1,
         }
         kind = ", ".join(str(one) for one in arguments.values())
-        killed = [self.kill(arguments, kind)]
+        killed = [self.kill(arguments, "")]
         problems = self._broken("before the next run")
         if self.chance.random() < 1 / 3:
-            killed.append(self.kill(arguments, kind))
+            killed.append(self.kill(arguments, ""))
             problems += self._broken("before the next run")
-        result = self.settle(arguments, kind)
+        result = self.settle(arguments, "")
         if result.get("failed"):
             problems.append(f"the run failed: {result.get('msg')}")
         problems += self._broken("afterwards") + self.problems_now((self.VERSION,), seen)

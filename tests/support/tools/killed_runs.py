@@ -263,11 +263,14 @@ class Runs:
         return [*found, *self.left()]
 
     def unwell(self) -> List[str]:
-        """Return the services that do not run, or are not healthy; Docker may not have asked one yet."""
+        """Return the services that do not run, or are not healthy; Docker may not have asked one yet.
+
+        What ``icons`` says counts for nothing: it becomes healthy late, if it does.
+        """
         return [
             f"{name} is {one['health'] or one['status']}"
             for name, one in self.host.containers().items()
-            if one["status"] != "running" or one["health"] == "unhealthy"
+            if one["status"] != "running" or (one["health"] == "unhealthy" and name != "icons")
         ]
 
     def left(self) -> List[str]:

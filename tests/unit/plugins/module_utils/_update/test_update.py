@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.cron_
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import way_back
 
 from .._deployment.fake_host import IMAGE
@@ -249,3 +251,19 @@ def test_an_update_cut_off_is_told_in_check_mode_and_changes_nothing(host, datab
     assert files(host) == before
     assert run()["failed"] is False
     assert host.versions() == {NEW}
+
+
+@pytest.mark.parametrize(("free", "is_told"), [(4096, True), (1 << 30, False)])
+def test_a_full_disk_is_told_where_a_service_does_not_tell_it(host, run, monkeypatch, free, is_told):
+    host.logs = "1 Migration failed.\n"
+    usage = shutil.disk_usage("/")
+    stop = restore_server.Server.start
+
+    def start(self):
+        monkeypatch.setattr("shutil.disk_usage", lambda _folder: usage._replace(free=free))
+        return stop(self)
+
+    monkeypatch.setattr(restore_server.Server, "start", start)
+    result = run()
+    assert result["rolled_back"] is True, result["msg"]
+    assert (f"The file system of {host.bwdata} is full: {free} bytes are free." in result["msg"]) is is_told
