@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from datetime import datetime
@@ -145,17 +146,18 @@ def _created(one: Tuple[Dated, Optional[BackupSet]]) -> datetime:
 
 
 def _write(path: str, chunks: Iterable[bytes]) -> Tuple[int, str]:
-    """Write a file open to its owner only; return its size and SHA-256."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w+b") as stream:
+    """Write a file open to its owner only; return its size and SHA-256, which are those of what is written."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    size, digest = 0, hashlib.sha256()
+    with os.fdopen(descriptor, "wb") as stream:
         for chunk in chunks:
             stream.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
         stream.flush()
         os.fsync(descriptor)
-        stream.seek(0)
-        found = _measured(stream)
     sync_folder(os.path.dirname(path))
-    return found
+    return size, digest.hexdigest()
 
 
 def _measured(stream: IO[bytes]) -> Tuple[int, str]:

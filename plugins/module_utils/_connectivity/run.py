@@ -14,6 +14,7 @@ from .._common.threads import start
 from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
+from .._deployment.running import running_container
 from .checks import check_settings, compare
 from .cloud import Vantage, check_installation, probe
 from .container import ContainerNamespace, NamespaceError, belongs_to
@@ -37,7 +38,7 @@ def check_connectivity(
     """
     cloud = DesiredCloud.of(stack.setting)
     usable = [one for one in cloud.endpoints if not one.unusable]
-    running = next((one for one in stack.of(_SERVICE) if one.state == "running" and _SERVICE in stack.services), None)
+    running = running_container(stack.containers, _SERVICE) if _SERVICE in stack.services else None
     environment = _environment(stack, running, removed)
     namespace, problem = _enter(deployment, running, environment, timeout)
     if namespace:

@@ -11,8 +11,10 @@ import re
 from typing import Dict, Iterable, List, NamedTuple, Optional
 
 from .._common.setting_names import SQL_CONNECTION_STRING
+from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
+from .._deployment.running import running_container
 from . import statements
 from .connection_string import SERVICE, ConnectionString, parse_connection_string
 from .key_ring import key_ids_of
@@ -58,14 +60,20 @@ def connection_of(stack: Stack) -> ConnectionString:
     return parse_connection_string(stack.setting(SQL_CONNECTION_STRING) or "")
 
 
-def running_server(deployment: Deployment, stack: Stack, timeout: float) -> SqlServer:
-    """Return the built-in database server. Raises ``DatabaseError`` where its container is not running."""
-    container = next((one for one in stack.of(SERVICE) if one.state == "running"), None)
+def database_container(stack: Stack) -> Container:
+    """Return the container of the built-in database server. Raises ``DatabaseError`` where it is not running."""
+    container = running_container(stack.containers, SERVICE)
     if container is None:
         raise DatabaseError(
             f"The service {SERVICE} is not running, and only a running database can be backed up. Start the server "
             "(module server, or bitwarden.sh start)."
         )
+    return container
+
+
+def running_server(deployment: Deployment, stack: Stack, timeout: float) -> SqlServer:
+    """Return the built-in database server. Raises ``DatabaseError`` where its container is not running."""
+    container = database_container(stack)
     connection, environment = connection_of(stack), container.environment
     of_sa = [connection.password or ""] if (connection.user or "sa").lower() == "sa" else []
     own = [environment.get(name, "") for name in ("SA_PASSWORD", "MSSQL_SA_PASSWORD")]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Set, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, PUSH_URL, SMTP_HOST
 from .._deployment.compose import Project
 from .._deployment.composition import ComposeError, Composition, parse_config
 from .._env_files.document import canonical
+from .._restore.links import Links, path_below
 
 #: The only network of a drill, as its Compose file names it.
 NETWORK = "drill"
@@ -59,8 +60,18 @@ class Isolated(NamedTuple):
         return tuple(sorted({str(one["image"]) for one in self.project["services"].values() if one.get("image")}))
 
 
-def read_isolated(project: Project, name: str, bwdata: str) -> Isolated:
-    """Return what ``isolated`` makes of the set's Compose files in ``bwdata``. Raises ``ComposeError``."""
+def read_isolated(project: Project, name: str, bwdata: str, links: Links) -> Isolated:
+    """Return what ``isolated`` makes of the set's Compose files in ``bwdata``. Raises ``ComposeError``.
+
+    ``links`` are those of the set, which need not be in ``bwdata`` yet.
+    """
+
+    def inside(path: str) -> bool:
+        below = path_below(path, (bwdata, links.root))
+        if not below or links.lead_outside(below):
+            return False
+        return bwdata != links.root or is_inside(path, bwdata)
+
     files = project.files()
     text = project.describe(files)
     if not text:
@@ -69,16 +80,17 @@ def read_isolated(project: Project, name: str, bwdata: str) -> Isolated:
     if not text or not own:
         raise ComposeError(f"Compose cannot read {files[0]}, which is of the set.")
     names = frozenset(parse_config(own, name).services)
-    return isolated(json.loads(text), parse_config(text, name), names, name, bwdata)
+    return isolated(json.loads(text), parse_config(text, name), names, name, inside)
 
 
 def isolated(
-    model: Mapping[str, Any], composition: Composition, own: FrozenSet[str], name: str, bwdata: str
+    model: Mapping[str, Any], composition: Composition, own: FrozenSet[str], name: str, inside: Callable[[str], bool]
 ) -> Isolated:
-    """Return the project ``name`` of the drill in ``bwdata``.
+    """Return the project ``name`` of the drill.
 
-    ``model`` is the output of ``compose config`` for the set's files in ``bwdata``, ``composition`` the same parsed.
-    ``own`` are the services of Bitwarden's own Compose file: what others an administrator added is left out.
+    ``model`` is the output of ``compose config`` for the set's files, ``composition`` the same parsed. ``own`` are the
+    services of Bitwarden's own Compose file: what others an administrator added is left out. ``inside`` tells whether a
+    path is in the folder of the drill.
     """
     described: Mapping[str, Mapping[str, Any]] = model["services"]
     services, folders, left_out = {}, set(), []
@@ -88,7 +100,7 @@ def isolated(
             left_out.append(f"the service {service}")
             continue
         given = described[service]
-        mounts = list(_mounts(given, model.get("volumes") or {}, bwdata))
+        mounts = list(_mounts(given, model.get("volumes") or {}, inside))
         folders |= {one["source"] for one, kept in mounts if kept and one["type"] == "bind"}
         volumes |= {one["source"] for one, kept in mounts if kept and one["type"] == "volume" and "source" in one}
         lost = sorted(key for key, value in given.items() if value and key not in _KEPT and key not in _OWN)
@@ -112,13 +124,15 @@ def isolated(
     return Isolated(project, tuple(sorted(folders)), tuple(left_out))
 
 
-def _mounts(given: Mapping[str, Any], volumes: Mapping[str, Any], bwdata: str) -> Iterator[Tuple[Dict[str, Any], bool]]:
+def _mounts(
+    given: Mapping[str, Any], volumes: Mapping[str, Any], inside: Callable[[str], bool]
+) -> Iterator[Tuple[Dict[str, Any], bool]]:
     """Yield the mounts of a service, each with whether the drill has it: all that it has is its own."""
     for one in given.get("volumes") or ():
         kind, source = one.get("type"), one.get("source")
         kept = {key: one[key] for key in ("type", "source", "target", "read_only") if one.get(key) is not None}
         if kind == "bind":
-            yield kept, is_inside(str(source), bwdata)
+            yield kept, inside(str(source))
         elif kind == "volume":
             yield kept, source is None or not (volumes.get(source) or {}).get("external")
         else:

@@ -25,6 +25,7 @@ from .._deployment.runner import Account
 from .._install.host import InstallHost, open_host
 from .._restore.guards import RestoreRequest, set_problems, space_needed
 from .._restore.here import Size, size_of
+from .._restore.links import Links
 from .._restore.login import ApiKey
 from .._restore.release import laid_out
 from .._restore.run import Open
@@ -174,7 +175,7 @@ def plan_drill(host: InstallHost, request: DrillRequest, opened: Open, environ: 
             return DrillPlan(request, host, standing, backup, None, (), services, frozenset(), warnings)
     source = read_source(request.set, opened)
     secrets = {one for one in (source.password, *secret_values([source.settings])) if one}
-    composed, unreadable = _composed(host, source)
+    composed, unreadable = _composed(host, source, request.bwdata)
     problems = [*_problems(host, request, standing, source), *unreadable]
     problems += image_problems(host.inventory, composed.images if composed else (), request.pull)
     if problems:
@@ -208,13 +209,15 @@ def _problems(host: InstallHost, request: DrillRequest, standing: Standing, sour
         yield error
 
 
-def _composed(host: InstallHost, source: Source) -> Tuple[Optional[Isolated], List[BitwardenError]]:
-    """Return the project as it will be, from the Compose files of the set, or what is wrong with those."""
+def _composed(host: InstallHost, source: Source, folder: str) -> Tuple[Optional[Isolated], List[BitwardenError]]:
+    """Return the project as it will be in ``folder``, by the Compose files of the set, or what is wrong with them."""
     if not source.compose:
         return None, []
     with laid_out(source, host.account) as bwdata:
         try:
-            return read_isolated(Project(host.commands, host.engine.docker, bwdata, bwdata), "drill", bwdata), []
+            project = Project(host.commands, host.engine.docker, bwdata, bwdata)
+            found = read_isolated(project, "drill", bwdata, Links.of(source.files, folder))
+            return found._replace(left_out=tuple(one.replace(bwdata, folder) for one in found.left_out)), []
         except BitwardenError as error:
             details = error.details if isinstance(error, ComposeError) else ""
             lines = [line.strip() for line in details.splitlines() if line.strip()]

@@ -20,6 +20,7 @@ from .._deployment.images import pull_images
 from .._deployment.lock import server_lock
 from .._install.host import InstallHost
 from .._restore import proof
+from .._restore.links import Links
 from .._restore.login import CHECK, log_in
 from .._restore.run import Open
 from .._restore.server import Server
@@ -57,7 +58,6 @@ class Drill:
         self._project = project_of(self._bwdata)
         self._proofs: List[proof.Proof] = []
         self._services: List[Dict[str, object]] = []
-        self._warnings: List[str] = []
         self._changed = False
         self._rolled_back = False
         self._made = False
@@ -92,7 +92,7 @@ class Drill:
     @property
     def warnings(self) -> List[str]:
         """What the user should know, masked."""
-        return [self._plan.mask(one) for one in (*self._plan.warnings, *self._warnings)]
+        return [self._plan.mask(one) for one in self._plan.warnings]
 
     def _told(self, error: Union[BitwardenError, OSError]) -> str:
         return self._plan.mask(message_of(error)).rstrip(".")
@@ -138,10 +138,8 @@ class Drill:
         folder = Folder(self._bwdata)
         with self._opened(source.backup) as stream:
             folder.unpack(source, stream)
-        found = read_isolated(self._deployment().project, self._project, self._bwdata)
-        # A link in the set is only known to lead outside where it is.
-        more = [one for one in found.left_out if one not in " ".join(self._plan.warnings)]
-        self._warnings += [f"Left out of the drill, too: {', '.join(more)}."] if more else []
+        links = Links.of(source.files, self._bwdata)
+        found = read_isolated(self._deployment().project, self._project, self._bwdata, links)
         folder.make_folders(found.folders)
         folder.write_project(found.project, self._project)
         if self._request.pull:

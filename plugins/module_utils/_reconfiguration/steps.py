@@ -22,6 +22,7 @@ from .._deployment.health_wait import UnhealthyError
 from .._deployment.journal import Journal
 from .._deployment.outcome import Outcome
 from .._deployment.plan import STOPPED, Plan, Request, StateError, plan
+from .._deployment.running import running_container
 from .._settings.override_file import FILES
 from .certificate_plan import write
 from .config_plan import lost_comments
@@ -141,7 +142,7 @@ class Steps:
             self._prove()
 
     def _running_nginx(self) -> Optional[Container]:
-        return next((one for one in self.planned.stack.of("nginx") if one.state == "running"), None)
+        return running_container(self.planned.stack.containers, "nginx")
 
     def _rebuild(self) -> None:
         """Write settings and config.yml, and have bitwarden.sh generate its files. Raises ``UnhealthyError``."""

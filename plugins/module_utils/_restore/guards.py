@@ -17,6 +17,7 @@ from .._deployment.problem import Problem
 from .._settings.types import guid_text
 from .course import Course, engine_in
 from .here import Here
+from .links import below_a_link
 from .login import ApiKey
 from .parts import BWDATA, DUMP, GENERATED, KEY_RING, LICENSES, RUN_SCRIPT, SCRIPT, by_part, part_of
 from .source import Source
@@ -63,6 +64,11 @@ def set_problems(source: Source, request: RestoreRequest, course: Optional[Cours
             "the id of the installation whose data is to replace what is on this host."
         )
     yield from map(Problem, found.damage)
+    misplaced = below_a_link(source.files)
+    if misplaced:
+        yield Problem(
+            f"The set {source.backup.path} has files below links of its own: {_listed(misplaced)}. Restore another set."
+        )
     for seen, paths in (("lacks", found.missing), ("has other content than its manifest says in", found.changed)):
         for part, names in by_part(paths).items():
             yield Problem(

@@ -18,6 +18,7 @@ from .._database.connection_string import SERVICE
 from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
+from .._deployment.running import running_container
 from .._env_files.document import EnvFile, EnvFileError
 from .._settings.override_file import FILES
 from .._settings.types import guid_text
@@ -99,7 +100,7 @@ class Here(NamedTuple):
     @property
     def database(self) -> Optional[Container]:
         """The container of SQL Server, where it is running."""
-        return next((one for one in self.containers if one.service == SERVICE and one.state == "running"), None)
+        return running_container(self.containers, SERVICE)
 
     @property
     def has_data(self) -> bool:

@@ -19,7 +19,6 @@ from .._database.connection_string import SERVICE
 from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
 from .._database.sqlcmd import DatabaseError, SqlServer
 from .._deployment.apply import apply
-from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
 from .._deployment.engine_inventory import EngineInventory
@@ -27,6 +26,7 @@ from .._deployment.facts import license_folder, override_settings
 from .._deployment.health_wait import Clock, HealthWait
 from .._deployment.images import pull_images
 from .._deployment.plan import Request, plan
+from .._deployment.running import running_container
 from .._licenses.file import MISSING, License
 
 #: Below bwdata: where SQL Server reads backups from.
@@ -264,11 +264,6 @@ class Server:
         deployment = self.deployment()
         stack: Stack = deployment.inspect()
         return running_server(deployment, stack, self._database_timeout)
-
-
-def running_container(containers: List[Container], service: str) -> Optional[Container]:
-    """Return the container of a service that is running, None where there is none."""
-    return next((one for one in containers if one.service == service and one.state == "running"), None)
 
 
 def _inside(dump: str) -> str:

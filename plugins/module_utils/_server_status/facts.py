@@ -20,6 +20,7 @@ from .._connectivity.tls import context_of, given_certificates
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
 from .._deployment.facts import override_settings
+from .._deployment.running import running_container
 from .._settings.types import guid_text
 from .backup import backup_facts, last_backup
 from .certificate import Certificate, certificate_path, is_in_file, served_certificate
@@ -86,7 +87,7 @@ class StatusFacts:
 
     def _certificate(self, stack: Stack) -> Dict[str, Any]:
         nginx = stack.services.get(_NGINX)
-        if not any(one.state == "running" for one in stack.of(_NGINX)):
+        if running_container(stack.containers, _NGINX) is None:
             raise CertificateError("nginx is not running, so no certificate is served.")
         name = urlsplit(stack.setting(VAULT_URL) or "").hostname or ""
         found = served_certificate(nginx.ports if nginx else (), name, self._request.timeout)

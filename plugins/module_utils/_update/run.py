@@ -16,7 +16,7 @@ from .._backup.make import back_up
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database import statements
 from .._database.connection_string import SERVICE
-from .._database.inspection import engine_version, row_counts, running_server
+from .._database.inspection import database_container, engine_version, row_counts, running_server
 from .._database.sqlcmd import SqlServer
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
@@ -248,7 +248,7 @@ class Update:
     def _migrate(self, before: Mapping[str, int], stack: Stack) -> None:
         """Migrate the database that was started, and prove that."""
         deployment, name = self._server.deployment(), self._plan.database
-        container = next(one for one in stack.of(SERVICE) if one.state == "running")
+        container = database_container(stack)
         SetupTool(deployment, self._plan.pair, self._request.database_timeout).migrate(deployment.bwdata, container.id)
         database = running_server(deployment, stack, self._request.database_timeout)
         self._proofs += [

@@ -96,7 +96,9 @@ class DrillHost(RestoreHost):
             }
         if with_override:
             for name, more in self.added.items():
-                services[name] = {**services.get(name, {}), **more}
+                # As Compose makes a path beside its files whole.
+                here = json.loads(json.dumps(more).replace("{bwdata}", str(folder)))
+                services[name] = {**services.get(name, {}), **here}
         return {"name": "docker", "services": services, "networks": {"default": {"internal": True}}, **self.top}
 
     def _create(self, name, model):

@@ -209,11 +209,15 @@ def test_what_could_lead_outside_is_left_out(host, place, drill, database):
                 "volumes": [{"type": "bind", "source": "/nowhere/nas", "target": "/nas"},
                             {"type": "volume", "source": "shared", "target": "/shared"},
                             {"type": "volume", "source": "own", "target": "/own"},
-                            {"type": "bind", "source": str(place / "linked"), "target": "/linked"}]},
+                            {"type": "bind", "source": "{bwdata}/linked/more", "target": "/linked"},
+                            {"type": "bind", "source": str(place / "linked"), "target": "/whole"},
+                            {"type": "bind", "source": "{bwdata}/near", "target": "/near"},
+                            {"type": "bind", "source": str(place / "core"), "target": "/core"}]},
     }  # fmt: skip
     host.top = {"volumes": {"shared": {"external": True, "name": "shared"}, "own": {"name": "docker_own"}}}
     (host.bwdata / "docker/docker-compose.override.yml").write_text("services: {}\n")
     (host.bwdata / "linked").symlink_to("/nowhere/nas")
+    (host.bwdata / "near").symlink_to("core")
     set_with_link = make_backup(
         Deployment(str(host.bwdata), None, {}, 7.0), BackupRequest(str(host.bwdata.parent.parent / "more"))
     ).path
@@ -223,8 +227,10 @@ def test_what_could_lead_outside_is_left_out(host, place, drill, database):
     assert done["warnings"] == [predicted]
     (warning,) = done["warnings"]
     for part in ("extra_hosts of api", "labels of api", "privileged of api", "the mount /nowhere/nas of api",
-                 "the mount shared of api", f"the mount {place}/linked of api", "the service proxy"):  # fmt: skip
+                 "the mount shared of api", f"the mount {place}/linked/more of api", "the service proxy"):  # fmt: skip
         assert part in warning
+    assert f"{place}/linked of api" in warning
+    assert f"{place}/near" not in warning and f"{place}/core" not in warning
     assert host.bound == {f"{done['project']}_own"}
     project = json.loads((place / "docker/docker-compose.yml").read_text())
     assert project["services"]["api"]["networks"]["drill"]["aliases"] == ["bitwarden-api"]
