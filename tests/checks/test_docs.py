@@ -62,6 +62,10 @@ def test_generated_parts_are_current():
     assert stale == [], "run make docs (python -m tests.support.tools.docs), and look at what it changes"
 
 
+def test_the_page_of_variables_has_every_role():
+    assert sorted(docs.ROLES.values()) == sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 
 

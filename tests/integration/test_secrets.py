@@ -36,6 +36,7 @@ BAD_PASSWORD = "Canary0WrongMasterPassword"
 BAD_INSTALLATION_KEY = "Canary0InstallationKey"
 BAD_LICENSE = "Canary0LicenseKeyOfNobody"
 DOWNLOADED = "/tmp/bitwarden-test-secrets-license.json"  # where a license is kept on purpose
+BACKUPS = "/var/backups/bitwarden"
 # Where secrets are at home on the host.
 AT_HOME = (
     "/run/docker/",
@@ -44,6 +45,7 @@ AT_HOME = (
     "/opt/bitwarden/bwdata/docker/",
     "/opt/bitwarden/bwdata/mssql/data/",
     "/var/lib/docker/",
+    f"{BACKUPS}/",
 )
 
 # The health check of the real mssql, too, has the password among its arguments.
@@ -265,6 +267,15 @@ def scenarios() -> Iterator[Callable[..., Run]]:
             )
         )
     )
+    key = {name: api_options[name] for name in ("client_id", "client_secret")}
+    restore = {"set": "{{ made.path }}", "confirm": "{{ made.installation_id }}", "safety_backup": False, "pull": False}
+    as_root = {"become": True, "vars": {"ansible_user": "admin"}}
+    wrong = {"client_secret": "{{ plain_secret }}", "state": "nonsense"}
+    yield tasks(
+        {"selfhosted.bitwarden.backup": {}, "register": "made", **as_root},
+        {"selfhosted.bitwarden.restore": {**restore, **key, **wrong}},
+        {"selfhosted.bitwarden.restore": {**restore, **key}, **as_root},
+    )
 
 
 @pytest.fixture
@@ -323,6 +334,7 @@ def test_no_secret_is_seen(fresh: Callable[[str], api.Host], home: Path, core: s
         license_ = {key.lower(): value for key, value in json.loads(text).items()}
         secrets.update({f"{member} of the license {name}": license_[member] for member in ("token", "signature")})
     Path(DOWNLOADED).unlink()
+    host.execute("rm", "-rf", BACKUPS)
     for number, run in enumerate(runs):
         places[f"output of run {number}"] = run.output
         places[f"results of run {number}"] = json.dumps([one.result for one in run.tasks])
@@ -337,6 +349,8 @@ def test_no_secret_is_seen(fresh: Callable[[str], api.Host], home: Path, core: s
     assert {"key": "globalSettings__mail__smtp__password", "action": "changed"} in changed
     assert "********" in runs[2].output
     assert runs[2].status == 0 and runs[3].status != 0
+    (proof,) = [one.result["proof"] for one in runs[-1].of(HOST, "restore") if one.result.get("changed")]
+    assert [one["ok"] for one in proof if one["check"] == "login"] == [True]
 
 
 def test_the_inventory_is_where_its_secrets_are(fleet: dict[str, api.Host]) -> None:

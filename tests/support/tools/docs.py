@@ -41,6 +41,19 @@ SECTIONS = {
 }
 #: Their advice follows from the status; the page has a table of it.
 _BY_STATUS = re.compile(r'Could not …: … (?:answered|responded) …(?: with a page)?(?:: "…")?\.\Z')
+#: Headings of the page of variables -> the roles whose variables are shown there.
+ROLES = {
+    "Families sync": "families_sync",
+    "Update": "update",
+    "Backup": "backup",
+    "Restore": "restore",
+    "Install": "install",
+    "Fleet status": "fleet_status",
+}
+#: Variables that the role families_sync hands to the role update, which shows them.
+_OF_UPDATE = "bitwarden_update_"
+VARIABLE_HEADINGS = ("variable", "default", "meaning")
+_MARKUP = re.compile(r"\b(RV|[OVCEMPU])\(([^()]*)\)")
 MESSAGE_HEADINGS = ("message", "cause", "what to do")
 LOG_HEADINGS = ("log line", "cause", "because", "what to do", "transient")
 EXCEPTION_HEADINGS = ("exception", "detail", "what to do", "transient")
@@ -112,6 +125,43 @@ def troubleshooting(text: str) -> str:
     return replace_table(text, EXCEPTION_HEADINGS, list(exception_rows()))
 
 
+def variables(text: str) -> str:
+    """Return the page of variables with the tables of all roles."""
+    for heading, role in ROLES.items():
+        before, found, rest = re.split(rf"^(## {heading}\n)", text, maxsplit=1, flags=re.MULTILINE)
+        text = before + found + replace_table(rest, VARIABLE_HEADINGS, list(variable_rows(role)))
+    return text
+
+
+def variable_rows(role: str) -> Iterator[Sequence[str]]:
+    """Yield a row for each variable of a role, from its argument specification."""
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    for name, spec in specs["argument_specs"]["main"]["options"].items():
+        if role == "families_sync" and name.startswith(_OF_UPDATE):
+            continue
+        told = spec["description"]
+        texts = [told] if isinstance(told, str) else list(told)
+        if "choices" in spec:
+            texts.append(f"One of {', '.join(f'V({one})' for one in spec['choices'])}.")
+        yield f"`{name}`", _default(spec), _MARKUP.sub(_marked, " ".join(texts)).replace("|", "\\|")
+
+
+def _default(spec: Dict[str, Any]) -> str:
+    if spec.get("required"):
+        return "required"
+    value = spec.get("default")
+    if value is None:
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value != "" else '`""`'
+
+
+def _marked(match: re.Match[str]) -> str:
+    kind, text = match.groups()
+    if kind == "U":
+        return f"<{text}>"
+    return f"`{re.sub(r'#.*', '', text.rpartition('.')[2])}`" if kind in "MP" else f"`{text}`"
+
+
 def log_rows() -> Iterator[Sequence[str]]:
     """Yield a row for each cause of a failed sync, with all log lines that tell it."""
     by_code: Dict[str, List[Any]] = {}
@@ -180,6 +230,7 @@ def _line(cells: Sequence[str]) -> str:
 PAGES: Dict[Path, Callable[[str], str]] = {
     ROOT / "README.md": readme,
     ROOT / "docs" / "troubleshooting.md": troubleshooting,
+    ROOT / "docs" / "variables.md": variables,
 }
 
 

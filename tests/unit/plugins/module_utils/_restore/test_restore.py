@@ -228,6 +228,19 @@ def test_a_changed_file_is_named(host, runs):
     assert "has other content than its manifest says in bwdata/identity/identity.pfx" in runs.restore(found)["msg"]
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_file_below_a_link_of_the_set_is_refused(host, runs, check_mode):
+    (host.bwdata / "core/attachments/away").symlink_to("/nowhere")
+    found = runs.back_up()
+    manifest = Path(found) / "manifest.json"
+    text = manifest.read_text()
+    assert text.count("bwdata/core/attachments/a/b") == 1
+    manifest.write_text(text.replace("bwdata/core/attachments/a/b", "bwdata/core/attachments/away/b"))
+    result = runs.restore(found, check_mode=check_mode)
+    assert "has files below links of its own: bwdata/core/attachments/away/b" in result["msg"]
+    assert (result["changed"], host.done) == (False, [])
+
+
 def without_keys(host, runs):
     (host.bwdata / f"core/aspnet-dataprotection/key-{KEY}.xml").unlink()
     runs.database.keys = []
