@@ -13,6 +13,7 @@ from .._backup.reading import contents
 from .._backup.sets import BackupSet, read_files, read_set
 from .._common.errors import EXPECTED, BitwardenError, RunError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
+from .._deployment.running import running_container
 from .._install.stage import remove_empty
 from . import proof
 from .course import Course
@@ -21,7 +22,7 @@ from .here import DATA, Here
 from .journal import DATABASE, REPLACING, RestoreJournal, unused
 from .new_host import prepare_folders, wipe
 from .reading import unpack
-from .server import Server, ServerError, running_container
+from .server import Server, ServerError
 from .server_proof import server_proofs
 from .source import Source
 from .staging import Staging, remove_dumps, write_dump

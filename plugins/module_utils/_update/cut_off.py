@@ -12,9 +12,10 @@ from typing import Any, Callable, Dict, List
 from .._common import atomic_file
 from .._common.errors import EXPECTED, message_of
 from .._deployment.deployment import Deployment
+from .._deployment.running import running_container
 from .._restore.journal import DATABASE, REPLACING, RestoreJournalError
 from .._restore.proof import Proof
-from .._restore.server import Server, running_container
+from .._restore.server import Server
 from . import proof
 from .journal import SERVING, UpdateJournal
 from .plan import UpdateError
