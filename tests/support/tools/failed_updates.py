@@ -100,12 +100,12 @@ FAULTS: Dict[str, Fault] = {
         "Could not resolve host", lambda _one: downloads().stop("unknown"), after=lambda _one: downloads().reset()
     ),
     "sites refuse connections": Fault(
-        "Connection refused", lambda _one: downloads().stop("refused"), after=lambda _one: downloads().reset()
+        "Failed to connect", lambda _one: downloads().stop("refused"), after=lambda _one: downloads().reset()
     ),
     "script: 404": _site(404, "404"),
-    "script: HTML with 200": _site("html", "not a shell script"),
+    "script: HTML with 200": _site("html", "is not a bash script"),
     "script: empty": _site("empty", "is empty"),
-    "script: cut off": _site("cut", "cut off"),
+    "script: cut off": _site("cut", "bytes missing"),
     "registry down before": Fault(
         "connection refused",
         _without_images(lambda _one: registry().stop()),
