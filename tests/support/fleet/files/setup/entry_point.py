@@ -9,6 +9,7 @@ As the real one does, whatever is to be run: makes folders, and gives the whole 
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -38,5 +39,9 @@ def step_down(uid: int, gid: int) -> None:
 if __name__ == "__main__":
     owner = [int(os.environ.get(name) or 0) or _NOBODY for name in ("LOCAL_UID", "LOCAL_GID")]
     prepare(ROOT, *owner)
+    if "-printenv" not in sys.argv:
+        # Before this user cannot read them any more. A restart, which asks for nothing else, needs none of them.
+        for module in (".certificates", ".database", "ssl", "urllib.request"):
+            importlib.import_module(module, __package__)
     step_down(*owner)
     sys.exit(main(sys.argv[1:]))
