@@ -76,7 +76,8 @@ options:
   try_database:
     description:
       - Whether the new C(mssql) image is started beside the old one, with an empty database in a throw-away folder, and
-        that is migrated. It shows that the image works on this host, and which migrations the release has.
+        that is migrated. It shows that the image works on this host and passes its health check, and which migrations
+        the release has.
       - It needs the memory of a second SQL Server for that time. Without it a migration that failed silently is only
         noticed in the logs.
     type: bool

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from typing import List
+from typing import Callable, List
 
 from .._database import statements
-from .._database.inspection import row_count
+from .._database.inspection import row_counts
 from .._database.sqlcmd import DatabaseError, SqlServer
 from .manifest import Database
 
@@ -35,7 +35,19 @@ class Dump:
 
     def make(self) -> None:
         """Have the database write it. Raises ``DatabaseError``."""
-        self._server.run(statements.backup(self._database, self._path, self.title))
+        self.begin()()
+
+    def begin(self) -> Callable[[], None]:
+        """Have the database begin to write it; return the call that waits for that. Both raise ``DatabaseError``."""
+        writing = self._server.begin(statements.backup(self._database, self._path, self.title))
+
+        def end() -> None:
+            writing()
+            self._require_file()
+
+        return end
+
+    def _require_file(self) -> None:
         if not os.path.isfile(self.file):
             raise DatabaseError(
                 f"SQL Server wrote its backup to {self._path} in the container of mssql, and {self.file} does not "
@@ -45,8 +57,11 @@ class Dump:
 
     def verify(self, engine: int) -> None:
         """Have the database verify its checksums, and compare its header. Raises ``DatabaseError``."""
-        self._server.run(statements.verify(self._path))
-        header = next(iter(self._server.rows(statements.header(self._path))), {})
+        verifying = self._server.begin(statements.verify(self._path))
+        try:
+            header = next(iter(self._server.rows(statements.header(self._path))), {})
+        finally:
+            verifying()  # what is wrong with the file it tells best
         expected = {
             "DatabaseName": self._database,
             "SoftwareVersionMajor": str(engine),
@@ -71,7 +86,7 @@ class Dump:
         try:
             self._server.run(statements.restore_beside(check, self._path, data, log))
             self._server.run(statements.check(check))
-            counts = {table: row_count(self._server, check, table) for table in statements.TABLES}
+            counts = row_counts(self._server, check, statements.TABLES)
             migration = self._server.value(statements.newest_migration(check))
         finally:
             if check in self._server.values(statements.DATABASES):

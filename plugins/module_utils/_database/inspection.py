@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Dict, Iterable, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from .._common.setting_names import SQL_CONNECTION_STRING
 from .._deployment.containers import Container
@@ -18,7 +18,7 @@ from .._deployment.running import running_container
 from . import statements
 from .connection_string import SERVICE, ConnectionString, parse_connection_string
 from .key_ring import key_ids_of
-from .sqlcmd import DatabaseError, SqlServer
+from .sqlcmd import SEPARATOR, DatabaseError, SqlServer
 
 _DEFAULT_NAME = "vault"
 _BUILT_IN = re.compile(r"^enable_built_in_ms_sql:\s*(\S+)", re.MULTILINE)
@@ -101,17 +101,24 @@ def read_facts(server: SqlServer, database: str) -> DatabaseFacts:
     )
 
 
-def row_counts(server: SqlServer, database: str, tables: Iterable[str]) -> Dict[str, int]:
-    """Return how many rows each of ``tables`` has. Raises ``DatabaseError``."""
-    return {table: row_count(server, database, table) for table in tables}
+def row_counts(server: SqlServer, database: str, tables: Sequence[str]) -> Dict[str, int]:
+    """Return how many rows each of ``tables``, which are Bitwarden's, has. Raises ``DatabaseError``."""
+    return begin_row_counts(server, database, tables)()
 
 
-def row_count(server: SqlServer, database: str, table: str) -> int:
-    """Return how many rows one of Bitwarden's tables has. Raises ``DatabaseError``."""
-    count = server.value(statements.count(database, table)).strip()
-    if not count.isdecimal():
-        raise DatabaseError(f"SQL Server did not count the rows of {table} in {database}, but returned {count!r}.")
-    return int(count)
+def begin_row_counts(server: SqlServer, database: str, tables: Sequence[str]) -> Callable[[], Dict[str, int]]:
+    """Have the rows counted; return the call that waits for that. Both raise ``DatabaseError``."""
+    counting = server.begin(statements.counts(database, tables))
+    return lambda: _counted("".join(counting()[:1]).strip(), database, tables)
+
+
+def _counted(returned: str, database: str, tables: Sequence[str]) -> Dict[str, int]:
+    counts = returned.split(SEPARATOR)
+    if len(counts) != len(tables) or not all(one.isdecimal() for one in counts):
+        raise DatabaseError(
+            f"SQL Server did not count the rows of {', '.join(tables)} in {database}, but returned {returned!r}."
+        )
+    return {table: int(count) for table, count in zip(tables, counts)}
 
 
 def _setup_value(bwdata: str) -> str:

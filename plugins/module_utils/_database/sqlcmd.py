@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Optional, Sequence
+from functools import partial
+from typing import Callable, Dict, List, Optional, Sequence
 
 from .._common.durations import format_duration
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._deployment.containers import Container
-from .._deployment.docker import Engine
+from .._deployment.docker import Engine, Executed
 
 # The image of 2026.3.0 and later, and those before it.
 _TOOLS = ("/opt/mssql-tools18/bin/sqlcmd", "/opt/mssql-tools/bin/sqlcmd")
@@ -23,6 +24,8 @@ _PROBE_TIMEOUT = 30.0
 # sqlcmd ends a statement that is too slow itself, so that it does not go on in the server. This is for a sqlcmd that
 # does not end.
 _GRACE = 30.0
+#: Between the columns of a row.
+SEPARATOR = "|"
 _LONGEST = 65534
 _LOGIN_FAILED = "Login failed for user"
 _HEADING = re.compile(r"Msg \d+, Level \d+, State \d+, .*")
@@ -50,9 +53,16 @@ class SqlServer:
         """Run a statement that returns no rows. Raises ``DatabaseError``."""
         self._output(statement, False)
 
+    def begin(self, statement: str) -> Callable[[], List[str]]:
+        """Start a statement, and return the call that waits for its values. Both raise ``DatabaseError``."""
+        return partial(self._values, statement, self._begin(statement, False))
+
     def values(self, statement: str) -> List[str]:
         """Return the one column that a statement selects. Raises ``DatabaseError``."""
-        return [line for line in self._output(statement, False).splitlines() if line]
+        return self._values(statement, None)
+
+    def _values(self, statement: str, begun: Optional[Callable[[], Executed]]) -> List[str]:
+        return [line for line in self._output(statement, False, begun).splitlines() if line]
 
     def value(self, statement: str) -> str:
         """Return the one value that a statement selects; empty where there is no row. Raises ``DatabaseError``."""
@@ -61,30 +71,37 @@ class SqlServer:
     def rows(self, statement: str) -> List[Dict[str, str]]:
         """Return the rows of a statement whose columns have names. Raises ``DatabaseError``."""
         lines = self._output(statement, True).splitlines()
-        line = next((at for at, text in enumerate(lines) if set(text) <= set("-|") and "|" in text), None)
+        line = next((at for at, text in enumerate(lines) if set(text) <= {"-", SEPARATOR} and SEPARATOR in text), None)
         if not line:
             raise DatabaseError(f"SQL Server returned no columns for {_named(statement)}.")
-        names = lines[line - 1].split("|")
-        found = [text.split("|") for text in lines[line + 1 :]]
+        names = lines[line - 1].split(SEPARATOR)
+        found = [text.split(SEPARATOR) for text in lines[line + 1 :]]
         return [dict(zip(names, values)) for values in found if len(values) == len(names)]
 
-    def _output(self, statement: str, names: bool) -> str:
+    def _output(self, statement: str, names: bool, begun: Optional[Callable[[], Executed]] = None) -> str:
+        while True:
+            executed = (begun or self._begin(statement, names))()
+            if executed.rc == 0:
+                return executed.output
+            if _LOGIN_FAILED in executed.output and len(self._passwords) > 1:
+                del self._passwords[0]
+                begun = None
+                continue
+            raise DatabaseError(self._failed(statement, executed.rc, executed.output))
+
+    def find_tool(self) -> None:
+        """Find sqlcmd, which the first statement needs: while the database is busy. Raises ``DatabaseError``."""
+        self._tool()
+
+    def _begin(self, statement: str, names: bool) -> Callable[[], Executed]:
         limit = ["-t", str(max(1, min(int(self._timeout), _LONGEST)))]
         command = [*self._tool(), *limit, *([] if names else ["-h", "-1"]), "-Q", statement]
         if not self._passwords:
             raise DatabaseError(
                 "The password of the database is not known: neither SA_PASSWORD nor the connection string has it."
             )
-        while True:
-            executed = self._engine.execute(
-                self._container.id, command, self._timeout + _GRACE, {"SQLCMDPASSWORD": self._passwords[0]}
-            )
-            if executed.rc == 0:
-                return executed.output
-            if _LOGIN_FAILED in executed.output and len(self._passwords) > 1:
-                del self._passwords[0]
-                continue
-            raise DatabaseError(self._failed(statement, executed.rc, executed.output))
+        environment = {"SQLCMDPASSWORD": self._passwords[0]}
+        return self._engine.begin(self._container.id, command, self._timeout + _GRACE, environment)
 
     def _failed(self, statement: str, rc: Optional[int], output: str) -> str:
         if rc is None or "Timeout expired" in output:
@@ -105,7 +122,7 @@ class SqlServer:
                 raise DatabaseError(f"The container of mssql has no sqlcmd: neither {' nor '.join(_TOOLS)} exists.")
             # Its certificate is its own.
             trust = ["-C"] if tool == _TOOLS[0] else []
-            self._command = [tool, *trust, "-S", "localhost", "-U", "sa", "-b", "-W", "-s", "|"]
+            self._command = [tool, *trust, "-S", "localhost", "-U", "sa", "-b", "-W", "-s", SEPARATOR]
         return self._command
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 #: Where mssql has its backups inside its container; ``bwdata/mssql/backups`` on the host.
 BACKUPS = "/etc/bitwarden/mssql/backups"
 _DATA = "/var/opt/mssql/data"
@@ -52,9 +54,10 @@ def file_list(path: str) -> str:
     return f"RESTORE FILELISTONLY FROM DISK = {text(path)}"
 
 
-def count(database: str, table: str) -> str:
-    """Count the rows of one of Bitwarden's tables."""
-    return f"SET NOCOUNT ON; SELECT COUNT_BIG(*) FROM {name(database)}.[dbo].{name(table)}"
+def counts(database: str, tables: Sequence[str]) -> str:
+    """Count the rows of some of Bitwarden's tables: one row, with a column for each table."""
+    columns = ", ".join(f"(SELECT COUNT_BIG(*) FROM {name(database)}.[dbo].{name(table)})" for table in tables)
+    return f"SET NOCOUNT ON; SELECT {columns}"
 
 
 def newest_migration(database: str) -> str:

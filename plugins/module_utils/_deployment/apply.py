@@ -22,12 +22,15 @@ from .tolerance import foreign, tolerated, troubled
 _ASK_TIMEOUT = 5.0
 
 
-def apply(plan: Plan, clock: Optional[Clock] = None, journal: Optional[Journal] = None) -> Outcome:
+def apply(
+    plan: Plan, clock: Optional[Clock] = None, journal: Optional[Journal] = None, changed_at: Optional[float] = None
+) -> Outcome:
     """Carry ``plan`` out. Raises ``StateError``, with the outcome, when the server is not healthy in the end.
 
     ``journal`` is the server's, read before the plan was made. Where the file cannot be written, nothing is changed.
+    ``changed_at`` is when containers were changed before the plan was made, by the same module run.
     """
-    run = _Run(plan, clock or Clock(), journal or Journal(plan.deployment.bwdata))
+    run = _Run(plan, clock or Clock(), journal or Journal(plan.deployment.bwdata), changed_at)
     try:
         return _apply(run)
     except Terminated as signal:
@@ -59,8 +62,9 @@ def _apply(run: _Run) -> Outcome:
 class _Run:
     """One plan being carried out; ``outcome`` is filled meanwhile."""
 
-    def __init__(self, plan: Plan, clock: Clock, journal: Journal) -> None:
+    def __init__(self, plan: Plan, clock: Clock, journal: Journal, changed_at: Optional[float]) -> None:
         self.plan = plan
+        self.changed_at = changed_at
         self.journal = journal
         #: Whether an earlier run was cut off on settings that nobody has found the server healthy on since.
         self.continued = bool(journal.unproven)
@@ -117,7 +121,7 @@ class _Run:
         elif self.plan.action:
             self._restart_nginx(self.plan.stack)
         if self.request.state != STOPPED and self.request.wait:
-            self._wait(begun if self.plan.action else None)
+            self._wait(self.changed_at or (begun if self.plan.action else None))
 
     def _note_trouble(self, now: float) -> None:
         """Note which services are in trouble before this run changes a container: those do not decide over it."""

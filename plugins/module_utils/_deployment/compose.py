@@ -43,7 +43,9 @@ class Project(ProjectReader):
 
         Meanwhile others can be started. Raises ``CommandError``.
         """
-        arguments = [*self._command, "up", "--no-start", "--no-deps", "--pull", "never", *services]
+        plugin = self._plugin()
+        command = [plugin] if plugin else self._command  # it takes half as long
+        arguments = [*command, "up", "--no-start", "--no-deps", "--pull", "never", *services]
         environment = {"COMPOSE_FILE": os.pathsep.join(self.files()), "COMPOSE_HTTP_TIMEOUT": "300"}
         return partial(self.commands.begin(arguments, self.directory, environment), self.timeout)
 

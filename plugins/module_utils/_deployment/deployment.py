@@ -33,8 +33,8 @@ from .conflicts import (
 )
 from .containers import Container
 from .docker import Engine
-from .docker_client import EngineClient
 from .docker_host import EngineError
+from .docker_stream import StreamClient
 from .drift import OLDEST_VERSION, Stack
 from .engine_inventory import EngineInventory
 from .host_ports import listening
@@ -77,12 +77,13 @@ class Deployment:
         docker = self.commands.find("docker")
         if docker is None:
             raise EngineError("Docker is not installed here: no command named docker was found.")
-        self.engine = Engine(EngineClient(self.commands, docker))
+        self.engine = Engine(StreamClient(self.commands, docker))
         self._inventory = EngineInventory(self.engine.client)
         self.project = Project(self.commands, docker, self.bwdata, self._run_directory(), timeout)
         self._env_files: Optional[Dict[str, EnvFile]] = None
         self._read_env_files: Optional[Dict[str, EnvFile]] = None
-        self._composition: Optional[Composition] = None
+        #: What Compose would create, once it was asked.
+        self.composition: Optional[Composition] = None
         # Compose's default, whatever its own variables say: containers that are not this deployment's stay.
         self.commands.environment["COMPOSE_REMOVE_ORPHANS"] = "false"
 
@@ -96,11 +97,11 @@ class Deployment:
     def _split(self, found: List[Container]) -> Tuple[List[Container], List[Container]]:
         """Tell containers of this project's name from those that were made from its folder under another one."""
         names = {container.project for container in found}
-        if self._composition is None and len(names) > 1:
-            self._composition = self._read(None)
-        if self._composition is None:
+        if self.composition is None and len(names) > 1:
+            self.composition = self._read(None)
+        if self.composition is None:
             return found, []
-        name = self._composition.name
+        name = self.composition.name
         return [one for one in found if one.project == name], [one for one in found if one.project != name]
 
     def _read(self, planned: Optional[PlannedFile]) -> Composition:
@@ -117,8 +118,8 @@ class Deployment:
 
         Raises ``DeploymentError`` for a project that Compose cannot read and for a Bitwarden that is too old.
         """
-        self._composition = self._read(planned)
-        services = self._composition.services
+        self.composition = self._read(planned)
+        services = self.composition.services
         stack = self.compare(services, {})
         if stack.is_too_old():
             oldest = ".".join(map(str, OLDEST_VERSION))
@@ -131,7 +132,7 @@ class Deployment:
     def compare(self, services: Mapping[str, Service], images: Mapping[str, Mapping[str, str]]) -> Stack:
         """Compare ``services`` with what is running; ``images`` are the environments of images that are known."""
         containers, others = self._split(self.engine.containers(self.project.folder))
-        idle = self._composition.idle if self._composition else frozenset()
+        idle = self.composition.idle if self.composition else frozenset()
         renamed = tuple(one for one in others if one.service in services or one.service in idle)
         unknown = {container.image_id for container in containers} - set(images)
         images = {**images, **self.engine.image_environments(unknown)}
@@ -181,10 +182,10 @@ class Deployment:
             raise DeploymentError(" ".join(map(str, found)))
 
     def _scope(self, tolerated: FrozenSet[str] = frozenset()) -> Scope:
-        if self._composition is None:
-            self._composition = self._read(None)
-        services = {name: one for name, one in self._composition.services.items() if name not in tolerated}
-        return Scope(self.project.folder, self._composition, self._inventory.all_containers(), services)
+        if self.composition is None:
+            self.composition = self._read(None)
+        services = {name: one for name, one in self.composition.services.items() if name not in tolerated}
+        return Scope(self.project.folder, self.composition, self._inventory.all_containers(), services)
 
     def pull_missing(self, services: Mapping[str, Service]) -> str:
         """Pull the images that are not local; return what failed, empty where all are local now."""

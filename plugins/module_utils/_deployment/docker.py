@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Dict, Mapping, NamedTuple, Optional, Sequence
+from functools import partial
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import urlencode
 
 from .._common.durations import format_duration
 from .containers import QUICK, Container, EngineReader, checked
-from .docker_client import Connection, Response, split_stream
+from .docker_client import Connection, Response
 from .docker_host import EngineError
+from .docker_stream import StreamClient, split_stream
 
 _SLOW = 120.0
 _PAUSE = 0.02
@@ -31,6 +33,11 @@ class Executed(NamedTuple):
 class Engine(EngineReader):
     """The engine behind ``client``. All of its methods raise ``EngineError``."""
 
+    client: StreamClient
+
+    def __init__(self, client: StreamClient) -> None:
+        super().__init__(client)
+
     def remove(self, container: Container, timeout: float = _SLOW) -> None:
         """Stop and remove one container."""
         response = self.client.request("POST", f"/containers/{container.id}/stop", timeout)
@@ -39,6 +46,33 @@ class Engine(EngineReader):
         response = self.client.request("DELETE", f"/containers/{container.id}", timeout)
         if response.status != 404:
             checked(response)
+
+    def container(self, identifier: str) -> Optional[Container]:
+        """Return one container as it is, None where it does not exist."""
+        data = self._inspect(f"/containers/{identifier}/json")
+        return Container.from_inspect(data) if data else None
+
+    def stop(self, containers: Sequence[Container], timeout: float) -> None:
+        """Stop ``containers``, all at once; each is given the time that it was created with."""
+        self._all(containers, "POST", "/stop", timeout)()
+
+    def begin_start(self, containers: Sequence[Container], timeout: float) -> Callable[[], None]:
+        """Begin to start ``containers`` as they are, all at once; return the call that waits until they are."""
+        return self._all(containers, "POST", "/start", timeout)
+
+    def begin_remove(self, containers: Sequence[Container], timeout: float) -> Callable[[], None]:
+        """Begin to remove ``containers``, which are stopped, all at once; return the call that waits for that."""
+        return self._all(containers, "DELETE", "", timeout)
+
+    def _all(self, containers: Sequence[Container], method: str, path: str, timeout: float) -> Callable[[], None]:
+        begun = [self.client.begin_request(method, f"/containers/{one.id}{path}", timeout) for one in containers]
+        return partial(self._require_done, begun)
+
+    @staticmethod
+    def _require_done(begun: Sequence[Callable[[], Response]]) -> None:
+        for response in [end() for end in begun]:
+            if response.status != 304:  # it is so already
+                checked(response)
 
     def ask(self, containers: Sequence[Container], timeout: float) -> Dict[str, bool]:
         """Run the health checks of ``containers`` now, concurrently: container id → whether it answered in time."""
@@ -52,7 +86,7 @@ class Engine(EngineReader):
 
             deadline = time.monotonic() + timeout
             with ThreadPoolExecutor(len(started)) as pool:
-                waiting = [(one, check, pool.submit(self._read, link, check, timeout)) for one, check, link in started]
+                waiting = [(one, check, pool.submit(self._run, link, check, timeout)) for one, check, link in started]
             for one, check, reading in waiting:
                 with contextlib.suppress(EngineError):
                     answered[one] = reading.result().complete and self._status(check, deadline) == 0
@@ -67,11 +101,26 @@ class Engine(EngineReader):
         stdin: Optional[bytes] = None,
     ) -> Executed:
         """Run a command inside a container and return its output, errors included."""
+        return self.begin(container_id, command, timeout, environment, stdin)()
+
+    def begin(
+        self,
+        container_id: str,
+        command: Sequence[str],
+        timeout: float,
+        environment: Optional[Mapping[str, str]] = None,
+        stdin: Optional[bytes] = None,
+    ) -> Callable[[], Executed]:
+        """Start a command inside a container, and return the call that waits for its end."""
         prepared = self._prepare(container_id, command, environment, stdin is not None)
         if prepared is None:
             raise EngineError(f"The container {container_id[:12]} is not running.")
         deadline = time.monotonic() + timeout
-        response = self._read(self.client.connect(), prepared, timeout, stdin)
+        reading = self._read(self.client.connect(), prepared, timeout, stdin)
+        return partial(self._executed, reading, prepared, deadline)
+
+    def _executed(self, reading: Callable[[], Response], prepared: str, deadline: float) -> Executed:
+        response = checked(reading())
         rc = self._status(prepared, deadline) if response.complete else None
         return Executed(rc, split_stream(response.body))
 
@@ -111,10 +160,16 @@ class Engine(EngineReader):
         response = self.client.request("POST", f"/containers/{container_id}/exec", QUICK, body)
         return None if response.status in (404, 409) else str(checked(response).body["Id"])
 
-    def _read(self, connection: Connection, prepared: str, timeout: float, stdin: Optional[bytes] = None) -> Response:
-        """Start a prepared command and read its output."""
+    def _read(
+        self, connection: Connection, prepared: str, timeout: float, stdin: Optional[bytes] = None
+    ) -> Callable[[], Response]:
+        """Start a prepared command, and return the call that reads its output."""
         body = {"Detach": False, "Tty": False}
-        return checked(self.client.stream(connection, f"/exec/{prepared}/start", timeout, body, stdin))
+        return self.client.begin_stream(connection, f"/exec/{prepared}/start", timeout, body, stdin)
+
+    def _run(self, connection: Connection, prepared: str, timeout: float) -> Response:
+        """Start a prepared command and read its output."""
+        return checked(self._read(connection, prepared, timeout)())
 
     def _status(self, prepared: str, deadline: float) -> Optional[int]:
         """Return the exit status of a command whose output has ended; None where it is still running."""

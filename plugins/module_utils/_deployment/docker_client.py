@@ -9,8 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
 from .._common.durations import format_duration
 from .docker_host import USUAL_HOST, EngineError, find_engine
@@ -66,40 +65,17 @@ class EngineClient:
         connection = self._kept or self.connect()
         self._kept = connection
         try:
-            response = _send(connection, method, path, timeout, body)
+            send(connection, method, path, timeout, body)
+            response = connection.getresponse()
             data = response.read()
             if connection.sock is None:  # the engine has announced that it closes it
                 self._kept = None
-            return Response(response.status, self._parse(data))
+            return Response(response.status, self.parse(data))
         except (OSError, http.client.HTTPException) as error:
             self._kept = None
             if isinstance(error, _DROPPED) and was_kept:
                 return self.request(method, path, timeout, body)
-            raise self._broken(connection, error, timeout) from error
-
-    def stream(
-        self, connection: Connection, path: str, timeout: float, body: Any = None, stdin: Optional[bytes] = None
-    ) -> Response:
-        """Send one request, then ``stdin`` if any, and read to the end of the stream. The connection is used up.
-
-        GET, or POST where there is a ``body``. Raises ``EngineError``.
-        """
-        deadline = time.monotonic() + timeout
-        # http.client gives up its own reference as soon as it knows that the stream ends with the connection.
-        connected = connection.sock
-        try:
-            response = _send(connection, "GET" if body is None else "POST", path, timeout, body)
-            if response.status >= 400:
-                return Response(response.status, self._parse(response.read()))
-            if stdin is not None:
-                connected.sendall(stdin)
-                connected.shutdown(socket.SHUT_WR)
-            body, complete = _read(response, connected, deadline)
-            return Response(response.status, body, complete)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._broken(connection, error, timeout) from error
-        finally:
-            connection.close()
+            raise self.broken(connection, error, timeout) from error
 
     def connect(self) -> Connection:
         """Connect to the engine as the owner of the deployment. Raises ``EngineError``."""
@@ -153,7 +129,7 @@ class EngineClient:
     def _late(self, timeout: float) -> EngineError:
         return EngineError(f"The Docker engine ({self.host}) did not answer within {format_duration(timeout)}.")
 
-    def _broken(self, connection: Connection, error: Exception, timeout: float) -> EngineError:
+    def broken(self, connection: Connection, error: Exception, timeout: float) -> EngineError:
         """Explain a connection that broke; a command that passes it on has said why."""
         said = connection.attached.last_line() if connection.attached and not isinstance(error, socket.timeout) else ""
         if "permission denied" in said.lower() and not self.host.startswith("ssh://"):
@@ -164,7 +140,7 @@ class EngineClient:
             return self._late(timeout)
         return EngineError(f"The Docker engine ({self.host}) closed the connection: {error}. {self._advice}")
 
-    def _parse(self, data: bytes) -> Any:
+    def parse(self, data: bytes) -> Any:
         if not data.strip():
             return None
         try:
@@ -175,40 +151,10 @@ class EngineClient:
             ) from None
 
 
-def split_stream(data: bytes) -> str:
-    """Return the text of a log or of a command's output, taken out of the frames that the engine puts it in."""
-    parts = []
-    position = 0
-    while position < len(data):
-        if data[position] > 2 or data[position + 1 : position + 4] != b"\0\0\0":
-            # A container with a terminal has no frames.
-            parts.append(data[position:])
-            break
-        size = int.from_bytes(data[position + 4 : position + 8], "big")
-        parts.append(data[position + 8 : position + 8 + size])
-        position += 8 + size
-    return b"".join(parts).decode("utf-8", "replace")
-
-
-def _send(connection: Connection, method: str, path: str, timeout: float, body: Any) -> http.client.HTTPResponse:
+def send(connection: Connection, method: str, path: str, timeout: float, body: Any) -> None:
     connection.sock.settimeout(timeout)
     data = None if body is None else json.dumps(body)
     connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
-    return connection.getresponse()
-
-
-def _read(response: http.client.HTTPResponse, connected: socket.socket, deadline: float) -> Tuple[bytes, bool]:
-    """Read a stream until it ends or its time is up; return what came, and whether it ended."""
-    chunks: List[bytes] = []
-    while True:
-        connected.settimeout(max(0.001, deadline - time.monotonic()))
-        try:
-            chunk = response.read1(65536)
-        except socket.timeout:
-            return b"".join(chunks), False
-        if not chunk:
-            return b"".join(chunks), True
-        chunks.append(chunk)
 
 
 def _host_and_port(address: str) -> Tuple[str, int]:

@@ -28,7 +28,7 @@ BITWARDEN = {
 }
 
 # nginx resolves the addresses of the other services once, at its start.
-_NGINX = "nginx"
+NGINX = "nginx"
 
 # Those of one release have one version; web and Key Connector have their own.
 _OF_ONE_VERSION = BITWARDEN - {"web", "key-connector"}
@@ -136,8 +136,8 @@ class Stack:
         """Return nginx's container where another one was created after its start, whose address it may not know."""
         # It leads to Bitwarden's own services only.
         own = BITWARDEN & set(self.services)
-        others = [c.created for c in self.containers if c.service != _NGINX and c.service in own]
-        for container in self.of(_NGINX):
+        others = [c.created for c in self.containers if c.service != NGINX and c.service in own]
+        for container in self.of(NGINX):
             if container.state == "running" and others and container.started < max(others):
                 return container
         return None

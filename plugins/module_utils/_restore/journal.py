@@ -129,17 +129,19 @@ class RestoreJournal:
         if self.state is not None:
             self._write(self.state._replace(**changes))
 
-    def replace(self, path: str) -> None:
-        """Put the prepared file or folder in place of ``path`` below bwdata. Raises ``OSError``."""
-        target, old = os.path.join(self.bwdata, path), self.old(path)
-        existed = os.path.lexists(target)
-        self.note(replaced=(*(self.state.replaced if self.state else ()), (path, existed)))
-        self._make_folders(os.path.dirname(old))
-        if existed:
-            os.rename(target, old)
-        self._make_folders(os.path.dirname(target))
-        os.rename(self.new(path), target)
-        atomic_file.sync_folder(os.path.dirname(target))
+    def replace(self, *paths: str) -> None:
+        """Put the prepared files or folders in place of ``paths`` below bwdata. Raises ``OSError``."""
+        targets = {path: os.path.join(self.bwdata, path) for path in paths}
+        noted = tuple((path, os.path.lexists(target)) for path, target in targets.items())
+        self.note(replaced=(*(self.state.replaced if self.state else ()), *noted))
+        for path, existed in noted:
+            self._make_folders(os.path.dirname(self.old(path)))
+            if existed:
+                os.rename(targets[path], self.old(path))
+            self._make_folders(os.path.dirname(targets[path]))
+            os.rename(self.new(path), targets[path])
+        for folder in sorted({os.path.dirname(target) for target in targets.values()}):
+            atomic_file.sync_folder(folder)
 
     def take_back(self) -> List[str]:
         """Put back what was replaced, whatever step it was cut off at; return the paths. Raises ``OSError``."""

@@ -17,12 +17,13 @@ from .._deployment.running import running_container
 from .._install.stage import remove_empty
 from . import proof
 from .course import Course
+from .database_start import ServerError
 from .guards import RestoreRequest
 from .here import DATA, Here
 from .journal import DATABASE, REPLACING, RestoreJournal, unused
 from .new_host import prepare_folders, wipe
 from .reading import unpack
-from .server import Server, ServerError
+from .server import Server
 from .server_proof import server_proofs
 from .source import Source
 from .staging import Staging, remove_dumps, write_dump

@@ -11,30 +11,30 @@ import os
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import quote
 
-from .._common.errors import EXPECTED, BitwardenError
+from .._common.errors import EXPECTED
 from .._common.masking import mask_text
 from .._common.setting_names import IDENTITY_CERTIFICATE_PASSWORD
 from .._database import statements
-from .._database.connection_string import SERVICE
 from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
 from .._database.sqlcmd import DatabaseError, SqlServer
 from .._deployment.apply import apply
+from .._deployment.composition import Composition
 from .._deployment.deployment import Deployment
-from .._deployment.drift import Stack
+from .._deployment.docker_host import EngineError
+from .._deployment.drift import NGINX, Stack
 from .._deployment.engine_inventory import EngineInventory
 from .._deployment.facts import license_folder, override_settings
-from .._deployment.health_wait import Clock, HealthWait
+from .._deployment.health_wait import Clock
 from .._deployment.images import pull_images
 from .._deployment.plan import Request, plan
 from .._deployment.running import running_container
 from .._licenses.file import MISSING, License
+from .database_start import DatabaseStart, ServerError
 
 #: Below bwdata: where SQL Server reads backups from.
 BACKUPS = "mssql/backups"
 
 _ASK_TIMEOUT = 30.0
-# The server is down while its database starts.
-_PAUSE = 0.2
 _OPENSSL_TIMEOUT = 30.0
 _LOG_LINES = 2000
 #: In the log of a service these say that it cannot work with what was restored.
@@ -43,10 +43,6 @@ _ASKED = ("api", "identity", "admin", "sso")
 _ASK_VERSION = (
     "wget -q -O - http://localhost:5000/config 2>/dev/null || curl -fsS http://localhost:5000/config 2>/dev/null"
 )
-
-
-class ServerError(BitwardenError):
-    """The server did not do what the restore needs. The message is masked."""
 
 
 class Certificate(NamedTuple):
@@ -81,7 +77,7 @@ class Server:
         self._database_timeout = database_timeout
         self._pull = pull
         self._lock = lock
-        self._clock = clock or Clock()
+        self.clock = clock or Clock()
         self._begun = 0.0
 
     def deployment(self) -> Deployment:
@@ -142,23 +138,16 @@ class Server:
 
         Raises ``ServerError`` and ``UnhealthyError``.
         """
-        deployment = self.deployment()
-        stack = deployment.inspect()
-        if SERVICE not in stack.services:
-            raise ServerError(f"The Compose files have no service {SERVICE}, so there is no built-in database here.")
-        secrets, begun = deployment.secrets(stack), self._clock.now()
-        deployment.require_own_scope()
-        failed = deployment.pull_missing({SERVICE: stack.services[SERVICE]})
-        if failed:
-            raise ServerError(f"The image of {SERVICE} is not local and was not pulled: {mask_text(failed, secrets)}")
-        result = deployment.project.up(only=[SERVICE], no_deps=True)
-        if not any(one.service == SERVICE and one.is_up for one in deployment.containers()):
-            raise ServerError(mask_text(f"{SERVICE} was not started. {result.told('docker compose up')}", secrets))
-        waiting = HealthWait(
-            deployment.engine, deployment.containers, lambda text: mask_text(text, secrets), self._clock, _PAUSE
-        )
-        waiting.wait([SERVICE], self._timeout, begun)
-        return deployment.compare(stack.services, {})
+        database = self.database()
+        database.start()
+        return database.wait()
+
+    def database(self, composition: Optional[Composition] = None) -> DatabaseStart:
+        """Return the start of the database, with the files as they are now. Raises ``ServerError``.
+
+        ``composition`` is what Compose would make of them, where that is known.
+        """
+        return DatabaseStart(self.deployment(), composition, self._timeout, self.clock)
 
     def check_dump(self, dump: str, database: str) -> None:
         """Compare the header of a dump in ``mssql/backups`` with what is expected of it.
@@ -197,16 +186,30 @@ class Server:
         """Return the names of the migrations that were run on the database. Raises ``DatabaseError``."""
         return self._sql_server().values(statements.migrations(database))
 
-    def start(self) -> List[Dict[str, object]]:
+    def start(self, begun: Optional[float] = None) -> List[Dict[str, object]]:
         """Start the server as module server does and wait until it is healthy; return its services.
 
-        Raises ``StateError`` and whatever a plan raises.
+        ``begun`` is when this run began to change containers, where it did before. Raises ``StateError`` and whatever
+        a plan raises.
         """
-        self._begun = self._clock.now()
+        self._begun = self.clock.now()
+        if begun is not None:
+            self._start_containers()
         request = Request(wait_timeout=self._timeout, rollback=False, pull=self._pull)
-        result = apply(plan(self.deployment(), request), self._clock).result()
+        result = apply(plan(self.deployment(), request), self.clock, changed_at=begun).result()
         services: List[Dict[str, object]] = result["services"]
         return services
+
+    def _start_containers(self) -> None:
+        """Start the containers that exist, which are new; what is not started then is for Compose to tell."""
+        deployment = self.deployment()
+        left = [one for one in deployment.containers() if not one.is_up]
+        with contextlib.suppress(EngineError):
+            # nginx resolves the addresses of the others at its start.
+            for is_last in (False, True):
+                deployment.engine.begin_start(
+                    [one for one in left if (one.service == NGINX) is is_last], self._timeout
+                )()
 
     def version(self) -> Optional[str]:
         """Return the version by the images, without asking the services."""

@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Union
 
-from .._backup.dump import Dump
 from .._backup.make import back_up
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database import statements
 from .._database.connection_string import SERVICE
-from .._database.inspection import database_container, engine_version, row_counts, running_server
-from .._database.sqlcmd import SqlServer
-from .._deployment.deployment import Deployment
+from .._database.inspection import begin_row_counts, database_container, running_server
+from .._deployment.composition import Composition
 from .._deployment.drift import Stack
 from .._deployment.engine_inventory import EngineInventory
 from .._deployment.images import missing_images, not_local, pull_images
@@ -29,6 +27,8 @@ from .._restore.server import Server
 from .._scripts.pair import RUN
 from . import proof
 from .journal import SERVING, UpdateJournal
+from .new_server import NewServer, start_together
+from .old_server import OldServer
 from .plan import UpdateError, UpdatePlan
 from .serving import Serving
 from .setup_tool import SetupTool
@@ -48,15 +48,6 @@ class Tools(NamedTuple):
     now: Callable[[], float] = time.monotonic
 
 
-class _OldDatabase(NamedTuple):
-    """The database of the old version, while it is serving: which services run, and the major version of the engine."""
-
-    deployment: Deployment
-    running: Sequence[str]
-    server: SqlServer
-    engine: int
-
-
 class Update:
     """One update as planned. Carry it out with ``run``, once."""
 
@@ -71,8 +62,9 @@ class Update:
         self._setup = SetupTool(plan.deployment, plan.pair, plan.request.wait_timeout)
         self._expected: Optional[List[str]] = None
         self._changed_files: List[str] = []
-        self._services: List[str] = []
-        self._old: Optional[_OldDatabase] = None
+        self._composition: Optional[Composition] = None
+        self._start_together = False
+        self._old: Optional[OldServer] = None
         self._found: Dict[str, Any] = {"changed": False, "images": []}
         self._proofs: List[Proof] = []
         self._stopped: Optional[float] = None
@@ -153,7 +145,8 @@ class Update:
         self._workspace.fill(plan.pair.run)
         self._setup.generate(self._workspace.folder)
         self._workspace.name_database(plan.database)
-        services = self._workspace.services()
+        self._composition = self._workspace.composition()
+        services = self._composition.services
         self._proofs.append(proof.settings_proof(self._workspace.lost_settings()))
         proof.require(self._proofs)
         self._pull(inventory, [one.image for one in services.values()])
@@ -161,9 +154,9 @@ class Update:
             with Trial(self._deployment, journal, services[SERVICE].image, request.wait_timeout) as trial:
                 self._expected = trial.migrations(self._setup)
             journal.describe(migrations=self._expected)
-        self._services = list(services)
+        self._start_together = start_together(self._workspace.described())
         self._back_up()
-        self._old = self._ask_database()
+        self._old = OldServer.ask(self._server.deployment(), request.database_timeout)
         self._changed_files = self._workspace.changed()
         os.sync()
         journal.note(phase=REPLACING)
@@ -190,18 +183,29 @@ class Update:
 
     def _change(self) -> None:
         """Stop the server, replace what is to be replaced, migrate the database, and start the new version."""
-        journal, server, deployment = self._journal, self._server, self._deployment
+        journal, server, request = self._journal, self._server, self._request
         self._found["changed"], self._stopped = True, self._now()
-        old = self._old or self._ask_database()
-        counts = self._dump(old)
-        for path in self._changed_files:
-            journal.replace(path)
-        journal.put_script(deployment.script.path, self._plan.pair.script)
+        old = self._old or OldServer.ask(server.deployment(), request.database_timeout)
+        old.stop(request.wait_timeout)
+        counts = old.dump(journal, self._plan.database, request.wait_timeout)
+        journal.replace(*self._changed_files)
+        journal.put_script(self._deployment.script.path, self._plan.pair.script)
         journal.note(phase=DATABASE)
-        self._start_database(counts, old.deployment)
+        database = server.database(self._composition)
+        new = NewServer(server, database.deployment, self._start_together, request.wait_timeout)
+        new.create(database.services)
+        try:
+            database.start()
+        finally:
+            new.wait_until_created()
+        new.start_independent()
+        try:
+            self._migrate(counts, database.wait())
+        finally:
+            new.wait_until_started()
         journal.note(phase=SERVING)
         serving = Serving(server, self._found.get("backup"))
-        self._found["services"] = serving.start()
+        self._found["services"] = serving.start(new.begun)
         self._found["downtime"] = self._downtime()
         self._proofs += serving.proofs()
         proof.require(self._proofs)
@@ -209,51 +213,22 @@ class Update:
     def _downtime(self) -> float:
         return round(self._now() - self._stopped, 1) if self._stopped is not None else 0.0
 
-    def _ask_database(self) -> _OldDatabase:
-        """Return what of the old version's database can be asked while it is serving, so that it costs no downtime."""
-        deployment = self._server.deployment()
-        stack = deployment.inspect()
-        database = running_server(deployment, stack, self._request.database_timeout)
-        return _OldDatabase(deployment, stack.running(), database, engine_version(database))
-
-    def _dump(self, old: _OldDatabase) -> Dict[str, int]:
-        """Stop all services but the database, and have it write the dump of the way back; return row counts."""
-        deployment, name = old.deployment, self._plan.database
-        result = deployment.project.stop([one for one in old.running if one != SERVICE])
-        left = sorted({one.service for one in deployment.containers() if one.is_up} - {SERVICE})
-        if left:
-            raise UpdateError(f"Still running after the stop: {', '.join(left)}. {result.told('docker compose stop')}")
-        counts = row_counts(old.server, name, proof.KEPT_TABLES)
-        dump = Dump(old.server, deployment.bwdata, name)
-        self._journal.note(dump=dump.file)  # first, so that a run that is killed leaves none that nobody knows
-        dump.make()
-        dump.verify(old.engine)
-        return counts
-
-    def _start_database(self, before: Mapping[str, int], deployment: Deployment) -> None:
-        """Start only the database of the new version, and migrate it; the other containers are created meanwhile.
-
-        ``deployment`` is that of the old version, which is not read again.
-        """
-        deployment.require_own_scope()
-        for container in deployment.containers():
-            if container.service not in self._services:
-                deployment.engine.remove(container, self._request.wait_timeout)
-        created = deployment.project.create([one for one in self._services if one != SERVICE])
-        try:
-            self._migrate(before, self._server.start_database())
-        finally:
-            created()  # what it could not create, the start of the services tells
-
     def _migrate(self, before: Mapping[str, int], stack: Stack) -> None:
         """Migrate the database that was started, and prove that."""
-        deployment, name = self._server.deployment(), self._plan.database
+        deployment, name, timeout = self._server.deployment(), self._plan.database, self._request.database_timeout
         container = database_container(stack)
-        SetupTool(deployment, self._plan.pair, self._request.database_timeout).migrate(deployment.bwdata, container.id)
-        database = running_server(deployment, stack, self._request.database_timeout)
+        tool = SetupTool(deployment, self._plan.pair, timeout)
+        migrating = tool.begin_migration(deployment.bwdata, container.id)
+        try:
+            database = running_server(deployment, stack, timeout)
+            database.find_tool()
+        finally:
+            migrating()
+        counting = begin_row_counts(database, name, proof.KEPT_TABLES)
+        migrations = database.values(statements.migrations(name))
         self._proofs += [
-            proof.migration_proof(self._expected, database.values(statements.migrations(name)), _ENDED_WELL),
-            proof.row_proof(before, row_counts(database, name, proof.KEPT_TABLES)),
+            proof.migration_proof(self._expected, migrations, _ENDED_WELL),
+            proof.row_proof(before, counting()),
         ]
         proof.require(self._proofs)
 

@@ -24,9 +24,12 @@ class Serving:
         self._server = server
         self._manifest = _manifest(backup)
 
-    def start(self) -> List[Dict[str, object]]:
-        """Start them, and wait until they are healthy; return them. Raises whatever a plan raises."""
-        return self._server.start()
+    def start(self, begun: Optional[float] = None) -> List[Dict[str, object]]:
+        """Start them, and wait until they are healthy; return them. Raises whatever a plan raises.
+
+        ``begun`` is when containers were created that only need to be started.
+        """
+        return self._server.start(begun)
 
     def proofs(self) -> List[Proof]:
         """Return what the running services prove."""

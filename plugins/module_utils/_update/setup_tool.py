@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from typing import NamedTuple, Sequence
+from typing import Callable, NamedTuple, Sequence
 from urllib.parse import quote
 
 from .._common.errors import BitwardenError
@@ -51,20 +51,37 @@ class SetupTool(NamedTuple):
 
         Raises ``SetupError`` for what it tells; scripts that failed it does not tell.
         """
-        result = self._run(folder, ["-update", "1", "-db", "1"], ["--network", f"container:{network}"])
-        if result.rc != 0:
-            raise SetupError(f"{self._told(result)} The database was not migrated.")
+        self.begin_migration(folder, network)()
+
+    def begin_migration(self, folder: str, network: str) -> Callable[[], None]:
+        """Begin to migrate it; return the call that waits for that, which raises ``SetupError``."""
+        running = self._begin(folder, ["-update", "1", "-db", "1"], ["--network", f"container:{network}"])
+
+        def end() -> None:
+            result = running()
+            if result.rc != 0:
+                raise SetupError(f"{self._told(result)} The database was not migrated.")
+
+        return end
 
     def _run(self, folder: str, command: Sequence[str], options: Sequence[str]) -> Result:
+        return self._begin(folder, command, options)()
+
+    def _begin(self, folder: str, command: Sequence[str], options: Sequence[str]) -> Callable[[], Result]:
         name, docker = _CONTAINER + secrets.token_hex(4), self.deployment.engine.docker
         arguments = [docker, "run", "--interactive", "--rm", "--name", name, "--log-driver", "none", "--pull", "never"]
         arguments += [*options, "--volume", f"{folder}:/bitwarden", "--env-file", f"{folder}/env/uid.env"]
         commands = self.deployment.commands
-        result = commands.run([*arguments, self.pair.setup_image, *self.pair.setup_arguments(command)], self.timeout)
-        if result.interrupted:
-            # The container goes on without the command that was killed.
-            commands.run([docker, "rm", "--force", name], _REMOVE_TIMEOUT)
-        return result
+        running = commands.begin([*arguments, self.pair.setup_image, *self.pair.setup_arguments(command)])
+
+        def end() -> Result:
+            result = running(self.timeout)
+            if result.interrupted:
+                # The container goes on without the command that was killed.
+                commands.run([docker, "rm", "--force", name], _REMOVE_TIMEOUT)
+            return result
+
+        return end
 
     def _told(self, result: Result) -> str:
         return mask_text(result.told(f"The setup tool of {self.pair.versions.core}"), self.deployment.secrets())

@@ -31,6 +31,8 @@ _DATA = "trial"
 _DATABASE = "vault"
 _ASK_TIMEOUT = 30.0
 _REMOVE_TIMEOUT = 120.0
+# How long its health check may fail once the database answers.
+_HEALTH_TIMEOUT = 60.0
 _PAUSE = 1.0
 _LOG_LINES = 60
 
@@ -102,7 +104,7 @@ class Trial:
         return Container.from_inspect(checked(client.request("GET", f"{path}/json", _ASK_TIMEOUT)).body)
 
     def _wait(self, container: Container, server: SqlServer) -> None:
-        deadline = self._clock.now() + self._timeout
+        deadline, healthy_until = self._clock.now() + self._timeout, 0.0
         while True:
             path = f"/containers/{container.id}/json"
             state = checked(self._engine.client.request("GET", path, _ASK_TIMEOUT)).body["State"]
@@ -111,10 +113,15 @@ class Trial:
             try:
                 server.value(statements.ENGINE_VERSION)
             except BitwardenError as error:
-                if self._clock.now() >= deadline:
-                    raise TrialError(self._failed(container, f"did not answer in time ({error})")) from None
+                seen = f"did not answer in time ({error})"
             else:
-                return
+                if not container.health_check or self._engine.ask([container], _ASK_TIMEOUT)[container.id]:
+                    return
+                # It asks no more than was just answered. In the downtime it would be waited for as well.
+                healthy_until = healthy_until or self._clock.now() + _HEALTH_TIMEOUT
+                seen = "answered, but did not pass its health check"
+            if self._clock.now() >= min(deadline, healthy_until or deadline):
+                raise TrialError(self._failed(container, seen))
             self._clock.sleep(_PAUSE)
 
     def _failed(self, container: Container, seen: str) -> str:

@@ -13,7 +13,7 @@ from typing import Dict, List
 
 from .._common.errors import BitwardenError
 from .._deployment.compose import Project
-from .._deployment.composition import Service
+from .._deployment.composition import Composition
 from .._deployment.deployment import Deployment
 from .._env_files.document import EnvFile
 from .._settings.override_file import FILES
@@ -70,14 +70,21 @@ class Workspace:
             with open(path, "wb") as output:
                 output.write(settings.change({_NIGHTLY: name}, is_secret)[0])
 
-    def services(self) -> Dict[str, Service]:
+    def composition(self) -> Composition:
         """Return what Compose would create from the generated files, the user's override included.
 
         Raises ``ComposeError``.
         """
+        return self._project().read()
+
+    def described(self) -> str:
+        """Return what Compose makes of the generated files, in JSON."""
+        project = self._project()
+        return project.describe(project.files())
+
+    def _project(self) -> Project:
         docker, directory = self._deployment.engine.docker, self._deployment.script.folder
-        commands, timeout = self._deployment.commands, self._deployment.project.timeout
-        return dict(Project(commands, docker, self.folder, directory, timeout).read().services)
+        return Project(self._deployment.commands, docker, self.folder, directory, self._deployment.project.timeout)
 
     def changed(self) -> List[str]:
         """Return the files that differ from those of the server, in the order in which they are put in place."""

@@ -119,7 +119,7 @@ FAULTS: Dict[str, Fault] = {
     ),
     "image missing": _spoilt("sso", "missing", "sso"),
     "mssql crashes": _spoilt("mssql", "crash", "was tried with an empty database on this host and ended with status"),
-    "mssql unhealthy": _spoilt("mssql", "unhealthy", "mssql"),
+    "mssql unhealthy": _spoilt("mssql", "unhealthy", "did not pass its health check"),
     "migration fails with status 0": Fault(
         "did not run, though the setup tool ended well",
         lambda one: one.control("migration", {"fails": _AFTER}),

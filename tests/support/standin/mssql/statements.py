@@ -81,9 +81,10 @@ def _select(instance: Instance, database: str, table: str, query: str) -> List[L
             raise
 
 
-def _count(instance: Instance, found: Match[str]) -> List[Output]:
-    database, table = _name(found[1]), found[2]
-    return _table([""], _select(instance, database, table, f'SELECT COUNT(*) FROM "{table}"'))
+def _counts(instance: Instance, found: Match[str]) -> List[Output]:
+    counted = [(_name(database), table) for database, table in re.findall(_IN_TABLE, found[0])]
+    counts = [_select(instance, *one, f'SELECT COUNT(*) FROM "{one[1]}"')[0][0] for one in counted]
+    return _table([""] * len(counts), [counts])
 
 
 def _newest_migration(instance: Instance, found: Match[str]) -> List[Output]:
@@ -187,6 +188,7 @@ def _create(instance: Instance, found: Match[str]) -> List[Output]:
 
 
 _IN_TABLE = rf"FROM {_NAME}\.\[dbo\]\.\[({_TABLES})\]"
+_COUNT = rf"\(SELECT COUNT_BIG\(\*\) {_IN_TABLE}\)"
 _OF_DATABASE = rf"{_NAME}\.\[dbo\]\."
 _FORMS: List[Tuple[Any, Handler]] = [
     (re.compile(form), handler)
@@ -194,7 +196,7 @@ _FORMS: List[Tuple[Any, Handler]] = [
         (r"SELECT 1", _one),
         (_QUIET + r"SELECT CAST\(SERVERPROPERTY\('ProductMajorVersion'\) AS int\)", _major),
         (_QUIET + r"SELECT name FROM sys\.databases ORDER BY name", _databases),
-        (_QUIET + rf"SELECT COUNT_BIG\(\*\) {_IN_TABLE}", _count),
+        (_QUIET + rf"SELECT {_COUNT}(?:, {_COUNT})*", _counts),
         (
             _QUIET + rf"SELECT TOP \(1\) \[ScriptName\] FROM {_OF_DATABASE}\[Migration\] ORDER BY \[Id\] DESC",
             _newest_migration,

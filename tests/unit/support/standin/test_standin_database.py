@@ -30,7 +30,7 @@ PASSWORD = "a pass;word"
 VERSION = "2026.8.0"
 ON, OFF = "SET NOCOUNT ON; ", "Operating system error"
 OFFLINE = "IF DB_ID(N'vault') IS NOT NULL ALTER DATABASE [vault] SET OFFLINE WITH ROLLBACK IMMEDIATE"
-COUNT = ON + "SELECT COUNT_BIG(*) FROM [vault].[dbo].[User]"
+COUNT = ON + "SELECT (SELECT COUNT_BIG(*) FROM [vault].[dbo].[User])"
 
 
 class Sql:
@@ -113,7 +113,7 @@ def test_every_statement_of_the_collection_is_understood(name):
         statements.DATABASES,
         statements.backup(name, path, name),
         *(one(path) for one in (statements.verify, statements.header, statements.file_list)),
-        *(statements.count(name, table) for table in statements.TABLES),
+        statements.counts(name, statements.TABLES),
         *(one(name) for one in (statements.newest_migration, statements.protected_beginnings)),
         *(one(name) for one in (statements.enabled_organizations, statements.set_offline, statements.set_online)),
         statements.restore(name, path),
@@ -137,6 +137,7 @@ def test_what_is_read_from_a_database(sql):
     names = sql.ok(ON + "SELECT name FROM sys.databases ORDER BY name").splitlines()
     assert names == ["name", "----", "master", "model", "msdb", "tempdb", "vault"]
     assert sql.ok(COUNT, "-h", "-1") == "2\n"
+    assert sql.ok(statements.counts("vault", ("User", "Organization")), "-h", "-1") == "2|2\n"
     newest = ON + "SELECT TOP (1) [ScriptName] FROM [vault].[dbo].[Migration] ORDER BY [Id] DESC"
     assert sql.ok(newest, "-h", "-1").startswith("Bit.Migrator.DbScripts.2026-08")
     of = "FROM [vault].[dbo].[User] WHERE"
@@ -155,7 +156,7 @@ def test_what_is_read_from_a_database(sql):
     [
         ("SELECT name FROM sys.databases", "Msg 102, Level 15, State 1, Server"),
         ("DROP DATABASE [vault]; SELECT 1", "Incorrect syntax near 'DATABASE'."),
-        (ON + "SELECT COUNT_BIG(*) FROM [other].[dbo].[User]", "Invalid object name 'other.dbo.User'."),
+        (ON + "SELECT (SELECT COUNT_BIG(*) FROM [other].[dbo].[User])", "Invalid object name 'other.dbo.User'."),
         ("BACKUP DATABASE [x] TO DISK = N'/x' WITH COPY_ONLY, INIT, CHECKSUM, NAME = N'x'", "Msg 911"),
         ("RESTORE HEADERONLY FROM DISK = N'/nowhere'", f"'/nowhere'. {OFF} 2(The system cannot find the file"),
         ("RESTORE FILELISTONLY FROM DISK = N'/etc/hostname'", "Msg 3241"),

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database import inspection, statements
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError, SqlServer
@@ -30,6 +32,11 @@ class FakeEngine:
         if environment["SQLCMDPASSWORD"] not in self.passwords:
             return Executed(1, "Sqlcmd: Error: Microsoft ODBC Driver 18 : Login failed for user 'sa'..\n")
         return Executed(self.rc, self.output)
+
+    def begin(self, *arguments):
+        """Do at once what a real one does meanwhile."""
+        executed = self.execute(*arguments)
+        return lambda: executed
 
 
 def server(passwords=("right",), timeout=60.0, **engine):
@@ -104,7 +111,22 @@ def test_another_password_is_tried_once():
     ]
 
 
-@pytest.mark.parametrize("call", [inspection.engine_version, lambda sql: inspection.row_count(sql, "vault", "User")])
-def test_numbers_that_are_none(call):
-    with pytest.raises(DatabaseError, match="'NULL'"):
-        call(server(output="NULL\n")[0])
+def test_all_rows_are_counted_with_one_statement():
+    sql, engine = server(output="3|0\n")
+    assert inspection.row_counts(sql, "vault", ["User", "Cipher"]) == {"User": 3, "Cipher": 0}
+    assert len(engine.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "output"),
+    [
+        (inspection.engine_version, "NULL"),
+        *[
+            (lambda sql: inspection.row_counts(sql, "vault", ["User", "Cipher"]), one)
+            for one in ("NULL", "3", "3|", "")
+        ],
+    ],
+)
+def test_numbers_that_are_none(call, output):
+    with pytest.raises(DatabaseError, match=re.escape(repr(output))):
+        call(server(output=f"{output}\n")[0])

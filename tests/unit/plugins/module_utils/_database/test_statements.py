@@ -31,7 +31,11 @@ def protected(key: str = KEY, magic: str = "09f0c9f0") -> str:
             statements.backup("a]b'c", "/backups/x'y.bak", "it's"),
             "BACKUP DATABASE [a]]b'c] TO DISK = N'/backups/x''y.bak' WITH COPY_ONLY, INIT, CHECKSUM, NAME = N'it''s'",
         ),
-        (statements.count("a]b", "User"), "SET NOCOUNT ON; SELECT COUNT_BIG(*) FROM [a]]b].[dbo].[User]"),
+        (
+            statements.counts("a]b", ("User", "Cipher")),
+            "SET NOCOUNT ON; SELECT (SELECT COUNT_BIG(*) FROM [a]]b].[dbo].[User]), "
+            "(SELECT COUNT_BIG(*) FROM [a]]b].[dbo].[Cipher])",
+        ),
         (
             statements.set_offline("a'b"),
             "IF DB_ID(N'a''b') IS NOT NULL ALTER DATABASE [a'b] SET OFFLINE WITH ROLLBACK IMMEDIATE",

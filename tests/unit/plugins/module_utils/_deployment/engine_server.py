@@ -32,6 +32,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self._answer(None)
 
+    do_DELETE = do_GET
+
     def do_POST(self):
         length = int(self.headers.get("Content-Length") or 0)
         self._answer(json.loads(self.rfile.read(length)) if length else None)

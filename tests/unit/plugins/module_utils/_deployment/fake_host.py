@@ -102,9 +102,9 @@ class FakeHost:
     def install(self, monkeypatch):
         """Have every deployment that is opened from now on use this host."""
         monkeypatch.setattr(deployment_module, "listening", lambda port: self.listening.get(str(port), ""))
-        for module in (deployment_module, unchanged_module):
+        for module, client in ((deployment_module, "StreamClient"), (unchanged_module, "EngineClient")):
             monkeypatch.setattr(module, "Commands", lambda account, environ: self)
-            monkeypatch.setattr(module, "EngineClient", lambda commands, docker: self)
+            monkeypatch.setattr(module, client, lambda commands, docker: self)
         return self
 
     def run(self, arguments, timeout, *, stdin="", cwd=None, environment=None):
@@ -130,6 +130,14 @@ class FakeHost:
         """Do at once what a real host does meanwhile."""
         result = self.run(arguments, 0, cwd=cwd, environment=environment)
         return lambda _timeout: result
+
+    def begin_request(self, method, path, timeout):
+        response = self.request(method, path, timeout)
+        return lambda: response
+
+    def begin_stream(self, connection, path, timeout, body=None, stdin=None):
+        response = self.stream(connection, path, timeout, body, stdin)
+        return lambda: response
 
     def request(self, method, path, timeout, body=None):
         """Answer as the engine's API does."""

@@ -12,19 +12,20 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import containers
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import docker_host as docker_host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Engine
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import (
-    EngineClient,
-    split_stream,
-)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import (
     EngineError,
     find_engine,
+)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_stream import (
+    StreamClient,
+    split_stream,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Commands
 
@@ -50,7 +51,7 @@ def server(tmp_path):
 @pytest.fixture
 def engine(server, account):
     commands = Commands(account, {"DOCKER_HOST": f"unix://{server.path}", "PATH": os.environ["PATH"]})
-    return Engine(EngineClient(commands, "/nowhere/docker"))
+    return Engine(StreamClient(commands, "/nowhere/docker"))
 
 
 def described(identifier, service):
@@ -125,14 +126,14 @@ def test_a_rootless_engine_is_found_and_compose_uses_it_too(account, tmp_path, m
         (tmp_path / "docker.sock").touch()
         environ["XDG_RUNTIME_DIR"] = str(tmp_path)
     commands = Commands(account, environ)
-    assert EngineClient(commands, "docker").host == f"unix://{path}"
+    assert StreamClient(commands, "docker").host == f"unix://{path}"
     assert commands.environment["DOCKER_HOST"] == f"unix://{path}"
 
 
 def test_the_usual_engine_needs_no_variable(account, monkeypatch):
     monkeypatch.setattr(os.path, "exists", lambda path: False)
     commands = Commands(account, {})
-    assert EngineClient(commands, "docker").host == "unix:///var/run/docker.sock"
+    assert StreamClient(commands, "docker").host == "unix:///var/run/docker.sock"
     assert "DOCKER_HOST" not in commands.environment
 
 
@@ -152,10 +153,10 @@ def test_root_may_not_use_an_engine_that_the_owner_may_not():
         stranger = Account("stranger", 12345, 12345, (12345,), "/nowhere")
         environ = {"DOCKER_HOST": f"unix://{path}"}
         with pytest.raises(EngineError, match=r"The user stranger, who owns.* may not use the Docker engine.*usermod"):
-            EngineClient(Commands(stranger, environ), "docker").connect()
+            StreamClient(Commands(stranger, environ), "docker").connect()
         assert (os.geteuid(), os.getegid()) == (0, 0), "the rights of root did not come back"
         member = stranger._replace(groups=(12345, 12346))
-        EngineClient(Commands(member, environ), "docker").connect().close()
+        StreamClient(Commands(member, environ), "docker").connect().close()
 
 
 # What is asked
@@ -251,6 +252,46 @@ def test_logs_are_taken_out_of_their_frames_and_put_in_order(server, engine):
     ]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "call"),
+    [
+        ("POST", "/stop", lambda engine, found: engine.stop(found, 5.0)),
+        ("POST", "/start", lambda engine, found: engine.begin_start(found, 5.0)()),
+        ("DELETE", "", lambda engine, found: engine.begin_remove(found, 5.0)()),
+    ],
+)
+def test_containers_are_stopped_started_and_removed_all_at_once(server, engine, method, path, call):
+    both = threading.Barrier(2)
+
+    def answer(handler):
+        both.wait(5)  # neither is answered before the other one is asked for
+        handler.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    for name in ("api", "web"):
+        server.answers[method, f"/containers/{name}{path}"] = answer
+    call(engine, [container("api"), container("web")])
+    assert sorted(one[:2] for one in server.requests) == [
+        (method, f"/containers/{name}{path}") for name in ("api", "web")
+    ]
+
+
+def test_one_that_is_stopped_already_is_no_error_and_one_that_cannot_be_started_is(server, engine):
+    server.answers["POST", "/containers/api/stop"] = (304, None)
+    engine.stop([container("api")], 5.0)
+    server.answers["POST", "/containers/api/start"] = (500, {"message": "port is already allocated"})
+    waiting = engine.begin_start([container("api")], 5.0)
+    with pytest.raises(EngineError, match="port is already allocated"):
+        waiting()
+
+
+def test_a_command_runs_while_others_are_asked_for(server, engine):
+    executing(server, "api", 0, frame(1, "slow\n"), pause=0.3)
+    executing(server, "web", 0, frame(1, "quick\n"))
+    slow = engine.begin("api", ["x"], 5.0)
+    assert engine.execute("web", ["y"], 5.0) == (0, "quick\n")
+    assert slow() == (0, "slow\n")
+
+
 def test_a_restart_is_waited_for(server, engine):
     server.answers["POST", "/containers/api/restart"] = (204, None)
     engine.restart(container("api"))
@@ -299,7 +340,7 @@ def test_a_socket_that_nobody_listens_on_is_told(tmp_path, account):
         dead.bind(str(tmp_path / "dead.sock"))
     commands = Commands(account, {"DOCKER_HOST": f"unix://{tmp_path}/dead.sock"})
     with pytest.raises(EngineError, match=r"\(unix://.*dead\.sock\) cannot be reached: .*refused\. DOCKER_HOST in"):
-        Engine(EngineClient(commands, "docker")).containers("/x")
+        Engine(StreamClient(commands, "docker")).containers("/x")
 
 
 @pytest.mark.parametrize(
@@ -320,18 +361,18 @@ def test_an_engine_that_cannot_be_reached_is_named_with_what_names_it(account, m
     docker.write_text("#!/bin/sh\necho 'unable to parse docker host' >&2\nexit 1\n")
     docker.chmod(0o755)
     with pytest.raises(EngineError, match=rf"engine \({host}\) cannot be reached: .*\w\. {advice}"):
-        Engine(EngineClient(Commands(account, {"PATH": os.environ["PATH"], **environ}), str(docker))).containers("/x")
+        Engine(StreamClient(Commands(account, {"PATH": os.environ["PATH"], **environ}), str(docker))).containers("/x")
 
 
 def test_an_owner_without_an_account_is_not_to_be_added_to_a_group(account, monkeypatch):
     def refused(client, path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(EngineClient, "_connect_unix", refused)
+    monkeypatch.setattr(StreamClient, "_connect_unix", refused)
     stranger = Account("100999", 100999, 100999, (100999,), "/")
     for owner, advice in ((stranger, "uid 100999, which has no account"), (account, "usermod -aG docker")):
         with pytest.raises(EngineError, match=advice) as caught:
-            EngineClient(Commands(owner, {"DOCKER_HOST": "unix:///x.sock"}), "docker").connect()
+            StreamClient(Commands(owner, {"DOCKER_HOST": "unix:///x.sock"}), "docker").connect()
         assert ("usermod" in str(caught.value)) is (owner is account)
 
 
@@ -341,7 +382,7 @@ def test_an_owner_without_an_account_is_not_to_be_added_to_a_group(account, monk
 def test_over_tcp(server, account):
     server.answers["GET", "/containers/json"] = (200, [])
     commands = Commands(account, {"DOCKER_HOST": server.serve_tcp()})
-    assert Engine(EngineClient(commands, "docker")).containers("/x") == []
+    assert Engine(StreamClient(commands, "docker")).containers("/x") == []
 
 
 @pytest.mark.parametrize(
@@ -370,7 +411,7 @@ def test_ssh_and_tls_go_through_dockers_own_command(server, account, tmp_path, e
     server.answers["GET", "/containers/json"] = (200, [])
     executing(server, "api", 0)
     server.answers["POST", "/exec/e-api/start"] = echo
-    engine = Engine(EngineClient(Commands(account, environ), str(docker)))
+    engine = Engine(StreamClient(Commands(account, environ), str(docker)))
     assert engine.containers("/x") == []
     assert engine.execute("api", ["x"], 5.0, stdin=b"input") == (0, "out input")
 
@@ -393,4 +434,4 @@ def test_what_dockers_command_says_is_told(account, tmp_path, host, stderr, word
     docker.chmod(0o755)
     commands = Commands(account, {"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": "1"})
     with pytest.raises(EngineError, match=words):
-        Engine(EngineClient(commands, str(docker))).containers("/x")
+        Engine(StreamClient(commands, str(docker))).containers("/x")

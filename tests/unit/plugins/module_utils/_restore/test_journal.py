@@ -61,11 +61,11 @@ def prepare(bwdata):
     return journal
 
 
-def replace(bwdata):
+def replace(bwdata, at_once=False):
     journal = prepare(bwdata)
     journal.note(phase=REPLACING)
-    for unit in UNITS:
-        journal.replace(unit)
+    for units in [UNITS] if at_once else [[unit] for unit in UNITS]:
+        journal.replace(*units)
     return journal
 
 
@@ -91,10 +91,11 @@ def test_the_old_files_can_be_kept(bwdata):
     assert RestoreJournal(str(bwdata)).state is None
 
 
-def test_killed_at_any_line_while_replacing(bwdata):
+@pytest.mark.parametrize("at_once", [False, True])
+def test_killed_at_any_line_while_replacing(bwdata, at_once):
     """The next run finds what is old and what is new, from the disk alone."""
     lines = 0
-    for _line in hit_at_every_line(lambda: replace(bwdata), [restore_journal]):
+    for _line in hit_at_every_line(lambda: replace(bwdata, at_once), [restore_journal]):
         lines += 1
         RestoreJournal(str(bwdata)).begin("/backups/other")
         assert read(bwdata) == OLD

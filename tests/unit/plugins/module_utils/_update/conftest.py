@@ -22,6 +22,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment i
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import old_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import plan as plan_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import run as run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import trial as trial_module
@@ -77,12 +78,12 @@ class UpdateDatabase(RowsDatabase):
         self._refuse(statement)
         if "SELECT [ScriptName]" in statement:
             return list(self.scripts)
-        self.engine = ENGINES.get(self.host.version, "17")
+        self.engine = self.host.engine_version()
         self.migration = max(self.scripts)
         return super().values(statement)
 
     def rows(self, statement):
-        return [{**super().rows(statement)[0], "SoftwareVersionMajor": ENGINES.get(self.host.version, "17")}]
+        return [{**super().rows(statement)[0], "SoftwareVersionMajor": self.host.engine_version()}]
 
     def _original(self, statement):
         """Return the dump under the name that it was made with."""
@@ -209,6 +210,18 @@ class UpdateHost(RestoreHost):
                 del self.containers[name]
         super()._up(everything, only)
 
+    def begin_request(self, method, path, timeout):
+        """Stop, remove or start a container."""
+        name, what = (*path.split("/")[2:], "")[:2]
+        self.done.append(f"{what or 'remove'} {name}")
+        if what == "start":
+            self._up(only=[name])
+        elif what == "stop":
+            self.containers[name]["state"] = "exited"
+        else:
+            assert self.containers.pop(name)["state"] == "exited"
+        return lambda: Response(204, None)
+
     def request(self, method, path, timeout, body=None):
         if path.startswith("/distribution/"):
             known = not any(one in unquote(path) for one in self.unknown_images)
@@ -225,11 +238,17 @@ class UpdateHost(RestoreHost):
         if "bitwarden-update-mssql" in path:
             self.done.append("remove the trial")
             return Response(204, None)
+        if path in ("/containers/trial/exec", "/exec/trial/json"):
+            self.command = body["Cmd"] if body else self.command
+            return Response(201, {"Id": "trial", "Running": False, "ExitCode": int(self.trial == "unhealthy")})
         if path.startswith("/containers/trial/"):
             state = {"Status": "exited" if self.trial == "crash" else "running", "ExitCode": 139}
             described = {"Id": "trial", "Created": "", "Image": "", "RestartCount": 0, "HostConfig": {}}
             state.update(StartedAt="", FinishedAt="")
-            return Response(200, {**described, "State": state, "Config": {"Image": "mssql", "Env": []}})
+            check = {"Test": ["CMD-SHELL", "/healthcheck.sh"]}
+            return Response(
+                200, {**described, "State": state, "Config": {"Image": "mssql", "Env": [], "Healthcheck": check}}
+            )
         return super().request(method, path, timeout, body)
 
     def stream(self, connection, path, timeout, body=None, stdin=None):
@@ -237,6 +256,10 @@ class UpdateHost(RestoreHost):
             text = "Fatal: this CPU is not supported\n"
             return Response(200, b"\1\0\0\0" + len(text.encode()).to_bytes(4, "big") + text.encode())
         return super().stream(connection, path, timeout, body, stdin)
+
+    def engine_version(self):
+        """Return that of the database that is running, whatever the Compose file says by then."""
+        return ENGINES.get(self.containers.get("mssql", {}).get("version", self.version), "17")
 
     def versions(self):
         """Return the versions of the containers that are running."""
@@ -279,7 +302,7 @@ def host(tmp_path, monkeypatch):
 @pytest.fixture
 def database(host, monkeypatch):
     fake = host.database = UpdateDatabase(host)
-    for module in (backup_plan, restore_server, run_module):
+    for module in (backup_plan, old_server, restore_server, run_module):
         monkeypatch.setattr(module, "running_server", lambda *_: fake)
     return fake
 

@@ -16,6 +16,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore impo
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import (
     cut_off,
     journal,
+    new_server,
+    old_server,
     serving,
     trial,
     way_back,
@@ -27,7 +29,7 @@ from tests.support.killing import hit_at_every_line
 
 from .conftest import NEW, OLD, files, scripts_up_to
 
-FORTH = [run_module, journal, serving, trial]
+FORTH = [run_module, journal, new_server, old_server, serving, trial]
 FAULTS = {
     "none": lambda host, database: None,
     "migration": lambda host, database: setattr(host, "setup", "crash at migration"),
@@ -85,7 +87,7 @@ def is_whole(host, database, rows, result, phase):
 @pytest.mark.parametrize(("fault", "modules", "every", "phases"), [
     ("none", FORTH, 13, {"preparing", "replacing", "database", "serving"}),
     ("none", [restore_journal], 27, {"replacing", "proven"}),
-    ("migration", [way_back, restore_journal], 19, {"database", "taken_back"}),
+    ("migration", [way_back, restore_journal], 17, {"database", "taken_back"}),
     ("logs", [way_back], 2, {"database", "taken_back"}),
 ])  # fmt: skip
 def test_killed_at_any_line_the_next_run_ends_at_a_whole_version(
@@ -118,7 +120,7 @@ def test_the_run_that_settles_it_can_be_killed_as_well(
 ):
     with monkeypatch.context() as context:
         if cut_off_at == "replacing":
-            context.setattr(run_module, "Dump", DumpAndNoMore)
+            context.setattr(old_server, "Dump", DumpAndNoMore)
         elif cut_off_at == "database":
             context.setattr(run_module.Update, "_migrate", _cut_off)
         else:
@@ -140,9 +142,10 @@ def test_the_run_that_settles_it_can_be_killed_as_well(
     assert ends >= phases
 
 
-class DumpAndNoMore(run_module.Dump):
-    def make(self):
-        super().make()
+class DumpAndNoMore(old_server.Dump):
+    """By then the files are replaced, and the containers of the new version are created."""
+
+    def verify(self, _engine):
         _cut_off()
 
 

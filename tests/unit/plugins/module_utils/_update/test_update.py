@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.cron_jobs import Job
@@ -17,6 +18,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.d
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import way_back
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.new_server import start_together
 
 from .._deployment.fake_host import IMAGE
 from .conftest import NEW, OLD, files, script, scripts_up_to
@@ -40,9 +42,9 @@ def test_an_update_in_its_order(host, database, run):
     order = [one for one in host.done if not one.startswith("remove")]
     first = ["generate", "try the database", "migrate the trial"]
     assert order[: len(first)] == first
-    assert order[3].startswith("stop ") and "mssql" not in order[3]
-    # The other containers are created while the database starts.
-    assert order[4:8] == ["create 4", "up mssql", "migrate", "up"]
+    assert order[3:7] == [f"stop {name}" for name in ("api", "icons", "identity", "nginx")]
+    # The other containers are created while the database starts, and nginx, which leads to them, is started last.
+    assert order[7:] == ["create 4", "up mssql", "start icons", "migrate", "start api", "start identity", "start nginx"]
     assert files(host)["bitwarden.sh"].count(NEW.encode()) >= 1
     assert not list(host.bwdata.glob(".bitwarden-*"))
     again = run()
@@ -53,6 +55,34 @@ def test_a_container_that_cannot_be_created_beside_the_database_is_created_at_th
     host.create_fails = True
     result = run()
     assert (result["failed"], host.versions()) == (False, {NEW}), result.get("msg")
+
+
+@pytest.mark.parametrize("described", [
+    {"depends_on": {"identity": {"condition": "service_healthy"}}},
+    {"post_start": [{"command": "own"}]},
+])  # fmt: skip
+def test_services_that_have_an_order_are_started_by_compose(host, run, described):
+    host.compose_services["api"] = described
+    result = run()
+    assert (result["failed"], host.versions()) == (False, {NEW}), result.get("msg")
+    assert [one for one in host.done if one.startswith(("start ", "up"))] == ["up mssql", "up"]
+
+
+@pytest.mark.parametrize(("described", "together"), [
+    ({"api": {"depends_on": {"mssql": {"condition": "service_healthy"}}}, "mssql": {}}, True),
+    ({"api": {"depends_on": {"identity": {"condition": "service_started"}}}, "identity": {}}, True),
+    ({"api": {"depends_on": ["identity"]}, "identity": {}}, True),
+    ({"api": {"depends_on": {"identity": {"condition": "service_completed_successfully"}}}, "identity": {}}, False),
+    ({"api": {}, "own": {}}, False),
+    ({}, False),
+])  # fmt: skip
+def test_an_order_is_what_the_compose_files_say(described, together):
+    assert start_together(json.dumps({"services": described})) is together
+
+
+def test_too_little_space_names_the_option(host, run, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=0))
+    assert "or set backup_dest to another file system" in run()["msg"]
 
 
 def test_containers_of_services_that_the_release_does_not_have_are_removed(host, run):
@@ -88,6 +118,7 @@ def is_as_before(host, database, before, result):
         (lambda host, _: setattr(host, "setup", "refuses"), "did not generate the files of the new version"),
         (lambda host, _: setattr(host, "trial", "crash"), "status 139. Its last log lines: Fatal: this CPU"),
         (lambda host, _: setattr(host, "trial", "silent"), "did not answer in time"),
+        (lambda host, _: setattr(host, "trial", "unhealthy"), "answered, but did not pass its health check"),
         (lambda host, _: setattr(host, "trial", "without"), "made no database in a new SQL Server"),
         (lambda _, database: setattr(database, "fails", ("VERIFYONLY",)), "SQL Server refused VERIFYONLY"),
         (lambda host, _: setattr(host, "writes", {"env/mssql.override.env": "DATABASE=vault\n"}), "settings: changed"),
@@ -259,9 +290,9 @@ def test_a_full_disk_is_told_where_a_service_does_not_tell_it(host, run, monkeyp
     usage = shutil.disk_usage("/")
     stop = restore_server.Server.start
 
-    def start(self):
+    def start(self, *begun):
         monkeypatch.setattr("shutil.disk_usage", lambda _folder: usage._replace(free=free))
-        return stop(self)
+        return stop(self, *begun)
 
     monkeypatch.setattr(restore_server.Server, "start", start)
     result = run()
