@@ -106,20 +106,26 @@ def test_what_backup_info_tells(host):
 
 
 def test_two_at_once(host):
-    """They take turns; as the owner of the deployment, who may write elsewhere only."""
+    """They take turns; as the owner of the deployment, who may write elsewhere only. One is encrypted by age."""
     results = []
+    key = host.execute("age-keygen")
+    recipient = re.search("public key: (age1.*)", key).group(1)
 
-    def back_up():
-        results.append(task("backup", HOST, dest="/opt/bitwarden/backups", lock_timeout="2m"))
+    def back_up(**options):
+        results.append(task("backup", HOST, dest="/opt/bitwarden/backups", lock_timeout="2m", **options))
 
-    threads = [threading.Thread(target=back_up) for _one in range(2)]
+    encrypted = {"format": "tar", "encrypt": {"recipients": [recipient]}}
+    threads = [threading.Thread(target=back_up, kwargs=options) for options in ({}, encrypted)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
-    paths = [one.ok().result(HOST, "backup")["path"] for one in results]
-    assert len(set(paths)) == 2
-    assert listed(host, "/opt/bitwarden/backups") == sorted(path.rpartition("/")[2] for path in paths)
+    folder, archive = sorted((one.ok().result(HOST, "backup")["path"] for one in results), key=len)
+    assert archive.endswith(".tar.gz.age")
+    made = [path.rpartition("/")[2] for path in (folder, archive, f"{archive}.json")]
+    assert listed(host, "/opt/bitwarden/backups") == sorted(made)
+    decrypt = f"age --decrypt --identity /dev/stdin {archive} | tar -tzf -"
+    assert "database/vault.bak" in host.execute("sh", "-c", decrypt, stdin=key.encode()).split()
     refused = task("backup", HOST)
     assert refused.status != 0
     assert "dest: /var/backups cannot be written to" in refused.result(HOST, "backup")["msg"]

@@ -21,6 +21,7 @@ FOLDER = "/opt/other"
 BWDATA = f"{FOLDER}/bwdata"
 SCRIPTS = f"{names.FILES}/bitwarden"
 ROOT = {"vars": {"ansible_user": "admin", "ansible_pipelining": True}, "become": True}
+OWNER = {"vars": {"ansible_user": "bitwarden"}}
 pytestmark = pytest.mark.fleet
 
 
@@ -35,11 +36,12 @@ def host(bw4_of_file):
     bw4_of_file.execute("rm", "-rf", FOLDER)
 
 
-def install(host, *options, **arguments):
+def install(host, *options, play=ROOT, **arguments):
     """Run the module on the host, with what belongs to it and what is asked for."""
     installation = host.data.installation
-    given = {"installation_id": installation["id"], "installation_key": installation["key"], "domain": "bw4.fleet.test"}
-    return task("install", HOST, *options, play=ROOT, **{**given, "bwdata": BWDATA, "owner": "bitwarden", **arguments})
+    given = {"installation_id": installation["id"], "installation_key": installation["key"]}
+    given.update(domain="bw4.fleet.test", bwdata=BWDATA, owner="bitwarden")
+    return task("install", HOST, *options, play=play, **{**given, **arguments})
 
 
 def refused(host, *options, **arguments):
@@ -99,22 +101,38 @@ def test_from_an_empty_folder_to_healthy_and_the_second_time_unchanged(host):
     assert predicted["removed"] == ["ca-certificates", "docker", "env", "scripts", "ssl"]
     assert host.execute("ls", FOLDER).split() == ["bwdata"]
 
-    run = install(host, "--diff", owner=None).ok()
+    mine = {"play": OWNER, "owner": None, "certificate": "lets_encrypt"}
+    message = install(host, "--check", **mine).result(HOST, "install")["msg"]
+    assert f"{BWDATA}, {BWDATA}/" in message and "cannot be written by this user" in message
+    host.execute("chown", "-R", "bitwarden:bitwarden", FOLDER)
+    failed = install(host, **mine, domain="nobody.fleet.test")
+    message = failed.result(HOST, "install")["msg"]
+    assert "certbot ended with status 1; DNS problem: NXDOMAIN looking up A for nobody.fleet.test" in message
+    left = host.execute("find", BWDATA, "-mindepth", "1", "-maxdepth", "1", "-printf", "%f\n").split()
+    assert sorted(left) == predicted["removed"]
+    run = install(host, "--diff", **mine).ok()
     done = run.result(HOST, "install")
     assert key not in run.output
     assert (done["changed"], done["restarted"], done["removed"]) == (True, True, predicted["removed"])
     assert {one["name"] for one in done["services"]} == set(names.SERVICES)
     assert [one for one in done["services"] if one["health"] != "healthy" and one["name"] != "icons"] == []
-    assert json.loads(host.execute("curl", "-sSkf", "https://localhost/api/config"))["version"] == names.VERSION
+    assert answered(host)["version"] == names.VERSION
     assert sorted(host.execute("ls", "-A", FOLDER).split()) == ["bitwarden.sh", "bwdata"]
     assert host.execute("find", FOLDER, "-not", "-user", "bitwarden", "-not", "-path", "*/bwdata/*/*").split() == []
     assert host.docker("ps", "-aq", "--filter", "name=bitwarden-install").split() == []
 
     again = install(host).ok().result(HOST, "install")
     assert (again["changed"], again["installed"], again["restarted"]) == (False, False, False)
-    # The scripts work with it.
+    # The scripts work with it, and look whether the certificate is to be renewed.
+    assert "not due for renewal" in host.ssh(f"{FOLDER}/bitwarden.sh restart", user="bitwarden").stdout
     assert host.ssh(f"{FOLDER}/bitwarden.sh stop", user="bitwarden", check=False).returncode == 0
     assert install(host, "--check").ok().result(HOST, "install")["restarted"] is True
+
+
+def answered(host):
+    """What the new server says of itself, by its name and with a certificate that the fleet's authority has signed."""
+    trusted = ("--cacert", "/usr/local/share/ca-certificates/fleet.crt", "--resolve", "bw4.fleet.test:443:127.0.0.1")
+    return json.loads(host.execute("curl", "-sSf", *trusted, "https://bw4.fleet.test/api/config"))
 
 
 def eu():
@@ -163,13 +181,6 @@ def test_no_packet_leaves_an_air_gapped_host_which_the_playbook_installs_twice(h
             f"globalSettings__installation__id={installation['id']}",
         ):
             assert line in written.splitlines()
-        trusted = (
-            "--cacert",
-            "/usr/local/share/ca-certificates/fleet.crt",
-            "--resolve",
-            "bw4.fleet.test:443:127.0.0.1",
-        )
-        answer = host.execute("curl", "-sSf", *trusted, "https://bw4.fleet.test/api/config")
-        assert json.loads(answer)["version"] == names.VERSION
+        assert answered(host)["version"] == names.VERSION
     finally:
         host.reset()

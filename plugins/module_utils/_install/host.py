@@ -59,6 +59,12 @@ class InstallHost(NamedTuple):
         if response.status >= 400 and response.status != 404:
             raise EngineError(f"The container {name} cannot be removed: {response.message}.")
 
+    def is_rootless(self) -> bool:
+        """Return whether the engine runs as an ordinary user, who is root in its containers."""
+        described = self.engine.request("GET", "/info", _ENGINE_TIMEOUT).body
+        options = described.get("SecurityOptions") if isinstance(described, dict) else None
+        return any("name=rootless" in str(one) for one in options or ())
+
 
 def find_account(owner: Optional[str], parent: str) -> Union[Account, Problem]:
     """Return the account that is to own the server, or why there is none. ``parent`` is the folder of bwdata."""
@@ -105,10 +111,10 @@ def folder_problems(bwdata: str, account: Account) -> List[Problem]:
     """Return why a server cannot be put where it is to be."""
     parent = os.path.dirname(bwdata)
     if os.path.isdir(parent):
-        found = unreadable(account, [parent])
-        if not os.access(parent, os.W_OK | os.X_OK):
-            found.append(Problem(f"{parent} cannot be written by this user. Run the task as root (become)."))
-        return found
+        folders = [parent, *(folder for folder, _folders, _files in os.walk(bwdata))]
+        closed = [one for one in folders if not os.access(one, os.W_OK | os.X_OK)]
+        refused = [Problem(f"{', '.join(closed)} cannot be written by this user. Run the task as root (become).")]
+        return unreadable(account, [parent]) + (refused if closed else [])
     if os.path.lexists(parent):
         return [Problem(f"{parent} is not a folder. Remove it, or set bwdata to another path.")]
     if os.geteuid() != 0:
@@ -140,11 +146,7 @@ def engine_problems(request: InstallRequest, host: InstallHost) -> List[Bitwarde
 
 def _network(request: InstallRequest, host: InstallHost) -> List[Problem]:
     """Return the problem of an engine whose containers cannot ask this host whether the installation id is enabled."""
-    if request.verify_installation:
-        return []
-    described = host.engine.request("GET", "/info", _ENGINE_TIMEOUT).body
-    options = described.get("SecurityOptions") if isinstance(described, dict) else None
-    if not any("name=rootless" in str(one) for one in options or ()):
+    if request.verify_installation or not host.is_rootless():
         return []
     return [
         Problem(

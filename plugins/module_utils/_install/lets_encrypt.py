@@ -2,19 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A certificate of Let's Encrypt for a new installation, by certbot as bitwarden.sh calls it."""
+"""A certificate of Let's Encrypt for a new installation, by certbot as bitwarden.sh calls it, but as the owner.
+
+What certbot makes as root, the owner could neither look at nor remove.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 
 from .._common.errors import BitwardenError
+from .._deployment.runner import Result
 from .host import InstallHost
 from .request import InstallRequest
 from .stage import Stage
 
 IMAGE = "certbot/certbot"
 _CHAIN = "letsencrypt/live/{domain}/fullchain.pem"
+# What Let's Encrypt says of a name, where certbot's last line only says that there was something.
+_DETAIL = re.compile(r"^\s*Detail:\s*(.*\S)", re.MULTILINE)
 
 
 class CertificateError(BitwardenError):
@@ -32,15 +39,22 @@ def obtain_certificate(host: InstallHost, request: InstallRequest, stage: Stage)
         return
     stage.make_folder("letsencrypt")
     docker = [host.engine.docker, "run", "--interactive", "--rm", "--name", f"{stage.container}-certbot", "-p", "80:80"]
+    docker += [] if host.is_rootless() else ["--user", f"{host.account.uid}:{host.account.gid}"]
     docker += ["-v", f"{stage.below('letsencrypt')}:/etc/letsencrypt/", IMAGE]
     certbot = ["certonly", "--standalone", "--noninteractive", "--agree-tos", "--register-unsafely-without-email"]
     certbot += ["--preferred-challenges", "http", "-d", request.domain, "--logs-dir", "/etc/letsencrypt/logs"]
+    certbot += ["--work-dir", "/etc/letsencrypt/work"]
     try:
         result = host.commands.run([*docker, *certbot], request.timeout)
     finally:
         host.remove_container(f"{stage.container}-certbot")
     if result.rc != 0 or not os.path.exists(chain):
         raise CertificateError(
-            f"Let's Encrypt issued no certificate for {request.domain}: certbot {result.ending}; {result.last_words} "
+            f"Let's Encrypt issued no certificate for {request.domain}: certbot {result.ending}; {_words(result)} "
             f"The name must lead to this host, and port 80 be open to the Internet."
         )
+
+
+def _words(result: Result) -> str:
+    details = _DETAIL.findall(result.stdout)
+    return " ".join(f"{one.rstrip('.')}." for one in details) or result.last_words

@@ -20,6 +20,7 @@ from .shell import FleetError, docker, run
 
 PACKAGES = (
     "acl",
+    "age",
     "busybox",
     "ca-certificates",
     "crun",

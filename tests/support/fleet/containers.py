@@ -142,6 +142,7 @@ def _ensure_host(base: Base, fleet: FleetData, digests: dict[str, str], name: st
     with step(f"{name}: host, engine and stack"):
         volume = f"-v={host.container}-engine:/var/lib/docker"
         options = [*_ENGINE_INSIDE, *_without_missing(base.image), f"--hostname={name}", volume, "--stop-timeout=10"]
+        options.append(f"--network-alias={host.domain}")
         _create(
             Wanted(host.container, recipe, host.address, files, ["/usr/local/bin/entrypoint.sh"]), base.image, options
         )

@@ -50,6 +50,8 @@ def host_tar(fleet: FleetData, name: str) -> bytes:
     home = "usr/local/lib/bwfleet"
     engine = {
         "insecure-registries": [names.REGISTRY],
+        # For certbot's image, which names no registry.
+        "registry-mirrors": [f"http://{names.REGISTRY}"],
         "storage-driver": "overlay2",
         "log-opts": {"max-size": "5m"},
         # Nothing is kept from anything here, and the filter is translated anew for each container and each probe.

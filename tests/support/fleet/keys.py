@@ -31,7 +31,7 @@ def ensure() -> None:
              "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
              "-keyout", str(_CA_KEY), "-out", str(CA)])  # fmt: skip
     for host in names.HOSTS.values():
-        _certificate(host.name, [f"IP:{host.address}", f"DNS:{host.name}.fleet.test"])
+        _certificate(host.name, [f"IP:{host.address}", f"DNS:{host.domain}"])
     sites = [f"DNS:{name}" for name in names.DOWNLOADS_NAMES]
     _certificate(names.DOWNLOADS_CONTAINER, [f"IP:{names.DOWNLOADS_ADDRESS}", *sites])
     for cloud in names.CLOUDS.values():
@@ -46,6 +46,11 @@ def ensure() -> None:
 def certificate(name: str) -> bytes:
     """The certificate (PEM) of a host (``bw1``) or a cloud (its container's name)."""
     return (_CERTIFICATES / f"{name}.pem").read_bytes()
+
+
+def authority() -> tuple[bytes, bytes]:
+    """Certificate and key (PEM) of the fleet's authority."""
+    return CA.read_bytes(), _CA_KEY.read_bytes()
 
 
 def private_key(name: str) -> bytes:

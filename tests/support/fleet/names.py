@@ -117,6 +117,10 @@ class HostName(NamedTuple):
     def url(self) -> str:
         return f"https://{self.address}"
 
+    @property
+    def domain(self) -> str:
+        return f"{self.name}.fleet.test"
+
 
 CLOUDS: dict[str, CloudName] = {
     region: CloudName(
@@ -131,8 +135,6 @@ CLOUDS: dict[str, CloudName] = {
 DOWNLOADS_CONTAINER = f"{PREFIX}-downloads"
 DOWNLOADS_ADDRESS = f"{_NETWORK}.6"
 DOWNLOADS_NAMES = ("func.bitwarden.com", "selfhost.bitwarden.com", "raw.githubusercontent.com")
-# The registry's container is asked for these, too: by containers on a host's default bridge, as the setup tool's.
-SITES = (*DOWNLOADS_NAMES, *(name for cloud in CLOUDS.values() for name in cloud.names))
 HOSTS: dict[str, HostName] = {
     name: HostName(
         name,
@@ -143,6 +145,13 @@ HOSTS: dict[str, HostName] = {
     )
     for number, name in enumerate(("bw1", "bw2", "bw3", "bw4"), 1)
 }
+
+# The registry's container is asked for these, too: by containers on a host's default bridge, as the setup tool's.
+SITES = (
+    *DOWNLOADS_NAMES,
+    *(name for cloud in CLOUDS.values() for name in cloud.names),
+    *(host.domain for host in HOSTS.values()),
+)
 
 BITWARDEN = "/opt/bitwarden"
 BWDATA = BITWARDEN + "/bwdata"

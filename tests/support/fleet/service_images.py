@@ -11,7 +11,7 @@ from typing import Mapping
 
 from . import byte_code, data, keys, names
 from .base_image import Base
-from .registry_client import RegistryClient, layer_from_file, layer_of
+from .registry_client import Layer, RegistryClient, layer_from_file, layer_of
 
 _SECOND = 1_000_000_000
 _ALIVE = "wget -q -O /dev/null http://localhost:5000/alive || exit 1"
@@ -65,6 +65,7 @@ def publish(base: Base, client: RegistryClient) -> dict[str, str]:
             tags = [version, "latest"] if current else [version]
             digest = client.push(f"bitwarden/{service}", tags, layers, image_config(service, version))
             digests.update({service: digest} if current else {})
+    client.push("certbot/certbot", ["latest"], [rootfs, programs, _certbot()], image_config("certbot", "latest"))
     return digests
 
 
@@ -76,7 +77,7 @@ def version_of(service: str, release: names.Release) -> str:
 def image_config(service: str, version: str) -> dict[str, object]:
     """What the image's Dockerfile would say."""
     environment = [*_ENVIRONMENT, f"STANDIN_VERSION={version}"]
-    if service in {"api", "identity", "setup"}:
+    if service in {"api", "identity", "setup", "certbot"}:
         environment += [*_STANDIN, f"STANDIN_SERVICE={service}"]
     config: dict[str, object] = {
         "Env": environment,
@@ -93,7 +94,7 @@ def image_config(service: str, version: str) -> dict[str, object]:
 def _program(service: str) -> str:
     if service in {"api", "identity"}:
         return "standin.sh"
-    return f"{service}.sh" if service in {"mssql", "nginx", "setup"} else "light.sh"
+    return f"{service}.sh" if service in {"mssql", "nginx", "setup", "certbot"} else "light.sh"
 
 
 def _tree(prefix: str, folder: Path, *suffixes: str) -> dict[str, tuple[bytes, int]]:
@@ -107,6 +108,13 @@ def _tree(prefix: str, folder: Path, *suffixes: str) -> dict[str, tuple[bytes, i
 
 def _setup() -> Mapping[str, tuple[bytes, int]]:
     return _tree("opt/setup", names.FILES / "setup")
+
+
+def _certbot() -> Layer:
+    # Also as another user than root it plays the authority, so that it has to read the key.
+    certificate, key = keys.authority()
+    authority = {"opt/authority/ca.pem": (certificate, 0o644), "opt/authority/ca.key": (key, 0o644)}
+    return layer_of({**_tree("opt/certbot", names.FILES / "certbot"), **authority})
 
 
 def _alive() -> Mapping[str, tuple[bytes, int]]:

@@ -48,6 +48,7 @@ class FreshHost:
             "setup": "ok",
             "pull": 0,
             "certbot": 0,
+            "detail": "",
             "compose": 0,
             "cloud": [ID],
             "files": [str(FILES), str(STANDIN.parent)],

@@ -89,6 +89,18 @@ def test_the_folder(request_for, tmp_path, monkeypatch, made, as_root, seen):
     assert [seen in one for one in problems] == ([True] if seen else [])
 
 
+@pytest.mark.parametrize("closed", ["", "bwdata", "bwdata/ssl/self"])
+def test_folders_that_this_user_cannot_write(request_for, tmp_path, monkeypatch, closed):
+    """An unfinished installation of root leaves them."""
+    request = request_for()
+    (tmp_path / "bitwarden/bwdata/ssl/self").mkdir(parents=True)
+    path = str(tmp_path / "bitwarden" / closed)
+    monkeypatch.setattr(host_module, "unreadable", lambda _account, _paths: [])
+    monkeypatch.setattr(host_module.os, "access", lambda one, _mode: one != path)
+    (problem,) = folder_problems(request.bwdata, Account("bitwarden", 1001, 1001, (1001,), "/"))
+    assert str(problem) == f"{path} cannot be written by this user. Run the task as root (become)."
+
+
 @pytest.mark.parametrize(
     ("config", "more", "less"),
     [

@@ -412,10 +412,27 @@ def test_a_certificate_of_lets_encrypt_is_obtained_once(host):
     assert len(host.calls("certonly")) == 1
 
 
-def test_a_certificate_that_is_not_issued(host):
-    host.behaviour["certbot"] = 1
+@pytest.mark.parametrize("rootless", [False, True])
+def test_what_certbot_makes_belongs_to_the_owner(host, rootless):
+    """Root of a container is the owner itself where the engine runs as an ordinary user."""
+    host.security_options = ["name=rootless"] if rootless else []
+    assert host.run(certificate="lets_encrypt")["installed"] is True
+    (call,) = host.calls("certonly")
+    user = dict(zip(call["arguments"], call["arguments"][1:])).get("--user")
+    assert user == (None if rootless else f"{host.account.uid}:{host.account.gid}")
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ("", "its last line: Some challenges have failed."),
+        ("DNS problem: NXDOMAIN looking up A for x.", "DNS problem: NXDOMAIN looking up A for x."),
+    ],
+)
+def test_a_certificate_that_is_not_issued(host, detail, words):
+    host.behaviour.update(certbot=1, detail=detail)
     message = host.run(certificate="lets_encrypt")
-    assert "certbot ended with status 1; its last line: Challenge failed for domain." in message
+    assert f"certbot ended with status 1; {words} The name must lead to this host" in message
     assert host.files() == {}
     assert host.calls("-install") == []
 

@@ -67,7 +67,9 @@ def run_certbot(arguments):
         live.mkdir(parents=True)
         (live / "fullchain.pem").write_text("CERTIFICATE")
     else:
-        print("Challenge failed for domain", file=sys.stderr)
+        print("Saving debug log to /etc/letsencrypt/logs/letsencrypt.log")
+        print(f"  Domain: x\n  Type:   dns\n  Detail: {BEHAVIOUR['detail']}\n" if BEHAVIOUR["detail"] else "")
+        print("Some challenges have failed.", file=sys.stderr)
     return BEHAVIOUR["certbot"]
 
 

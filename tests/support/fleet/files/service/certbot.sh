@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /usr/libexec/standin/python3 -m certbot "$@"
