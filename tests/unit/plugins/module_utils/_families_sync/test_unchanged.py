@@ -27,8 +27,8 @@ ORGANIZATION = {
 }  # fmt: skip
 
 
-def status(organization, server=SERVER, check_mode=False):
-    variables = {"families_sync_server": server, "families_sync_organization": organization}
+def status(organization, server=None, check_mode=False):
+    variables = {"families_sync_server": server or SERVER, "families_sync_organization": organization}
     return status_of({**variables, "inventory_hostname": "bw1"}, "", check_mode)
 
 
