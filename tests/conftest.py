@@ -35,6 +35,8 @@ LONG = [
     "test_install",
     "test_other_projects",
 ]
+# Whose tests share nothing, and take minutes each.
+APART = {"test_sanity"}
 # Given back when the process ends.
 _FLEET = contextlib.ExitStack()
 _SPENT = time_spent.TimeSpent()
@@ -79,15 +81,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     # The tests of a file share hosts and fixtures; another file is free to run elsewhere.
-    if item.get_closest_marker("fleet"):
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if item.path.stem not in APART:
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def _turn(item: pytest.Item) -> int:
     name = item.path.stem
     if name in LONG:
         return LONG.index(name)
-    return len(LONG) if item.get_closest_marker("fleet") else len(LONG) + 1
+    if item.get_closest_marker("fleet"):
+        return len(LONG)
+    # Files with many quick tests fill the end.
+    return len(LONG) + (2 if "unit" in item.path.parts else 1)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
