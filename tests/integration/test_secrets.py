@@ -351,8 +351,9 @@ def test_no_secret_is_seen(fresh: Callable[[str], api.Host], home: Path, core: s
     assert {"key": "globalSettings__mail__smtp__password", "action": "changed"} in changed
     assert "********" in runs[2].output
     assert runs[2].status == 0 and runs[3].status != 0
-    (proof,) = [one.result["proof"] for one in runs[-1].of(HOST, "restore") if one.result.get("changed")]
-    assert [one["ok"] for one in proof if one["check"] == "login"] == [True]
+    if core == "newest":
+        (proof,) = [one.result["proof"] for one in runs[-1].of(HOST, "restore") if one.result.get("changed")]
+        assert [one["ok"] for one in proof if one["check"] == "login"] == [True]
 
 
 def test_the_inventory_is_where_its_secrets_are(fleet: dict[str, api.Host]) -> None:
