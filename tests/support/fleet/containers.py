@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
 import hashlib
 import json
@@ -19,7 +20,7 @@ from .control import Control
 from .data import FleetData
 from .progress import say, step
 from .registry_client import RegistryClient
-from .shell import docker, docker_lines
+from .shell import FleetError, docker, docker_lines
 
 # A container with an engine of its own, where the machine cannot or should not give --privileged.
 _ENGINE_INSIDE = (
@@ -137,8 +138,10 @@ def _ensure_host(base: Base, fleet: FleetData, digests: dict[str, str], name: st
     files = installation.host_tar(fleet, name)
     recipe = _recipe(base.image, files, json.dumps(digests, sort_keys=True).encode())
     if _running(host.container, recipe):
-        Control(host.address).wait(name, 90)
-        return
+        # One that tests have left without a server is made anew.
+        with contextlib.suppress(FleetError):
+            Control(host.address).wait(name, 60)
+            return
     with step(f"{name}: host, engine and stack"):
         volume = f"-v={host.container}-engine:/var/lib/docker"
         options = [*_ENGINE_INSIDE, *_without_missing(base.image), f"--hostname={name}", volume, "--stop-timeout=10"]
