@@ -25,6 +25,8 @@ try:
 except ImportError:  # ansible-core before 2.19
     AnsibleValueOmittedError = ()
 
+_COLLECTION = "selfhosted.bitwarden"
+
 
 class HostsError(BitwardenError):
     """The run has no hosts, or cannot be divided into batches of them as it was asked for."""
@@ -69,9 +71,13 @@ class RoleHost:
         found = {option: self.value(variable) for option, variable in names.items()}
         return {option: value for option, value in found.items() if value is not None}
 
-    def module_defaults(self, action: ActionBase, *names: str) -> dict[str, Any]:
-        """Return what the user's ``module_defaults`` set for groups and modules, by name. Raises ``AnsibleError``."""
+    def module_defaults(self, action: ActionBase, group: str, module: str) -> dict[str, Any]:
+        """Return what the user's ``module_defaults`` set for a module of the collection and for the group it is in.
+
+        Raises ``AnsibleError``.
+        """
         levels = inherited(action._task, "module_defaults")
+        names = (f"group/{_COLLECTION}.{group}", f"{_COLLECTION}.{module}")
         return merged_defaults(levels, names, self.resolved, self.raw.get("omit"))
 
     def environment(self, action: ActionBase) -> dict[str, str]:

@@ -39,7 +39,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options impo
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._vault import read_decrypted
 
-COLLECTION = "selfhosted.bitwarden"
 _SETTINGS = ("settings", "secret_settings")
 
 
@@ -73,7 +72,7 @@ class Files:
 
 def server_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
     """Return the options of module server on a host. Raises ``AnsibleError``."""
-    defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.server")
+    defaults = host.module_defaults(action, "host", "server")
     return {**defaults, **host.options(variables.SERVER)}
 
 
@@ -87,20 +86,20 @@ def server_info_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
         gather = [one for one in gather if one != "available_versions"]
     if not gather:
         return {}
-    defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.server_info")
+    defaults = host.module_defaults(action, "host", "server_info")
     return {**defaults, **host.options(variables.SERVER_INFO), "gather": gather, "show_settings": False}
 
 
 def organization_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
     """Return the options of module organization for a host. Raises ``AnsibleError``."""
-    defaults = host.module_defaults(action, f"group/{COLLECTION}.api", f"{COLLECTION}.organization")
+    defaults = host.module_defaults(action, "api", "organization")
     options = {**defaults, **host.options(variables.ORGANIZATION)}
     return located(action, options, host.raw)
 
 
 def cloud_options(action: ActionBase, host: RoleHost, cloud: Any) -> dict[str, Any]:
     """Return the options of the account in the cloud of a host. Raises ``AnsibleError``."""
-    defaults = host.module_defaults(action, f"group/{COLLECTION}.cloud", f"{COLLECTION}.billing_sync_token")
+    defaults = host.module_defaults(action, "cloud", "billing_sync_token")
     found = {**defaults, **host.options(variables.CLOUD)}
     if "cloud" not in defaults or host.value("bitwarden_cloud") or host.value("bitwarden_region"):
         found["cloud"] = cloud

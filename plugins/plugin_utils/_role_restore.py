@@ -27,12 +27,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options impo
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._set_transfer import set_of_controller
 
-COLLECTION = "selfhosted.bitwarden"
-
 
 def restore_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
     """Return the options that are set for a host; a drill has a folder of its own. Raises ``AnsibleError``."""
-    defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.restore")
+    defaults = host.module_defaults(action, "host", "restore")
     options = {**defaults, **host.options(variables.RESTORE)}
     return with_drill_folder(options, str(host.value(variables.DRILL) or ""))
 

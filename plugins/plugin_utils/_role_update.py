@@ -20,12 +20,10 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._options impo
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._role_hosts import RoleHost
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._transfer import script_faults
 
-COLLECTION = "selfhosted.bitwarden"
-
 
 def update_options(action: ActionBase, host: RoleHost) -> dict[str, Any]:
     """Return the options that are set for a host; an air-gapped one pulls nothing. Raises ``AnsibleError``."""
-    defaults = host.module_defaults(action, f"group/{COLLECTION}.host", f"{COLLECTION}.update")
+    defaults = host.module_defaults(action, "host", "update")
     offline = boolean(host.value("bitwarden_offline") or False, strict=False)
     return {**({"pull": False} if offline else {}), **defaults, **host.options(variables.UPDATE)}
 
