@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from functools import partial
 from typing import Callable, List
 
+from .._common.begun import Begun
 from .._database import statements
 from .._database.inspection import row_counts
 from .._database.sqlcmd import DatabaseError, SqlServer
@@ -57,11 +59,9 @@ class Dump:
 
     def verify(self, engine: int) -> None:
         """Have the database verify its checksums, and compare its header. Raises ``DatabaseError``."""
-        verifying = self._server.begin(statements.verify(self._path))
-        try:
+        with Begun() as begun:
+            begun.add(self._server.begin(statements.verify(self._path)))
             header = next(iter(self._server.rows(statements.header(self._path))), {})
-        finally:
-            verifying()  # what is wrong with the file it tells best
         expected = {
             "DatabaseName": self._database,
             "SoftwareVersionMajor": str(engine),
@@ -83,20 +83,22 @@ class Dump:
         """
         check = _CHECK + secrets.token_hex(4)
         data, log = self._logical_names()
-        try:
+        with Begun() as begun:
+            begun.add(partial(self._drop, check))
             self._server.run(statements.restore_beside(check, self._path, data, log))
             self._server.run(statements.check(check))
             counts = row_counts(self._server, check, statements.TABLES)
             migration = self._server.value(statements.newest_migration(check))
-        finally:
-            if check in self._server.values(statements.DATABASES):
-                self._server.run(statements.drop(check))
         wrong = [f"{counts[table]} rows in {table}" for table in counts if not facts.fits(table, counts[table])]
         if migration != facts.newest_migration:
             wrong.append(f"{migration} as the newest migration")
         if wrong:
             raise DatabaseError(f"The restored backup has {' and '.join(wrong)}, and the database has not.")
         return facts._replace(counts=counts, counts_before=counts)
+
+    def _drop(self, database: str) -> None:
+        if database in self._server.values(statements.DATABASES):
+            self._server.run(statements.drop(database))
 
     def _logical_names(self) -> List[str]:
         files = self._server.rows(statements.file_list(self._path))

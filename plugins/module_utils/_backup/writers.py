@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Iterator, List, Optional, Set
 
 from .._common import atomic_file
+from .._common.begun import Begun
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._deployment.deployment import Deployment
@@ -48,14 +49,17 @@ def writers_stopped(deployment: Deployment, stack: Stack, wait_timeout: float, d
     began, clock = time.monotonic(), Clock()
     owner = (deployment.account.uid, deployment.account.gid)
     atomic_file.put(_mark(deployment), json.dumps(services).encode(), owner=owner)
-    try:
-        _stop(deployment, services, secrets)
-        yield
-    finally:
+
+    def end() -> None:
         try:
             start_again(deployment, services, secrets)
         finally:
             downtime.seconds = round(time.monotonic() - began, 1)
+
+    with Begun() as begun:
+        begun.add(end)
+        _stop(deployment, services, secrets)
+        yield
     unhealthy = frozenset(one.service for one in stack.containers if one.health == "unhealthy")
     wait = HealthWait(deployment.engine, deployment.containers, lambda text: mask_text(text, secrets), clock)
     wait.wait(services, wait_timeout, clock.now(), unhealthy)

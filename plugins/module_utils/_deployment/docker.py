@@ -13,6 +13,7 @@ from functools import partial
 from typing import Callable, Dict, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import urlencode
 
+from .._common.begun import Begun, SeveralErrors
 from .._common.durations import format_duration
 from .containers import QUICK, Container, EngineReader, checked
 from .docker_client import Connection, Response
@@ -21,6 +22,8 @@ from .docker_stream import StreamClient, split_stream
 
 _SLOW = 120.0
 _PAUSE = 0.02
+# How the engine answers where a container is started or stopped already, and where it is gone.
+_SO_ALREADY = {"POST": 304, "DELETE": 404}
 
 
 class Executed(NamedTuple):
@@ -65,14 +68,31 @@ class Engine(EngineReader):
         return self._all(containers, "DELETE", "", timeout)
 
     def _all(self, containers: Sequence[Container], method: str, path: str, timeout: float) -> Callable[[], None]:
-        begun = [self.client.begin_request(method, f"/containers/{one.id}{path}", timeout) for one in containers]
-        return partial(self._require_done, begun)
+        """Begin the same for each of ``containers``; the call that waits tells what could not be begun, too."""
+        begun = [self._begin_one(method, f"/containers/{one.id}{path}", timeout) for one in containers]
 
-    @staticmethod
-    def _require_done(begun: Sequence[Callable[[], Response]]) -> None:
-        for response in [end() for end in begun]:
-            if response.status != 304:  # it is so already
-                checked(response)
+        def end() -> None:
+            try:
+                with Begun() as waiting:
+                    for one in begun:
+                        waiting.add(one)
+            except SeveralErrors as error:
+                raise EngineError(str(error)) from error
+
+        return end
+
+    def _begin_one(self, method: str, path: str, timeout: float) -> Callable[[], None]:
+        try:
+            response = self.client.begin_request(method, path, timeout)
+        except EngineError as error:
+            return partial(_fail, error)
+
+        def end() -> None:
+            found = response()
+            if found.status != _SO_ALREADY[method]:
+                checked(found)
+
+        return end
 
     def ask(self, containers: Sequence[Container], timeout: float) -> Dict[str, bool]:
         """Run the health checks of ``containers`` now, concurrently: container id → whether it answered in time."""
@@ -180,6 +200,10 @@ class Engine(EngineReader):
             if time.monotonic() >= deadline:
                 return None
             time.sleep(_PAUSE)
+
+
+def _fail(error: EngineError) -> None:
+    raise error
 
 
 def is_gone(folder: str) -> bool:

@@ -12,6 +12,7 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from .._backup.make import back_up
+from .._common.begun import Begun
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database import statements
 from .._database.connection_string import SERVICE
@@ -193,16 +194,14 @@ class Update:
         journal.note(phase=DATABASE)
         database = server.database(self._composition)
         new = NewServer(server, database.deployment, self._start_together, request.wait_timeout)
-        new.create(database.services)
-        try:
+        with Begun() as begun:
+            new.create(database.services)
+            begun.add(new.wait_until_created)
             database.start()
-        finally:
-            new.wait_until_created()
-        new.start_independent()
-        try:
+        with Begun() as begun:
+            new.start_independent()
+            begun.add(new.wait_until_started)
             self._migrate(counts, database.wait())
-        finally:
-            new.wait_until_started()
         journal.note(phase=SERVING)
         serving = Serving(server, self._found.get("backup"))
         self._found["services"] = serving.start(new.begun)
@@ -218,18 +217,17 @@ class Update:
         deployment, name, timeout = self._server.deployment(), self._plan.database, self._request.database_timeout
         container = database_container(stack)
         tool = SetupTool(deployment, self._plan.pair, timeout)
-        migrating = tool.begin_migration(deployment.bwdata, container.id)
-        try:
+        with Begun() as begun:
+            begun.add(tool.begin_migration(deployment.bwdata, container.id))
             database = running_server(deployment, stack, timeout)
             database.find_tool()
-        finally:
-            migrating()
-        counting = begin_row_counts(database, name, proof.KEPT_TABLES)
-        migrations = database.values(statements.migrations(name))
-        self._proofs += [
-            proof.migration_proof(self._expected, migrations, _ENDED_WELL),
-            proof.row_proof(before, counting()),
-        ]
+        with Begun() as begun:
+            counting = begun.add(begin_row_counts(database, name, proof.KEPT_TABLES))
+            migrations = database.values(statements.migrations(name))
+            self._proofs += [
+                proof.migration_proof(self._expected, migrations, _ENDED_WELL),
+                proof.row_proof(before, counting()),
+            ]
         proof.require(self._proofs)
 
     def _undo(self, reason: str) -> str:

@@ -360,6 +360,19 @@ def test_writers_that_do_not_start_again(host, dest, back_up):
     assert len(find_sets(str(dest))) == 1
 
 
+def test_writers_that_do_not_start_again_after_a_copy_that_failed(host, database, dest, back_up):
+    host.cannot_create, database.fails = ("api",), ("BACKUP",)
+    with pytest.raises(BackupError, match=r"SQL Server refused BACKUP.*Not running again .*: api"):
+        back_up(stopped=True)
+    assert find_sets(str(dest)) == []
+
+
+def test_a_proof_that_fails_is_told_where_its_database_cannot_be_removed_either(database, back_up):
+    database.fails = ("DBCC", "DROP")
+    with pytest.raises(BackupError, match=r"SQL Server refused DBCC.*SQL Server refused DROP"):
+        back_up(verify="restore")
+
+
 @pytest.mark.parametrize(
     ("rows", "restored", "message"),
     [(0, 0, ""), (2, 1, ""), (0, 1, "6 rows in Cipher"), (1, -1, "4 rows in Cipher")],

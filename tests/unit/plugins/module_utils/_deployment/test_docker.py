@@ -284,6 +284,31 @@ def test_one_that_is_stopped_already_is_no_error_and_one_that_cannot_be_started_
         waiting()
 
 
+def test_all_are_waited_for_where_some_fail_and_each_failure_is_told(server, engine, monkeypatch):
+    """Also what could not be begun, so that what else was begun by then does not go on unnoticed."""
+    answered, begin = [], engine.client.begin_request
+
+    def slow(handler):
+        time.sleep(0.1)
+        answered.append(handler.path)
+        handler.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    def begin_request(method, path, timeout):
+        if "web" in path:
+            raise EngineError("Too many open files.")
+        return begin(method, path, timeout)
+
+    monkeypatch.setattr(engine.client, "begin_request", begin_request)
+    server.answers["DELETE", "/containers/api"] = (409, {"message": "container is running"})
+    server.answers["DELETE", "/containers/sso"] = slow
+    waiting = engine.begin_remove([container(name) for name in ("gone", "api", "web", "sso")], 5.0)
+    with pytest.raises(EngineError) as caught:
+        waiting()
+    assert "container is running" in str(caught.value)
+    assert "Too many open files." in str(caught.value)
+    assert answered == ["/containers/sso"]
+
+
 def test_a_command_runs_while_others_are_asked_for(server, engine):
     executing(server, "api", 0, frame(1, "slow\n"), pause=0.3)
     executing(server, "web", 0, frame(1, "quick\n"))

@@ -20,6 +20,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import old_server
@@ -109,11 +110,17 @@ class TrialServer:
 
 
 class UpdateHost(RestoreHost):
-    """The knobs: ``trial`` and ``setup`` say what goes wrong there; ``leftovers`` are containers of killed runs."""
+    """The knobs: ``trial`` and ``setup`` say what goes wrong there; ``leftovers`` are containers of killed runs.
+
+    ``breaks`` and ``refuses`` name a request like ``remove api``: it does not reach the engine, or that refuses it.
+    ``once_stopped`` is called when containers are stopped.
+    """
 
     trial = ""
     setup = ""
     create_fails = False
+    breaks = refuses = None
+    once_stopped = staticmethod(lambda: None)
     unpullable: tuple = ()
     leftovers: tuple | list = ()
     unknown_images: tuple = ()
@@ -213,11 +220,17 @@ class UpdateHost(RestoreHost):
     def begin_request(self, method, path, timeout):
         """Stop, remove or start a container."""
         name, what = (*path.split("/")[2:], "")[:2]
-        self.done.append(f"{what or 'remove'} {name}")
+        asked = f"{what or 'remove'} {name}"
+        if asked == self.breaks:
+            raise EngineError(f"The engine is gone ({asked}).")
+        if asked == self.refuses:
+            return lambda: Response(500, {"message": f"cannot {asked}"})
+        self.done.append(asked)
         if what == "start":
             self._up(only=[name])
         elif what == "stop":
             self.containers[name]["state"] = "exited"
+            self.once_stopped()
         else:
             assert self.containers.pop(name)["state"] == "exited"
         return lambda: Response(204, None)
