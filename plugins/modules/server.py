@@ -565,7 +565,14 @@ def change_of(
 def carry_out(planned: Plan, journal: Journal, change: Optional[Change], check_mode: bool) -> Dict[str, Any]:
     """Carry the plan out, or predict its result, and return that. Raises ``StateError``."""
     if change is not None:
-        return change.predicted(planned) if check_mode else change.apply(planned, journal)
+        if check_mode:
+            return change.predicted(planned)
+        # Only here: as above.
+        from ansible_collections.selfhosted.bitwarden.plugins.module_utils._reconfiguration.steps import (  # noqa: PLC0415
+            apply_change,
+        )
+
+        return apply_change(change, planned, journal)
     outcome = Outcome(planned) if check_mode else apply(planned, journal=journal)
     return {**outcome.result(), "config": None, "certificate": None}
 

@@ -2,26 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A change of config.yml and of the certificate: planned together, carried out, proven, and rolled back."""
+"""A change of config.yml and of the certificate, planned together. Changes nothing."""
 
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._common.diff import Difference
-from .._common.errors import Terminated
 from .._config_yml.document import NAME, ConfigDocument
 from .._config_yml.keys import Value
 from .._deployment.deployment import Deployment
-from .._deployment.journal import Journal
 from .._deployment.outcome import Outcome
-from .._deployment.plan import STOPPED, Plan, Request, StateError, plan
+from .._deployment.plan import STOPPED, Plan, Request, plan
 from .._deployment.problem import Problem
 from .certificate_plan import CertificatePlan, keys_of, plan_certificate
 from .config_plan import plan_config, port_problems
 from .kept_files import KeptFiles
 from .served import published, served_now
-from .steps import Steps
 
 
 class Change:
@@ -44,8 +41,8 @@ class Change:
         self.request = request
         self.warnings: List[str] = []
         self.kept = KeptFiles(self.deployment.bwdata)
-        self._superseded = self._is_superseded()
-        if self._superseded or (self.kept.left_over and self.kept.are_as_kept()):
+        self.superseded = self._is_superseded()
+        if self.superseded or (self.kept.left_over and self.kept.are_as_kept()):
             self.kept.left_over = False
         if self.kept.left_over:
             names = ", ".join(sorted(self._changed_before()))
@@ -147,19 +144,3 @@ class Change:
             "certificate": told,
             "warnings": [*self.warnings, *result.get("warnings", [])],
         }
-
-    def apply(self, planned: Plan, journal: Journal) -> Dict[str, Any]:
-        """Carry all of it out and return the result. Raises ``StateError``."""
-        steps = Steps(self, planned, journal)
-        if self._superseded:
-            self.config.file.back_up(self.kept.files[NAME].content or b"")
-        if not self.kept.left_over and self.kept.files:
-            self.kept.close()
-        try:
-            return self.completed(steps.run())
-        except Terminated as signal:
-            signal.keys = self.completed({**steps.keys(), **signal.keys})
-            raise
-        except StateError as error:
-            error.keys = self.completed({**steps.keys(), **error.keys})
-            raise

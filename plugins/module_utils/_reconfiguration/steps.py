@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from .._certificates.pem import read_certificate
 from .._common import atomic_file
-from .._common.errors import EXPECTED, message_of
+from .._common.errors import EXPECTED, Terminated, message_of
 from .._config_yml.document import NAME
 from .._config_yml.keys import path_below_bwdata
 from .._deployment.apply import apply
@@ -25,15 +25,27 @@ from .._deployment.plan import STOPPED, Plan, Request, StateError, plan
 from .._deployment.running import running_container
 from .._settings.override_file import FILES
 from .certificate_plan import write
+from .change import Change
 from .config_plan import lost_comments
 from .generated import FILES as GENERATED
 from .generated import Generated
 from .served import SilentError, prove, reload
 
-if TYPE_CHECKING:
-    from .change import Change
-
 _SHOWN = 3
+
+
+def apply_change(change: Change, planned: Plan, journal: Journal) -> Dict[str, Any]:
+    """Carry a change out, and the plan of the settings with it. Return the result. Raises ``StateError``."""
+    steps = Steps(change, planned, journal)
+    if change.superseded:
+        change.config.file.back_up(change.kept.files[NAME].content or b"")
+    if not change.kept.left_over and change.kept.files:
+        change.kept.close()
+    try:
+        return change.completed(steps.run())
+    except (StateError, Terminated) as error:
+        error.keys = change.completed({**steps.keys(), **error.keys})
+        raise
 
 
 class Steps:
