@@ -39,6 +39,7 @@ options:
       - If not given, E(BW_CLIENTSECRET) is used, as the task's C(environment) sets it or the environment of the controller.
     type: str
   headers:
+    version_added: 0.2.0
     description:
       - Additional headers of each request to the server, where something in front of it requires them, for example an
         access portal. They are sent only to the server, and their values are treated as secrets.

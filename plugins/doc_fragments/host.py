@@ -25,6 +25,7 @@ requirements:
     UNREACHABLE = r"""
 options:
   fail_when_unreachable:
+    version_added: 0.2.0
     description:
       - Whether the task fails on a host that cannot be reached. A C(rescue) then handles it as any other failure, while
         an unreachable host leaves the play.

@@ -67,6 +67,7 @@ options:
     type: bool
     default: false
   backup_count:
+    version_added: 0.2.0
     description:
       - How many backups of the file to keep, the new one included. Older ones that O(backup) made are removed when it makes
         another. V(0) keeps all of them.

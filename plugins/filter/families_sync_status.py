@@ -35,6 +35,7 @@ options:
     type: str
     default: ""
   predicted:
+    version_added: 0.2.0
     description: Whether the results are those of check mode, so that C(info) is from before the changes of C(server).
     type: bool
     default: false

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup
 short_description: Back up a self-hosted Bitwarden server as a verified set
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:

@@ -55,6 +55,7 @@ options:
     type: bool
     default: true
   keep_last_sync:
+    version_added: 0.2.0
     description:
       - Whether the date of the last license sync is kept with the same token.
       - V(false) sets it back to never. That is for a server that has another region or installation since, for which

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: families_sync_apply
 short_description: Apply the settings of a server as the role families_sync has planned
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Runs M(selfhosted.bitwarden.server) on the host with the options that follow from the variables of the role
     P(selfhosted.bitwarden.families_sync#role) and from its plan, and returns what that returns.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: families_sync_configure
 short_description: Configure an organization as the role families_sync has planned
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Runs M(selfhosted.bitwarden.organization) on the controller with the options that follow from the variables of the
     role P(selfhosted.bitwarden.families_sync#role), from its plan, and from what its earlier tasks registered. Returns

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: families_sync_fetch
 short_description: Fetch the billing sync token of each organization of a run once
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Runs M(selfhosted.bitwarden.billing_sync_token) on the controller, once for each organization in the cloud whose
     token hosts of the batch need, with the variables of the first of them that is healthy so far.

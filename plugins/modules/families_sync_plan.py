@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: families_sync_plan
 short_description: Check the variables of the role families_sync on all hosts and decide what it does
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Checks on the controller what can be known before a host is touched, for all hosts of the run, those of later
     batches included. It fails with every fault of every host.

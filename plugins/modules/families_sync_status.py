@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: families_sync_status
 short_description: Set the fact bitwarden_status from the steps of a Families sync
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Summarizes what the tasks of the role P(selfhosted.bitwarden.families_sync#role) registered on a host, and sets the
     fact C(bitwarden_status).

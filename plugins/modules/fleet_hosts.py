@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: fleet_hosts
 short_description: Require the hosts of a run over a fleet
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Fails where no host of the run matches, as Ansible would skip the next plays and end well.
   - Fails where C(serial) of the next play could not be used, which Ansible would end with a traceback.

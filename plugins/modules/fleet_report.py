@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: fleet_report
 short_description: Print the table of a fleet of Bitwarden servers
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Prints the lines of the filter P(selfhosted.bitwarden.fleet_table#filter), whatever the output of the run shows of
     other tasks (E(ANSIBLE_DISPLAY_OK_HOSTS) for instance).

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: fleet_status
 short_description: Judge the status of a fleet of Bitwarden servers and write it for monitoring
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Judges on the controller what M(selfhosted.bitwarden.server_info) and M(selfhosted.bitwarden.organization_info)
     gathered on the hosts of a fleet, and prints its table as M(selfhosted.bitwarden.fleet_report) does.

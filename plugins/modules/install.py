@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: install
 short_description: Install a self-hosted Bitwarden server
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:

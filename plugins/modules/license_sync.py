@@ -43,6 +43,7 @@ options:
     type: str
     default: 7d
   license_expiry_warning:
+    version_added: 0.2.0
     description:
       - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
       - From then on it is synced once a day, also where the cloud has nothing newer.

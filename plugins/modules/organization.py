@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: organization
 short_description: Manage license, billing sync token and license sync of a self-hosted Bitwarden organization
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Brings an organization of a self-hosted server to its desired state in one session, with one login. License, billing
     sync token and license sync are handled in this order, as each needs the one before.

@@ -31,6 +31,7 @@ options:
     type: str
     default: 0s
   license_expiry_warning:
+    version_added: 0.2.0
     description:
       - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
     type: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: restore_apply
 short_description: Restore a server as the variables of the role restore say
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Runs M(selfhosted.bitwarden.restore) on the host with the options that the variables of the role
     P(selfhosted.bitwarden.restore#role) set, and returns what that returns.

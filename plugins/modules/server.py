@@ -66,6 +66,7 @@ options:
       - stopped
     default: started
   config:
+    version_added: 0.2.0
     description:
       - Keys of C(config.yml), from which Bitwarden's setup tool generates C(docker-compose.yml), the site of nginx and
         more. Other keys of the file stay as they are. Null leaves a key empty.
@@ -84,6 +85,7 @@ options:
         C(enable_built_in_ms_sql).
     type: dict
   certificate:
+    version_added: 0.2.0
     description:
       - The certificate that nginx is to serve, written to the paths that C(config.yml) names, readable by nginx' user.
       - Is checked on the controller first. The key has to belong to it, the chain to be in order, none of it expired.
@@ -111,6 +113,7 @@ options:
             on OCSP stapling with it, which asks servers on the Internet.
         type: str
   preflight:
+    version_added: 0.2.0
     description:
       - What to do about problems that the checks of M(selfhosted.bitwarden.cloud_connectivity_info) find before this
         module changes a server that has, or is to have, cloud communication on. In check mode they run as well.

@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - selfhosted.bitwarden.host
 options:
   script:
+    version_added: 0.2.0
     description:
       - Path of C(bitwarden.sh).
       - The default is C(bitwarden.sh) in the folder that contains O(bwdata).
@@ -45,6 +46,7 @@ options:
     type: bool
     default: true
   gather:
+    version_added: 0.2.0
     description:
       - What is gathered beside the deployment itself.
       - V(available_versions) asks U(https://selfhost.bitwarden.com/version.json) from the host, through the proxy of
@@ -56,10 +58,12 @@ options:
     choices: [available_versions, certificate, backup]
     default: [available_versions, certificate, backup]
   backup_dest:
+    version_added: 0.2.0
     description: The folder of the backup sets on the host, an absolute path.
     type: path
     default: /var/backups/bitwarden
   timeout:
+    version_added: 0.2.0
     description: How long to wait for an answer over the network, as V(<n>[s|m|h|d|w]).
     type: str
     default: 10s

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: server_unchanged
 short_description: Tell whether module server has nothing to do
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Is the first step of M(selfhosted.bitwarden.server), which runs it by itself. It is not meant for use in playbooks.
   - It is small, so that a run that changes nothing costs little. It says no wherever it is not sure; then

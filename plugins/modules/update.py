@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: update
 short_description: Update a self-hosted Bitwarden server, with a way back
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:

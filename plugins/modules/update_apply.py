@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: update_apply
 short_description: Update a server as the variables of the role update say
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Runs M(selfhosted.bitwarden.update) on the host with the options that the variables of the role
     P(selfhosted.bitwarden.update#role) set, and returns what that returns.

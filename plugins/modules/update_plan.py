@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: update_plan
 short_description: Order the hosts of an update in batches, the canary first
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Checks on the controller what can be known of the variables of the role P(selfhosted.bitwarden.update#role), for all
     hosts, those of later batches included. It fails with every fault of every host.

@@ -31,7 +31,7 @@ except ImportError:
 
 # Required by servers since 2026.3.0, and compares it with what an account's encryption needs.
 CLIENT_VERSION = "2026.8.0"
-USER_AGENT = "selfhosted.bitwarden/0.1.0 (Ansible)"
+USER_AGENT = "selfhosted.bitwarden/0.2.0 (Ansible)"
 
 # What a gateway answers in place of a server that is down. The Api's own errors are none of these (a 500 may be).
 _GATEWAY_STATUSES = (408, 425, *range(501, 600))
