@@ -57,7 +57,7 @@ options:
   ca_path:
     description:
       - File (PEM) with the certificates of the authorities to trust, or a directory of such prepared by C(c_rehash).
-      - By default those of the Python library C(certifi), or of the system where its C(requests) is built so.
+      - By default those of the Python library C(certifi), or those of the system where it is not installed.
     type: path
   client_cert:
     description:
@@ -76,7 +76,7 @@ options:
     description:
       - Where the requests are sent from.
       - V(controller) needs no access to the host and no Python library there, and never uses C(become).
-      - V(host) sends them from the host, which then needs the Python library C(requests); O(ca_path), O(client_cert)
+      - V(host) sends them from the host, which then needs the Python library C(urllib3); O(ca_path), O(client_cert)
         and O(client_key) are files of the host then.
     type: str
     choices:
@@ -84,7 +84,7 @@ options:
       - host
     default: controller
 requirements:
-  - Python library C(requests), on the controller or, with O(run_on=host), on the host
+  - Python library C(urllib3) 1.26 or later, on the controller or, with O(run_on=host), on the host
 notes:
   - Bitwarden 2023.2.0 or later is needed.
   - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, as the task's

@@ -51,7 +51,7 @@ options:
     description:
       - File (PEM) with the certificates of the authorities to trust, or a directory of such prepared by C(c_rehash); for
         instance where a proxy looks into connections.
-      - By default those of the Python library C(certifi), or of the system where its C(requests) is built so.
+      - By default those of the Python library C(certifi), or those of the system where it is not installed.
     type: path
   client_cert:
     description:
@@ -73,7 +73,7 @@ options:
     type: str
     default: 300s
 requirements:
-  - Python library C(requests) on the controller
+  - Python library C(urllib3) 1.26 or later on the controller
 notes:
   - It runs on the controller; no host is needed.
   - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, as the task's

@@ -14,8 +14,8 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.utils.display import Display
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.argspec import ENVIRONMENT
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.client import IMPORT_ERROR
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import REQUEST, ApiError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.transport import IMPORT_ERROR
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.host_reading import ReadOnHost
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import mask_values, no_log_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.waiting import told_to
@@ -148,6 +148,6 @@ def _require_library() -> None:
     if IMPORT_ERROR is not None:
         raise ApiError(
             REQUEST,
-            f"The Python library requests is missing on the controller, for its Python {sys.executable}.",
-            advice="Install it there (python3-requests, or pip install requests).",
+            f"The Python library urllib3 is missing on the controller, for its Python {sys.executable}.",
+            advice="Install it there (python3-urllib3, or pip install urllib3).",
         )

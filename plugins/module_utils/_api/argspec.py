@@ -48,7 +48,8 @@ _Value = TypeVar("_Value")
 class ApiOptions(NamedTuple):
     """The shared options, checked. URLs have no slash at the end; ``timeout`` is in seconds.
 
-    ``verify`` and ``cert`` are as ``requests`` takes them. ``profile``: what kind of server it is. ``headers``: more of
+    ``verify``: whether the server's certificate is checked, or a path of what is trusted. ``cert``: the client's
+    certificate, or (certificate, key). ``profile``: what kind of server it is. ``headers``: more of
     them for each request, of secret values.
     """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Optional, Tuple
@@ -20,6 +21,7 @@ DEVICE_TYPE = "25"  # Linux CLI
 DEVICE_NAME = "Ansible selfhosted.bitwarden"
 _EARLY = 60  # seconds before its end that a token is replaced
 _FRESH = 60  # seconds; a server that restarted since then may have reason to refuse an older token
+_TOKEN = re.compile(r"[\x21-\x7e]+\Z")  # what a header can hold
 _PAUSE = 1.0  # seconds before a login is repeated
 
 _ADVICE = {
@@ -68,7 +70,7 @@ class Account:
             response = self._request_token(url)
         body = response.json if isinstance(response.json, dict) else {}
         token = body.get("access_token")
-        if response.status != 200 or not isinstance(token, str) or not token:
+        if response.status != 200 or not isinstance(token, str) or not _TOKEN.match(token):
             raise self.client.masked(self._refused(response, url))
         self.client.secrets.add(token)
         lifetime = body.get("expires_in")

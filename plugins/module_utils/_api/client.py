@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import traceback
-import warnings
+import json
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Optional, Set, Tuple
+from typing import Any, Dict, Mapping, Optional, Set, Tuple
+from urllib.parse import urlencode
 
 from .._common.dates import parse_date
 from .._common.masking import mask_text
@@ -17,55 +17,28 @@ from .argspec import ApiOptions
 from .connect_failures import LONGEST_CONNECT, READS, no_response
 from .errors import NETWORK, REQUEST, ApiError, Response, parse_response
 from .response_errors import response_error
+from .transport import IMPORT_ERROR, Transport
 
 try:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.exceptions import InsecureRequestWarning
-    from urllib3.util.retry import Retry
-
-    IMPORT_ERROR = None
+    from urllib3.exceptions import HTTPError
+    from urllib3.fields import RequestField
+    from urllib3.filepost import encode_multipart_formdata
 except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
-    HTTPAdapter = object  # type: ignore[assignment,misc]
+    HTTPError = Exception  # type: ignore[assignment,misc]  # IMPORT_ERROR says so
 
 # Required by servers since 2026.3.0, and compares it with what an account's encryption needs.
 CLIENT_VERSION = "2026.8.0"
 USER_AGENT = "selfhosted.bitwarden/0.2.0 (Ansible)"
 
-# What a gateway answers in place of a server that is down. The Api's own errors are none of these (a 500 may be).
-_GATEWAY_STATUSES = (408, 425, *range(501, 600))
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+    "User-Agent": USER_AGENT,
+    "Bitwarden-Client-Name": "cli",
+    "Bitwarden-Client-Version": CLIENT_VERSION,
+}
 _LONGEST_ANSWER = 86_400.0  # a socket raises OverflowError for much more
-
-
-class _Adapter(HTTPAdapter):
-    """Retries reads, never anything else: a lost response to a write does not say that nothing was written."""
-
-    def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if request.method in READS:
-            # No Retry-After: it could be an hour, and waiting is decided elsewhere.
-            self.max_retries = Retry(
-                total=2,
-                backoff_factor=0.3,
-                status_forcelist=_GATEWAY_STATUSES,
-                raise_on_status=False,
-                respect_retry_after_header=False,
-            )
-        else:
-            self.max_retries = Retry(total=0, read=False)
-        return super().send(request, *args, **kwargs)
-
-
-class _Bearer:
-    """Authorization by token. An explicit one also keeps ``requests`` from sending what a .netrc has for the host."""
-
-    def __init__(self, token: Optional[str]) -> None:
-        self.token = token
-
-    def __call__(self, request: Any) -> Any:
-        if self.token:
-            request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
 
 
 class Client:
@@ -78,28 +51,20 @@ class Client:
         if IMPORT_ERROR is not None:
             raise ApiError(
                 REQUEST,
-                "The Python library requests is missing where this task runs.",
-                advice="Install it for the Python that runs the task (python3-requests, or pip install requests).",
+                "The Python library urllib3 is missing where this task runs.",
+                advice="Install it for the Python that runs the task (python3-urllib3, or pip install urllib3).",
             )
         self.options = options
         self.secrets: Set[str] = {options.client_secret, *options.headers.values()}
         self._clock_offset: Optional[timedelta] = None
-        self._session = requests.Session()
-        self._session.headers.update(
-            {
-                "Accept": "application/json",
-                "User-Agent": USER_AGENT,
-                "Bitwarden-Client-Name": "cli",
-                "Bitwarden-Client-Version": CLIENT_VERSION,
-                **options.headers,
-            }
-        )
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, _Adapter())
+        self._transport = Transport(options)
+        given = {name.lower() for name in options.headers}
+        self._headers = {name: value for name, value in _HEADERS.items() if name.lower() not in given}
+        self._headers.update(options.headers)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._transport.close()
 
     def send(
         self,
@@ -120,33 +85,25 @@ class Client:
         Raises ``ApiError`` when there is no response.
         """
         limit = min(timeout or self.options.timeout, _LONGEST_ANSWER)
+        body, headers = _body(json_body, form, files)
+        if body is None and method not in READS:
+            body = b""
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", InsecureRequestWarning)  # validate_certs=false says it already
-                response = self._session.request(
-                    method,
-                    url,
-                    json=json_body,
-                    data=form,
-                    files=files,
-                    auth=_Bearer(token),
-                    timeout=(min(limit, LONGEST_CONNECT), limit),
-                    allow_redirects=False,
-                    verify=self.options.verify,
-                    cert=self.options.cert,
-                )
-                body = response.content
-        except (requests.RequestException, OSError) as error:
+            status, received, content = self._transport.send(
+                method, url, {**self._headers, **headers}, body, (min(limit, LONGEST_CONNECT), limit)
+            )
+        except (HTTPError, OSError, ValueError) as error:
             asked = self.options._replace(timeout=limit)
             raise self.masked(no_response(error, what, url, method, asked)) from None
-        headers = response.headers
         return parse_response(
-            response.status_code,
-            body,
-            headers.get("Content-Type", ""),
-            headers.get("Location", ""),
-            headers.get("Retry-After"),
-        )._replace(challenge=headers.get("WWW-Authenticate", ""), authorized=token is not None)
+            status,
+            content,
+            received.get("Content-Type", ""),
+            received.get("Location", ""),
+            received.get("Retry-After"),
+        )._replace(challenge=received.get("WWW-Authenticate", ""), authorized=token is not None)
 
     def error(self, response: Response, what: str, url: str, everywhere: bool = False) -> ApiError:
         """Return the error for a response other than success. ``everywhere``: each server has this address."""
@@ -189,3 +146,21 @@ class Client:
         if self._clock_offset is None:
             self.probe()
         return datetime.now(timezone.utc) + (self._clock_offset or timedelta())
+
+
+def _body(
+    json_body: Any, form: Optional[Mapping[str, str]], files: Optional[Mapping[str, Tuple[str, bytes]]]
+) -> Tuple[Optional[bytes], Dict[str, str]]:
+    """Return the content of a request, and its header. ``None``: it has no content."""
+    if files:
+        fields = []
+        for part, (name, content) in files.items():
+            fields.append(RequestField(part, content, filename=name))
+            fields[-1].make_multipart()
+        body, kind = encode_multipart_formdata(fields)
+        return body, {"Content-Type": kind}
+    if form:
+        return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    if json_body is not None:
+        return json.dumps(json_body, allow_nan=False).encode(), {"Content-Type": "application/json"}
+    return None, {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+from http.client import IncompleteRead
 from typing import Iterator, List, Sequence
 
 from .._common.durations import format_duration
@@ -17,10 +18,18 @@ from .errors import NETWORK, REQUEST, ApiError
 from .tls_errors import not_loaded, tls_error
 
 try:
-    import requests
-    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-except ImportError:  # the client says so
-    pass
+    from urllib3.exceptions import (
+        ConnectTimeoutError,
+        DecodeError,
+        HTTPError,
+        MaxRetryError,
+        NewConnectionError,
+        ProxyError,
+        ReadTimeoutError,
+        SSLError,
+    )
+except ImportError:
+    ProxyError = None  # type: ignore[assignment,misc]  # the client says so
 
 READS = ("GET", "HEAD")
 LONGEST_CONNECT = 10.0  # seconds; a server that takes longer to accept a connection is down
@@ -35,13 +44,15 @@ def no_response(error: Exception, what: str, url: str, method: str, options: Api
     """
     causes = list(_causes(error))
     start, write = f"Could not {what}: {url}", method not in READS
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, MaxRetryError) and error.reason is not None:
+        error = error.reason
+    if isinstance(error, ProxyError):
         return _proxy_error(causes, start, write)
-    if _has(causes, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
+    if _has(causes, ssl.SSLError) or isinstance(error, SSLError):
         return tls_error(causes, start, write, options)
-    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+    if isinstance(error, OSError) and not isinstance(error, HTTPError):
         return not_loaded(start)
-    if isinstance(error, ValueError) and isinstance(error, requests.RequestException):
+    if isinstance(error, ValueError):
         return ApiError(REQUEST, f"{start} is not an address to send requests to.")
     return _connection_error(error, causes, start, write, options)
 
@@ -55,23 +66,21 @@ def _connection_error(
         message, advice = "was not reached: its name is not known.", "Check the name and the DNS of this machine."
     elif _has(causes, ConnectionRefusedError):
         message, advice = "was not reached: the connection was refused.", profile.refused
-    elif isinstance(error, requests.exceptions.ConnectTimeout) or (
-        _has(causes, ConnectTimeoutError) and not _has(causes, NewConnectionError)
-    ):
+    elif _has(causes, ConnectTimeoutError) and not _has(causes, NewConnectionError):
         message = f"was not reached: no response in time ({format_duration(min(limit, LONGEST_CONNECT))})."
         advice = "Check the address and the firewalls on the way."
-    elif isinstance(error, requests.exceptions.Timeout):
+    elif isinstance(error, ReadTimeoutError):
         message = f"did not answer in time ({format_duration(limit)})."
         advice = f"The {profile.name} is overloaded, or timeout is too short."
         sent = True
     elif _has(causes, NewConnectionError):
         message, advice = "was not reached.", "Check the address and the network."
-    elif isinstance(error, requests.exceptions.ConnectionError) or _has(causes, ConnectionError):
-        message = "closed the connection without a response."
-        advice = f"The {profile.name} failed, or a proxy or firewall closed the connection."
+    elif _has(causes, IncompleteRead) or _has(causes, DecodeError):
+        message, advice = "sent a response that broke off or cannot be read.", ""
         sent = True
     else:
-        message, advice = "sent a response that broke off or cannot be read.", ""
+        message = "closed the connection without a response."
+        advice = f"The {profile.name} failed, or a proxy or firewall closed the connection."
         sent = True
     return ApiError(NETWORK, f"{start} {message}", advice=advice, transient=True, unknown_outcome=sent and write)
 

@@ -37,10 +37,11 @@ def tls_error(causes: Sequence[BaseException], start: str, write: bool, options:
     """Return the error. ``start`` names request and address; ``write``: whether it was to change something."""
     profile = options.profile
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            reason = cast(str, getattr(cause, "verify_message", "") or "not valid").rstrip(".")
+        # urllib3 1.26 compares the names itself, with an error that has no code.
+        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+            reason = cast(str, getattr(cause, "verify_message", "") or "Hostname mismatch").rstrip(".")
             message = f"{start}: the {profile.name}'s certificate is not trusted: {reason}."
-            return ApiError(TLS, message, advice=_untrusted(getattr(cause, "verify_code", 0), options))
+            return ApiError(TLS, message, advice=_untrusted(getattr(cause, "verify_code", _OTHER_NAME[0]), options))
     errors = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
     detail = next((str(cause.reason) for cause in errors if cause.reason), "")
     if not detail and any("PEM lib" in str(cause) for cause in errors):

@@ -160,25 +160,25 @@ def test_bad_options_change_nothing(pair: Pair, tmp_path: Path, core: str) -> No
 
 
 @pytest.mark.parametrize("place", ["controller", "host"])
-def test_requests_is_missing(pair: Pair, tmp_path: Path, place: str) -> None:
-    (tmp_path / "requests.py").write_text("raise ImportError('not here')\n")
+def test_urllib3_is_missing(pair: Pair, tmp_path: Path, place: str) -> None:
+    (tmp_path / "urllib3.py").write_text("raise ImportError('not here')\n")
     path = {"PYTHONPATH": str(tmp_path)}
     task = {"selfhosted.bitwarden.organization_info": {"run_on": place}, "environment": path if place == "host" else {}}
     done = run(pair, tmp_path, play(task), environment=path if place == "controller" else {})
     assert done.status != 0
     where = "on the controller" if place == "controller" else "where this task runs"
-    assert f"The Python library requests is missing {where}" in done.result("vault", "organization_info")["msg"]
+    assert f"The Python library urllib3 is missing {where}" in done.result("vault", "organization_info")["msg"]
 
 
 @CORES
-def test_requests_is_imported_once_in_a_run(pair: Pair, tmp_path: Path, core: str) -> None:
+def test_urllib3_is_imported_once_in_a_run(pair: Pair, tmp_path: Path, core: str) -> None:
     """In the process that forks, so that no task on any host imports it again."""
     log = tmp_path / "imports"
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'requests':\n"
+        "        if name == 'urllib3':\n"
         f"            with open({str(log)!r}, 'a') as stream: stream.write(f'{{os.getpid()}}\\n')\n"
         "sys.meta_path.insert(0, Finder())\n"
     )
