@@ -30,14 +30,6 @@ except ImportError:
 CLIENT_VERSION = "2026.8.0"
 USER_AGENT = "selfhosted.bitwarden/0.2.0 (Ansible)"
 
-_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
-    "Connection": "keep-alive",
-    "User-Agent": USER_AGENT,
-    "Bitwarden-Client-Name": "cli",
-    "Bitwarden-Client-Version": CLIENT_VERSION,
-}
 _LONGEST_ANSWER = 86_400.0  # a socket raises OverflowError for much more
 
 
@@ -59,8 +51,15 @@ class Client:
         self._clock_offset: Optional[timedelta] = None
         self._transport = Transport(options)
         given = {name.lower() for name in options.headers}
-        self._headers = {name: value for name, value in _HEADERS.items() if name.lower() not in given}
-        self._headers.update(options.headers)
+        own = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "Connection": "keep-alive",
+            "User-Agent": USER_AGENT,
+            "Bitwarden-Client-Name": "cli",
+            "Bitwarden-Client-Version": CLIENT_VERSION,
+        }
+        self._headers = {**{name: own[name] for name in own if name.lower() not in given}, **options.headers}
 
     def close(self) -> None:
         """Close the connections."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api import client
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api import client, transport
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._api.errors import ApiError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends import (
     billing_sync,
@@ -51,7 +51,7 @@ lost_in_each_way = pytest.mark.parametrize("lost", LOST, ids=lambda lost: str(lo
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
-    monkeypatch.setattr(client, "_GATEWAY_STATUSES", ())
+    monkeypatch.setattr(transport, "_GATEWAY_STATUSES", ())
 
 
 def lose(process: StandIn, method: str, path: str, fault: dict[str, Any], **more: Any) -> None:
