@@ -294,14 +294,18 @@ services:
 
 import contextlib
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.apply import data_folder, install
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.apply import install
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.data_folder import inspect_folder
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.installed import Installed
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.made_folders import (
+    data_folder,
+    removed_if_empty,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.plan import plan_installation
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.request import install_request
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import (
@@ -325,20 +329,21 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
     request = install_request(module.params, durations["wait_timeout"])
     with contextlib.ExitStack() as held:
         lock = -1
-        made: List[str] = []
         if os.path.isdir(request.bwdata):
             lock = held.enter_context(server_lock(request.bwdata, durations["lock_timeout"]))
         planned = plan_installation(request, os.environ)
-        if planned.changed and not module.check_mode and lock < 0:
-            made = held.enter_context(data_folder(request.bwdata, planned.account))
-            lock = held.enter_context(server_lock(request.bwdata, durations["lock_timeout"]))
-            if inspect_folder(request.bwdata) != planned.folder:
-                # Another run was quicker.
-                planned = plan_installation(request, os.environ)
+        if planned.changed and not module.check_mode:
+            if lock >= 0:
+                held.enter_context(removed_if_empty(request.bwdata))
+            else:
+                lock = held.enter_context(data_folder(request.bwdata, planned.account, durations["lock_timeout"]))
+                if inspect_folder(request.bwdata) != planned.folder._replace(exists=True):
+                    # Another run was quicker.
+                    planned = plan_installation(request, os.environ)
         done = Installed(planned, module.params["start"], module.params["wait"])
         if not module.check_mode:
             if planned.changed:
-                install(planned, lock, made)
+                install(planned, lock)
             done.start(os.environ, lock)
         elif not planned.changed:
             done.predict(os.environ)

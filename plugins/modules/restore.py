@@ -403,13 +403,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.make import back_up
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import BackupSet
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import require_no_update
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import (
+    FOLDERS_MADE,
+    require_no_update,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.entry import drill
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.mark import require_no_drill
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.options import require_options
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.apply import data_folder
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.made_folders import (
+    data_folder,
+    removed_if_empty,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.guards import RestoreRequest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.journal import RestoreJournal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore.login import ApiKey
@@ -453,10 +459,11 @@ def run(module: AnsibleModule) -> Dict[str, Any]:
         if os.path.isdir(params["bwdata"]):
             lock = held.enter_context(server_lock(params["bwdata"], durations["lock_timeout"]))
         planned, target, journal = _plan(module, request, lock)
-        if lock < 0 and not module.check_mode:
-            journal.made = tuple(held.enter_context(data_folder(target.bwdata, target.account)))
-            lock = held.enter_context(server_lock(target.bwdata, durations["lock_timeout"]))
-            if os.listdir(target.bwdata):
+        if lock >= 0 and not module.check_mode:
+            held.enter_context(removed_if_empty(target.bwdata))
+        elif not module.check_mode:
+            lock = held.enter_context(data_folder(target.bwdata, target.account, durations["lock_timeout"]))
+            if set(os.listdir(target.bwdata)) - {FOLDERS_MADE}:
                 raise RestoreError(f"Another run has begun with {target.bwdata} meanwhile. Nothing was changed.")
         for warning in planned.warnings:
             module.warn(planned.mask(warning))

@@ -2,13 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Have a signal hit a function at each line of some files in turn, in a process of its own each time."""
+"""Have a signal hit a function at each line of some files in turn, or before each change that it makes to files.
+
+Each time in a process of its own.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, Callable, Iterator, Sequence
 
@@ -41,6 +45,59 @@ def hit_at_every_line(
         if os.waitpid(child, 0)[1] == 0:
             return
         yield line
+
+
+_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chown", "os.chmod", "os.link", "os.symlink")
+
+
+def killed_before_every_change(
+    call: Callable[[], object], below: Path, *, before: Callable[[], object] = lambda: None, every: int = 1
+) -> Iterator[str]:
+    """Yield after each process that ran ``call`` and was killed before it changed a file below a folder; what it was.
+
+    Each time it is a later change. ``before`` runs in that process just before the end. Ends once ``call`` comes to its
+    end. ``every`` skips changes where there are many.
+    """
+    for number in range(1, 10_000, every):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.fsync = lambda _descriptor: None  # type: ignore[assignment]
+            hook = _Hook(str(below), number, before, writing)
+            try:
+                sys.addaudithook(hook.audit)
+                call()
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, encoding="utf-8") as stream:
+            change = stream.read()
+        os.waitpid(child, 0)
+        if not change:
+            return
+        yield change
+
+
+class _Hook:
+    def __init__(self, below: str, number: int, before: Callable[[], object], writing: int) -> None:
+        self.below = below
+        self.left = number
+        self.before = before
+        self.writing = writing
+        self.process = os.getpid()
+
+    def audit(self, event: str, arguments: tuple[object, ...]) -> None:
+        """Kill this process where it is about to make the change. What it starts has a hook of its own."""
+        if not arguments or not self.left or os.getpid() != self.process:
+            return
+        path = str(arguments[0])
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if (writes or event in _CHANGES) and (path.startswith(self.below) or not path.startswith("/")):
+            self.left -= 1
+            if not self.left:
+                os.write(self.writing, f"{event} {path}".encode())
+                self.before()
+                signal.raise_signal(signal.SIGKILL)
 
 
 class _Tracer:

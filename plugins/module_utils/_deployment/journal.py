@@ -26,6 +26,8 @@ _NAME = ".bitwarden-journal-{}.json"
 RESTORE_FOLDER = ".bitwarden-restore"
 #: The same of an update (see ``_update/journal.py``).
 UPDATE_FOLDER = ".bitwarden-update"
+#: Names the folders that were made for a server that is not there yet (see ``_install/made_folders.py``).
+FOLDERS_MADE = ".bitwarden-folders-made.json"
 _PROVEN_OR_NOT_BEGUN = ("preparing", "proven")
 
 #: Where, below bwdata, a change of config.yml or of the certificate keeps the files as they were (_reconfiguration).

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from typing import Iterator, List, Mapping, Optional, Sequence
+from contextlib import ExitStack
+from typing import Mapping
 
-from .._common.atomic_file import put
 from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text
 from .._config_yml.document import ConfigDocument
@@ -27,30 +26,11 @@ from .lets_encrypt import IMAGE, obtain_certificate
 from .plan import InstallError, InstallPlan
 from .request import LETS_ENCRYPT, InstallRequest
 from .setup_tool import SetupError, SetupTool
-from .stage import Stage, container_of, discard, made_for, make_folder, move_to_place, owner_ids, remove, remove_empty
+from .stage import SCRIPT, Stage, container_of, discard, making, move_to_place, remove
 
 
-@contextlib.contextmanager
-def data_folder(bwdata: str, account: Optional[Account]) -> Iterator[List[str]]:
-    """Have the data folder exist, and the one that contains it; what was made and stays empty is removed at the end.
-
-    Yields what was made, for the next run to know should this one be killed.
-    """
-    parent = os.path.dirname(bwdata)
-    made: List[str] = []
-    if account:
-        os.makedirs(os.path.dirname(parent), exist_ok=True)
-        made = [path for path in (parent, bwdata) if make_folder(path, account)]
-    try:
-        yield made
-    finally:
-        remove_empty(made)
-
-
-def install(plan: InstallPlan, lock: int, made: Sequence[str] = ()) -> None:
+def install(plan: InstallPlan, lock: int) -> None:
     """Install the server; it is not started. ``lock`` is the descriptor that holds the lock of bwdata.
-
-    ``made`` are the folders that were made for it.
 
     Raises ``InstallError``, after everything that was made has been removed.
     """
@@ -59,8 +39,8 @@ def install(plan: InstallPlan, lock: int, made: Sequence[str] = ()) -> None:
         if plan.host and plan.pair and account:
             # Should this run be killed, the next one waits for the commands that it started.
             plan.host.commands.inherited = (lock,)
-            _prepare(plan, plan.host, account, made)
-        move_to_place(request.bwdata)
+            _prepare(plan, plan.host, account)
+        move_to_place(request.bwdata, request.script)
     except EXPECTED as error:
         text = f"{message_of(error)} {_left(request)}"
         raise InstallError(mask_text(text, [request.installation_key])) from error
@@ -73,24 +53,23 @@ def _left(request: InstallRequest) -> str:
         return "Run again once this is corrected."
     if folder.installed or folder.complete:
         return "The installation is complete up to this. Run again once it is corrected."
+    if folder.stages:
+        left = ", ".join(os.path.join(request.bwdata, one) for one in folder.stages)
+        return f"Nothing was installed. What this run made is left in {left}; the next run removes it."
     return "Nothing was installed, and what this run made was removed."
 
 
-def _prepare(plan: InstallPlan, host: InstallHost, account: Account, made: Sequence[str]) -> None:
+def _prepare(plan: InstallPlan, host: InstallHost, account: Account) -> None:
     """Make the installation aside, up to where it only has to be moved."""
-    request, bwdata = plan.request, plan.request.bwdata
+    bwdata = plan.request.bwdata
     if not account.is_current():
         # Docker's command reads there as the owner; what an installation by root left belongs to nobody.
         os.chown(bwdata, account.uid, account.gid)
-    left = plan.folder.stages
-    folders = [*made, *(folder for stage in left for folder in made_for(bwdata, stage))]
-    with Stage(bwdata, account, host.remove_container, folders) as stage:
-        for one in left:
+    with making(bwdata, account, host.remove_container) as stage:
+        for one in plan.folder.stages:
             host.remove_container(container_of(one))
             discard(bwdata, one)
         _make(plan, host, stage)
-        if plan.pair:
-            put(request.script, plan.pair.script, owner=owner_ids(account), mode=0o700)
         for name in inspect_folder(bwdata).leftovers:
             remove(os.path.join(bwdata, name))
         stage.complete()
@@ -104,11 +83,12 @@ def _make(plan: InstallPlan, host: InstallHost, stage: Stage) -> None:
         stage.make_folder(folder)
     stage.write("env/uid.env", f"LOCAL_UID={account.uid}\nLOCAL_GID={account.gid}\n".encode(), 0o644)
     stage.write("scripts/run.sh", pair.run, 0o700)
+    stage.write(SCRIPT, pair.script, 0o700)
     _pull(host, request, pair.setup_image)
     if request.certificate == LETS_ENCRYPT:
         _pull(host, request, IMAGE)
         obtain_certificate(host, request, stage)
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         url = "" if request.verify_installation else stack.enter_context(installation_answer())
         SetupTool(host, pair, request, stage, url).install()
     _configure(SetupTool(host, pair, request, stage), request.config)

@@ -12,6 +12,7 @@ from typing import Iterator, List, NamedTuple, Tuple
 
 from .._common.atomic_file import PREFIX
 from .._common.errors import BitwardenError
+from .._deployment.journal import FOLDERS_MADE
 
 CONFIG = "config.yml"
 
@@ -71,10 +72,12 @@ def inspect_folder(bwdata: str) -> DataFolder:
         raise DataFolderError(f"{bwdata} is not a folder. Remove it, or set bwdata to another path.") from None
     except PermissionError:
         raise DataFolderError(f"{bwdata} cannot be read by this user. Run the task as root (become).") from None
-    if os.path.lexists(os.path.join(bwdata, CONFIG)):
+    # config.yml is moved last: what is left to do with it in place is to remove the folder that it came from.
+    is_left = COMPLETE in names and not os.listdir(os.path.join(bwdata, COMPLETE))
+    if os.path.lexists(os.path.join(bwdata, CONFIG)) and not is_left:
         return DataFolder(True, installed=True)
     stages = tuple(name for name in names if _STAGE.match(name))
-    expected = (*stages, COMPLETE, *_OF_FILE_SYSTEM)
+    expected = (*stages, COMPLETE, FOLDERS_MADE, *_OF_FILE_SYSTEM)
     others = [name for name in names if name not in expected and not name.startswith(PREFIX)]
     if COMPLETE in names:
         return DataFolder(True, complete=True, leftovers=tuple(others), stages=stages)

@@ -107,9 +107,21 @@ def open_host(account: Account, environ: Mapping[str, str]) -> InstallHost:
     return InstallHost(commands, engine, EngineInventory(engine))
 
 
-def folder_problems(bwdata: str, account: Account) -> List[Problem]:
-    """Return why a server cannot be put where it is to be."""
-    parent = os.path.dirname(bwdata)
+def folder_problems(bwdata: str, script: str, account: Account) -> List[Problem]:
+    """Return why a server cannot be put where it is to be, and ``bitwarden.sh`` to ``script``."""
+    parent, folder = os.path.dirname(bwdata), os.path.dirname(script)
+    return _parent_problems(bwdata, parent, account) + (_script_problems(folder) if folder != parent else [])
+
+
+def _script_problems(folder: str) -> List[Problem]:
+    if not os.path.isdir(folder):
+        return [Problem(f"script: the folder {folder} does not exist. Create it.")]
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return [Problem(f"script: {folder} cannot be written by this user. Run the task as root (become).")]
+    return []
+
+
+def _parent_problems(bwdata: str, parent: str, account: Account) -> List[Problem]:
     if os.path.isdir(parent):
         folders = [parent, *(folder for folder, _folders, _files in os.walk(bwdata))]
         closed = [one for one in folders if not os.access(one, os.W_OK | os.X_OK)]

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 
+from .._common.begun import Begun
 from .._common.errors import BitwardenError
 from .._deployment.runner import Result
 from .host import InstallHost
@@ -44,10 +46,9 @@ def obtain_certificate(host: InstallHost, request: InstallRequest, stage: Stage)
     certbot = ["certonly", "--standalone", "--noninteractive", "--agree-tos", "--register-unsafely-without-email"]
     certbot += ["--preferred-challenges", "http", "-d", request.domain, "--logs-dir", "/etc/letsencrypt/logs"]
     certbot += ["--work-dir", "/etc/letsencrypt/work"]
-    try:
+    with Begun() as begun:
+        begun.add(partial(host.remove_container, f"{stage.container}-certbot"))
         result = host.commands.run([*docker, *certbot], request.timeout)
-    finally:
-        host.remove_container(f"{stage.container}-certbot")
     if result.rc != 0 or not os.path.exists(chain):
         raise CertificateError(
             f"Let's Encrypt issued no certificate for {request.domain}: certbot {result.ending}; {_words(result)} "

@@ -109,7 +109,7 @@ def _inspect_host(
     request: InstallRequest, account: Account, environ: Mapping[str, str]
 ) -> Tuple[Optional[InstallHost], Optional[ScriptPair], List[BitwardenError]]:
     """Return the host and the scripts, where they can be used, and every problem with them."""
-    problems: List[BitwardenError] = [*folder_problems(request.bwdata, account)]
+    problems: List[BitwardenError] = [*folder_problems(request.bwdata, request.script, account)]
     try:
         host = open_host(account, environ)
     except BitwardenError as error:

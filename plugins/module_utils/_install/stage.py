@@ -7,56 +7,36 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
-from types import TracebackType
-from typing import Callable, List, Optional, Sequence, Tuple, Type
+from typing import Callable, Iterator
 
 from .._common.atomic_file import put, sync_folder
+from .._common.begun import Begun
 from .._deployment.runner import Account
+from .._scripts.script_file import move
 from .data_folder import COMPLETE, CONFIG, STAGE_PREFIX
+from .made_folders import forget_folders, make_folder, owner_ids
 
 _LETS_ENCRYPT = "letsencrypt"
-_MADE = "folders-made.json"
+#: ``bitwarden.sh`` in a stage; its place is not below bwdata.
+SCRIPT = ".bitwarden.sh"
 
 
 class Stage:
-    """The folder in which one installation is made; it and its container are removed at the end of a ``with`` block.
+    """The folder in which one installation is made."""
 
-    ``remove_container`` removes a container by name where it exists. A certificate of Let's Encrypt is kept, since only
-    few are issued for a name: it goes to where the next installation finds it. ``made`` are the folders that were made
-    for the installation, down to bwdata; they are removed as well where nothing is in them in the end.
-    """
-
-    def __init__(
-        self, bwdata: str, account: Account, remove_container: Callable[[str], None], made: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, bwdata: str, account: Account) -> None:
         self.bwdata = bwdata
         self.account = account
         self.name = STAGE_PREFIX + secrets.token_hex(8)
         self.path = os.path.join(bwdata, self.name)
-        self._remove_container = remove_container
-        self._made = made
 
     @property
     def container(self) -> str:
         """The name of the container of the setup tool."""
         return container_of(self.name)
-
-    def __enter__(self) -> Stage:
-        self.make_folder("")
-        self.write(_MADE, json.dumps(list(self._made)).encode())
-        return self
-
-    def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        # First the container, which could still write.
-        self._remove_container(self.container)
-        discard(self.bwdata, self.name)
-        remove_empty(self._made)
 
     def below(self, path: str) -> str:
         """Return the absolute path of one below the folder."""
@@ -81,44 +61,33 @@ class Stage:
 
     def complete(self) -> None:
         """Declare the installation complete: from here on it is moved to its place, by a later run if need be."""
-        os.unlink(self.below(_MADE))
         os.rename(self.path, os.path.join(self.bwdata, COMPLETE))
         sync_folder(self.bwdata)
+
+
+@contextlib.contextmanager
+def making(bwdata: str, account: Account, remove_container: Callable[[str], None]) -> Iterator[Stage]:
+    """Yield a stage; it and its container are removed at the end.
+
+    ``remove_container`` removes a container by name where it exists. A certificate of Let's Encrypt is kept, since only
+    few are issued for a name: it goes to where the next installation finds it.
+    """
+    stage = Stage(bwdata, account)
+
+    def end() -> None:
+        # First the container, which could still write.
+        remove_container(stage.container)
+        discard(bwdata, stage.name)
+
+    with Begun() as begun:
+        begun.add(end)
+        stage.make_folder("")
+        yield stage
 
 
 def container_of(stage: str) -> str:
     """Return the name of the setup tool's container of a stage."""
     return stage.lstrip(".")
-
-
-def made_for(bwdata: str, stage: str) -> List[str]:
-    """Return the folders that were made for a stage that is left."""
-    with contextlib.suppress(OSError, ValueError), open(os.path.join(bwdata, stage, _MADE), "rb") as stream:
-        return [str(one) for one in json.load(stream)]
-    return []
-
-
-def owner_ids(account: Account) -> Optional[Tuple[int, int]]:
-    """Return user and group id of the files of ``account``, None where this process already runs as it."""
-    return None if account.is_current() else (account.uid, account.gid)
-
-
-def make_folder(path: str, account: Account) -> bool:
-    """Make one folder for ``account``, for no one else to read; return whether it did not exist."""
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        return False
-    if not account.is_current():
-        os.chown(path, account.uid, account.gid)
-    return True
-
-
-def remove_empty(folders: Sequence[str]) -> None:
-    """Remove the folders that are empty, the innermost, which is the last one, first."""
-    for path in reversed(folders):
-        with contextlib.suppress(OSError):
-            os.rmdir(path)
 
 
 def discard(bwdata: str, stage: str) -> None:
@@ -140,10 +109,17 @@ def remove(path: str) -> None:
             os.unlink(path)
 
 
-def move_to_place(bwdata: str) -> None:
-    """Move a complete installation to its place. It can be cut off, and repeated by a later run."""
+def move_to_place(bwdata: str, script: str) -> None:
+    """Move a complete installation to its place, with ``bitwarden.sh`` to ``script``.
+
+    It can be cut off, and repeated by a later run.
+    """
     stage = os.path.join(bwdata, COMPLETE)
+    forget_folders(bwdata)
     for name in sorted(os.listdir(stage), key=lambda one: (one == CONFIG, one)):
-        os.rename(os.path.join(stage, name), os.path.join(bwdata, name))
+        if name == SCRIPT:
+            move(os.path.join(stage, name), script)
+        else:
+            os.rename(os.path.join(stage, name), os.path.join(bwdata, name))
     os.rmdir(stage)
     sync_folder(bwdata)

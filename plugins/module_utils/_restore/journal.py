@@ -15,8 +15,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common import atomic_file
 from .._common.errors import BitwardenError
-from .._deployment.journal import RESTORE_FOLDER
-from . import script_file
+from .._deployment.journal import FOLDERS_MADE, RESTORE_FOLDER
+from .._scripts import script_file
 from .here import SCRIPT_PATH
 
 _STATE = "journal.json"
@@ -42,8 +42,8 @@ class State(NamedTuple):
 
     ``set`` is what is restored, ``safety`` the path of the safety backup, ``dump`` that of the copy of the set's
     database which SQL Server reads. ``replaced`` are the paths below bwdata that are replaced, each with whether
-    there was anything before. ``new``: there was no server at all; ``made`` are the folders that were made for it, down
-    to bwdata. ``script`` is the path of ``bitwarden.sh`` where it is replaced, and whether there was one before.
+    there was anything before. ``new``: there was no server at all. ``script`` is the path of ``bitwarden.sh`` where it
+    is replaced, and whether there was one before.
     """
 
     phase: str
@@ -53,7 +53,6 @@ class State(NamedTuple):
     replaced: Tuple[Tuple[str, bool], ...] = ()
     new: bool = False
     script: Optional[Tuple[str, bool]] = None
-    made: Tuple[str, ...] = ()
 
 
 class RestoreJournal:
@@ -70,8 +69,6 @@ class RestoreJournal:
         self.bwdata = bwdata
         self.folder = os.path.join(bwdata, self.FOLDER)
         self.state = self._read()
-        #: The folders that were made for a server that is new, by this run or by one that was cut off.
-        self.made = self.state.made if self.state and self.state.phase != PROVEN else ()
 
     @property
     def has_replaced(self) -> bool:
@@ -107,6 +104,7 @@ class RestoreJournal:
         """
         state = self.state
         if state is not None and state.phase == PROVEN:
+            self._forget_folders()
             self._remove_folder()
         elif state is not None and self.has_replaced:
             self.take_back()
@@ -122,7 +120,7 @@ class RestoreJournal:
             self._remove_folder()
         os.mkdir(self.folder, 0o700)
         self._give_to_owner(self.folder)
-        self._write(State(PREPARING, name, safety, new=new, made=self.made))
+        self._write(State(PREPARING, name, safety, new=new))
 
     def note(self, **changes: Any) -> None:
         """Write down what has changed: fields of ``State``. Raises ``OSError``."""
@@ -197,6 +195,7 @@ class RestoreJournal:
         """Remove the old files and the journal; what cannot be removed is left to the next run."""
         with contextlib.suppress(OSError):
             self.note(phase=PROVEN)
+        self._forget_folders()
         self.remove()
 
     def keep_old(self) -> str:
@@ -234,6 +233,11 @@ class RestoreJournal:
             status = os.stat(self.bwdata)
             os.chown(path, status.st_uid, status.st_gid)
 
+    def _forget_folders(self) -> None:
+        """Take the folders that were made for a server that is new for those of a server."""
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self.bwdata, FOLDERS_MADE))
+
     def _remove_content(self) -> None:
         for name in (_NEW, _OLD):
             if os.path.isdir(os.path.join(self.folder, name)):
@@ -263,7 +267,7 @@ class RestoreJournal:
                 data: Dict[str, Any] = json.load(stream)
             replaced = tuple((str(one), bool(existed)) for one, existed in data["replaced"])
             script = tuple(data["script"]) if data.get("script") else None
-            state = State(**{**data, "replaced": replaced, "script": script, "made": tuple(data.get("made", ()))})
+            state = State(**{**data, "replaced": replaced, "script": script})
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -15,10 +15,10 @@ from .._common.errors import BitwardenError
 from .._deployment.compose import Project
 from .._deployment.deployment import Deployment
 from .._deployment.engine_inventory import EngineInventory
-from .._deployment.journal import RESTORE_FOLDER
+from .._deployment.journal import FOLDERS_MADE, RESTORE_FOLDER
 from .._deployment.runner import Account, Commands
 from .._install.host import find_account, folder_problems, open_host
-from .._install.stage import make_folder
+from .._install.made_folders import make_folder
 from .here import DATA, Here
 from .journal import PROVEN, RestoreJournal
 from .release import Engine
@@ -60,7 +60,7 @@ def is_new(bwdata: str, journal: RestoreJournal) -> bool:
     if journal.state is not None:
         return journal.state.new and journal.state.phase != PROVEN
     try:
-        return not set(os.listdir(bwdata)) - {RESTORE_FOLDER, *_OF_FILE_SYSTEM}
+        return not set(os.listdir(bwdata)) - {RESTORE_FOLDER, FOLDERS_MADE, *_OF_FILE_SYSTEM}
     except FileNotFoundError:
         return True
     except OSError:
@@ -93,9 +93,7 @@ def open_target(
 
 
 def _new_target(bwdata: str, script: str, account: Account, environ: Mapping[str, str]) -> Target:
-    problems: List[BitwardenError] = [*folder_problems(bwdata, account)]
-    if os.path.dirname(script) != os.path.dirname(bwdata) and not os.path.isdir(os.path.dirname(script)):
-        problems.append(NewHostError(f"script: the folder {os.path.dirname(script)} does not exist. Create it."))
+    problems: List[BitwardenError] = [*folder_problems(bwdata, script, account)]
     commands, engine = Commands(account, environ), None
     try:
         host = open_host(account, environ)
@@ -106,10 +104,6 @@ def _new_target(bwdata: str, script: str, account: Account, environ: Mapping[str
     except BitwardenError as error:
         problems.append(error)
     return Target(bwdata, script, commands, None, account, engine, tuple(problems))
-
-
-class NewHostError(BitwardenError):
-    """A host that cannot have a server where it is to be."""
 
 
 def prepare_folders(bwdata: str, owner: Tuple[int, int]) -> None:
@@ -123,7 +117,7 @@ def wipe(bwdata: str) -> None:
     """Remove all that a restore put on a host that had nothing, but its journal. Raises ``OSError``."""
     for name in os.listdir(bwdata):
         path = os.path.join(bwdata, name)
-        if name in (RESTORE_FOLDER, *_OF_FILE_SYSTEM):
+        if name in (RESTORE_FOLDER, FOLDERS_MADE, *_OF_FILE_SYSTEM):
             continue
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)

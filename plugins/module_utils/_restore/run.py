@@ -14,7 +14,6 @@ from .._backup.sets import BackupSet, read_files, read_set
 from .._common.errors import EXPECTED, BitwardenError, RunError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
 from .._deployment.running import running_container
-from .._install.stage import remove_empty
 from . import proof
 from .course import Course
 from .database_start import ServerError
@@ -164,7 +163,6 @@ class Restore:
         """Remove what was prepared, unless an earlier run has left the database half restored."""
         if self._here.is_new:
             self._clear()
-            remove_empty(self._journal.made)
         elif not self._journal.has_replaced:
             self._journal.remove()
         remove_dumps(self._here.bwdata)
@@ -238,7 +236,6 @@ class Restore:
         self._services = []
         if self._here.is_new:
             self._clear()
-            remove_empty(self._journal.made)
             return
         self._server.stop()
         self._journal.take_back()

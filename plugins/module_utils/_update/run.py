@@ -23,9 +23,9 @@ from .._deployment.engine_inventory import EngineInventory
 from .._deployment.images import missing_images, not_local, pull_images
 from .._restore.journal import DATABASE, REPLACING
 from .._restore.proof import Proof
-from .._restore.script_file import exchange
 from .._restore.server import Server
 from .._scripts.pair import RUN
+from .._scripts.script_file import exchange
 from . import proof
 from .journal import SERVING, UpdateJournal
 from .new_server import NewServer, start_together

@@ -22,6 +22,9 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.requ
 KNOWN = {"bitwarden": 1001, "vault": 1002, "root": 0}
 
 
+OWNER = Account("bitwarden", 1001, 1001, (1001,), "/")
+
+
 @pytest.fixture
 def request_for(tmp_path, monkeypatch):
     """Make a request on a host with the users of ``KNOWN``; the folder of the server belongs to ``folder_of``."""
@@ -85,8 +88,24 @@ def test_the_folder(request_for, tmp_path, monkeypatch, made, as_root, seen):
         (tmp_path / "bitwarden").touch()
     monkeypatch.setattr(host_module, "unreadable", lambda _account, _paths: [])
     monkeypatch.setattr(host_module.os, "geteuid", lambda: 0 if as_root else 1000)
-    problems = list(map(str, folder_problems(request.bwdata, Account("bitwarden", 1001, 1001, (1001,), "/"))))
+    problems = list(map(str, folder_problems(request.bwdata, request.script, OWNER)))
     assert [seen in one for one in problems] == ([True] if seen else [])
+
+
+@pytest.mark.parametrize(("folder", "seen"), [
+    ("there", []),
+    ("closed", ["script: {} cannot be written by this user. Run the task as root (become)."]),
+    ("missing", ["script: the folder {} does not exist. Create it."]),
+])  # fmt: skip
+def test_the_folder_of_a_script_that_is_elsewhere(request_for, tmp_path, monkeypatch, folder, seen):
+    """It is written last of all, when everything else is done."""
+    path = tmp_path / folder
+    for one in ("there", "closed"):
+        (tmp_path / one).mkdir()
+    request = request_for()._replace(script=str(path / "bitwarden.sh"))
+    monkeypatch.setattr(host_module.os, "access", lambda one, _mode: not one.endswith("closed"))
+    problems = folder_problems(request.bwdata, request.script, OWNER)
+    assert list(map(str, problems)) == [one.format(path) for one in seen]
 
 
 @pytest.mark.parametrize("closed", ["", "bwdata", "bwdata/ssl/self"])
@@ -97,7 +116,7 @@ def test_folders_that_this_user_cannot_write(request_for, tmp_path, monkeypatch,
     path = str(tmp_path / "bitwarden" / closed)
     monkeypatch.setattr(host_module, "unreadable", lambda _account, _paths: [])
     monkeypatch.setattr(host_module.os, "access", lambda one, _mode: one != path)
-    (problem,) = folder_problems(request.bwdata, Account("bitwarden", 1001, 1001, (1001,), "/"))
+    (problem,) = folder_problems(request.bwdata, request.script, OWNER)
     assert str(problem) == f"{path} cannot be written by this user. Run the task as root (become)."
 
 

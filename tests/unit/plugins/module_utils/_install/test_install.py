@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Commands
@@ -24,6 +25,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import installed as installed_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import stage as stage_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.data_folder import COMPLETE
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.host import InstallHost
 from ansible_collections.selfhosted.bitwarden.plugins.modules import install
 
 from .conftest import ID, IMAGES, KEY, SETUP
@@ -404,7 +406,8 @@ def test_a_certificate_of_lets_encrypt_is_obtained_once(host):
     host.behaviour["setup"] = "crash"
     message = host.run(certificate="lets_encrypt")
     assert "ended with status 134" in message
-    assert list(host.files()) == ["bwdata/letsencrypt/live/vault.example.com/fullchain.pem"]
+    left = ["bwdata/letsencrypt/live/vault.example.com/fullchain.pem"]
+    assert [one for one in host.files() if not one.startswith("bwdata/.")] == left
     host.behaviour["setup"] = "ok"
     done = host.run(certificate="lets_encrypt")
     assert (done["installed"], done["removed"]) == (True, ["letsencrypt"])
@@ -435,6 +438,33 @@ def test_a_certificate_that_is_not_issued(host, detail, words):
     assert f"certbot ended with status 1; {words} The name must lead to this host" in message
     assert host.files() == {}
     assert host.calls("-install") == []
+
+
+def test_a_container_that_cannot_be_removed_leaves_its_folder_to_the_next_run(host, monkeypatch):
+    """It could still write there. Both are told: that, and what the setup tool said."""
+
+    def refuse(_self, name):
+        raise EngineError(f"The container {name} cannot be removed: busy.")
+
+    host.behaviour["setup"] = "crash"
+    with monkeypatch.context() as patched:
+        patched.setattr(InstallHost, "remove_container", refuse)
+        message = host.run()
+    (stage,) = host.bwdata.glob(".bitwarden-install-*")
+    assert "ended with status 134" in message
+    assert f"The container {stage.name[1:]} cannot be removed: busy." in message
+    assert f"Nothing was installed. What this run made is left in {stage}; the next run removes it." in message
+    assert "Nothing was installed, and what this run made was removed." in host.run()
+    assert not host.bwdata.parent.exists()
+
+
+def test_the_script_can_be_in_another_folder(host):
+    elsewhere = host.folder / "elsewhere"
+    assert f"script: the folder {elsewhere} does not exist." in host.run(script=str(elsewhere / "bitwarden.sh"))
+    elsewhere.mkdir()
+    assert host.run(script=str(elsewhere / "bitwarden.sh"))["installed"] is True
+    assert [one.name for one in elsewhere.iterdir()] == ["bitwarden.sh"]
+    assert not host.script.exists()
 
 
 def test_another_script_is_replaced_and_one_of_the_same_release_kept(host):
