@@ -26,7 +26,7 @@ demo-down: setup ## remove that fleet
 test: setup ## run every test
 	@$(PYTEST) -n 3 --dist loadgroup --no-loadscope-reorder --durations 20 tests
 
-test-unit: setup ## run the unit tests alone (under a minute)
+test-unit: setup ## run only the unit tests
 	@$(PYTEST) -q -n 2 tests/unit
 
 lint: setup ## style, types, Ansible's rules

@@ -104,7 +104,6 @@ MESSAGES = {
     "ApiError": 1,
     "Failure": 1,
     "LicenseError": 1,
-    "Objection": 1,
     "SyncFailure": 1,
     "made": 2,
     "of": 2,

@@ -46,7 +46,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imported(path: Path, types: bool = True) -> Iterator[str]:
-    """Yield the absolute names that a file imports, wherever in it. ``types``: those for types alone as well."""
+    """Yield the absolute names that a file imports, wherever in it. ``types``: those only for types as well."""
     for_types = {
         id(node)
         for block in ast.walk(tree_of(path))
@@ -141,7 +141,7 @@ def test_no_guard_is_an_assertion():
 
 
 def test_no_file_is_long():
-    """Except those of documentation, whose code counts alone."""
+    """Except those of documentation, of which only the code counts."""
     sizes = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) - documented(path) for path in FILES}
     assert {name: size for name, size in sizes.items() if size > LONGEST_FILE and name not in LONG_FILES} == {}
 

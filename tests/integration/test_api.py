@@ -76,7 +76,7 @@ def run(host: api.Host, *tasks: Dict[str, Any], core: str = "newest", options: A
 
 
 def writes(host: api.Host) -> List[str]:
-    """What the server was asked to change; logging in is no change."""
+    """What the server was asked to change; a login is not a change."""
     asked: Any = host.control("requests")
     return [
         f"{item['method']} {item['path']}"
@@ -121,7 +121,7 @@ def test_a_server_that_is_not_trusted(host: api.Host) -> None:
 
 
 def test_a_wrong_token_is_told_by_the_log_on_the_host(host: api.Host) -> None:
-    """To whoever may read it; one run for all users."""
+    """To any user who may read it; one run for all users."""
     token = {"selfhosted.bitwarden.billing_sync": {"billing_sync_token": "{{ wrong }}"}}
     users = [
         {"selfhosted.bitwarden.license_sync": {}, "name": name, "ignore_errors": True, **user}

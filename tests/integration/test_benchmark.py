@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The benchmark measures; what it finds is no test. It is tried with very few runs."""
+"""The benchmark measures; its figures are not a test. It is tried with very few runs."""
 
 from __future__ import annotations
 

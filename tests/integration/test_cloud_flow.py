@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the cloud to the hosts in one play: the token fetched once, rotated, healed; license by file; offline."""
+"""From the cloud to the hosts in one play: the token fetched once, rotated, recovered; license by file; offline."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_rotation_reaches_every_host_and_the_next_run_heals_those_it_missed(unsy
         assert changed(done, host.name)["sync"]
     assert token_of(other) == untouched
 
-    # The host that would fetch is gone while the token is rotated: the next one fetches, a later run heals.
+    # The host that would fetch is gone while the token is rotated: the next one fetches, a later run recovers.
     gone = tmp_path / "gone.yml"
     variables = {"ansible_host": names.NOBODY, "ansible_ssh_timeout": 5}
     gone.write_text(json.dumps({"bitwarden": {"hosts": {"bw1": variables}}}))
@@ -133,10 +133,10 @@ def test_rotation_reaches_every_host_and_the_next_run_heals_those_it_missed(unsy
     assert token_on(second) == [token_of(first)] != [rotated]
     assert token_on(first) == [rotated], "not reached"
 
-    healed = playbook(PLAYBOOK, "--limit", "bw1,bw2").ok()
+    recovered = playbook(PLAYBOOK, "--limit", "bw1,bw2").ok()
     assert token_on(first) == [token_of(first)]
-    assert healed.recap("bw2")["changed"] == 0
-    assert changed(healed, "bw1") == {**changed(done, "bw1"), "billing_sync_token": False}
+    assert recovered.recap("bw2")["changed"] == 0
+    assert changed(recovered, "bw1") == {**changed(done, "bw1"), "billing_sync_token": False}
 
 
 @pytest.mark.fleet
@@ -170,7 +170,7 @@ def test_offline_nothing_calls_out_and_the_license_comes_from_a_file(fresh, tmp_
     tasks = [{"selfhosted.bitwarden.cloud_license": download}]
     playbook([{"hosts": "bw4", "gather_facts": False, "tasks": tasks}]).ok()
     forget()
-    # Whatever host or containers begin themselves, to anywhere: answers to the controller are no beginnings.
+    # Whatever host or containers begin themselves, to anywhere: answers to the controller do not count.
     rules = [(chain, "-o", "eth0", "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT")
              for chain in ("OUTPUT", "FORWARD")]  # fmt: skip
     try:

@@ -169,7 +169,7 @@ def test_intercepted_tls(bw4):
     # The wget of this image looks at no certificate (that of the real ones does), and that is said.
     check = checks(info(user="bitwarden"))["api", "container"]
     assert check["ok"] and "without looking at the certificate" in check["detail"]
-    # The advice heals it.
+    # The advice mends it.
     bw4.write("ca-certificates/firewall.crt", authority)
     bw4.docker("restart", "--time", "2", "bitwarden-api")
     found = info()

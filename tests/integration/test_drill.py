@@ -96,8 +96,8 @@ def test_a_drill_beside_a_running_server(host):
 
     # The server goes on as before, and nobody but a drill is removed.
     assert client_sees() == seen
-    refusal = run("restore", isolated=True, state="absent")
-    assert f"{names.BWDATA} is not the folder of a drill" in refusal.result(HOST, "restore")["msg"]
+    refused = run("restore", isolated=True, state="absent")
+    assert f"{names.BWDATA} is not the folder of a drill" in refused.result(HOST, "restore")["msg"]
     removal = {"bitwarden_restore_isolated": True, "bitwarden_restore_state": "absent", "ansible_user": "admin"}
     removed = playbook("selfhosted.bitwarden.restore", "--limit", HOST, bitwarden_restore_confirm="", **removal).ok()
     assert removed.result(HOST, "restore_apply")["changed"] is True and "| drill removed |" in removed.output

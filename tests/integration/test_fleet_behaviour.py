@@ -196,7 +196,7 @@ def elsewhere(host: fleet.Host) -> Iterator[str]:
 
 def test_the_script_installs(host: fleet.Host, elsewhere: str) -> None:
     def script(*arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-        # It wants a terminal.
+        # It requires a terminal.
         command = f"cd {elsewhere} && script -qec './bitwarden.sh {shlex.join(arguments)}' /dev/null"
         return host.ssh(command, user="bitwarden", stdin=answers, check=False)
 

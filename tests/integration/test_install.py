@@ -88,7 +88,7 @@ def test_from_an_empty_folder_to_healthy_and_the_second_time_unchanged(host):
     assert "the user nobody1 does not exist on this host" in refused(host, "--check", owner="nobody1")
     assert "may not use the Docker engine" in refused(host, "--check", owner="admin")
 
-    # What bitwarden.sh leaves after a refusal.
+    # What bitwarden.sh leaves where it refused.
     host.execute("install", "-d", "-o", "bitwarden", "-g", "bitwarden", "-m", "0700", FOLDER)
     host.execute(
         "mkdir", "-p", *(f"{BWDATA}/{name}" for name in ("docker", "env", "scripts", "ssl", "ca-certificates"))

@@ -83,7 +83,7 @@ class Watch:
             Path("/dev/log").unlink()
 
     def _here(self) -> None:
-        # What runs in containers, be it another fleet's, is no process of the controller.
+        # What runs in containers, be it another fleet's, is not a process of the controller.
         space = os.readlink("/proc/self/ns/pid")
         while not self._stop.is_set():
             for process in Path("/proc").glob("[0-9]*"):

@@ -16,7 +16,7 @@ from tests.support.fleet import api
 from .ansible_run import Unsafe, task
 
 HOST = "bw4"
-# The values of the measured table, and some more that somebody will write one day.
+# The values of the measured table, and some more that a user will write one day.
 KNOWN = [
     "a$b", "a$$b", "a${HOME}b", "a #b", "a#b", "a=b", 'a"b', "a\\b", "a`b", "a'b", " a ",
     "a\\'b", "a\\", '"a', "a\\$b",
@@ -48,7 +48,7 @@ def test_values_reach_the_container_and_survive_a_rewrite(fresh: Callable[[str],
     container = host.container_env("api")
     assert {key: container.get(key) for key in wanted} == wanted
 
-    # The tool that Bitwarden's update runs writes the file anew and leaves the stack down.
+    # The tool that Bitwarden's update runs writes the file again and leaves the stack down.
     assert host.script("rebuild").returncode == 0
     again = task("server", HOST, **arguments).ok().result(HOST, "server")
     assert again["changes"] == []

@@ -184,7 +184,7 @@ def test_one_fetch_for_each_organization_in_a_run(play):
         "bw7": TOKEN, "bw9": TOKEN, "bw10": TOKEN,
     }  # fmt: skip
     assert TOKEN not in run.output
-    # The license of a family leaves the cloud alone.
+    # The license of a family does not ask the cloud.
     assert run.steps("bw8") == ["server", "organization"]
     assert "cloud_communication" not in run.arguments("bw8", "server")
     assert run.arguments("bw8", "organization")["steps"] == ["license"]

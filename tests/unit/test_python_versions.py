@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The code that runs on hosts compiles and imports on every Python from 3.8 to 3.14 with the standard library alone.
+"""The code that runs on hosts compiles and imports on every Python from 3.8 to 3.14 with only the standard library.
 
 ansible-test checks the same, but no release of it knows all of these versions.
 """

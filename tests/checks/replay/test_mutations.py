@@ -71,7 +71,7 @@ MUTATIONS = [
     ("reading.json", 5, _set((*BODY, "organizations", 1, "useScim"), False), "useScim"),
     ("reading.json", 8, _set((*BODY, "expiration"), "2027-12-26T00:00:00"), "expiration"),
     ("reading.json", 38, _set((*HEADERS, "www-authenticate"), "Basic"), "www-authenticate"),
-    ("reading.json", 5, _set(("as",), "somebody"), "account: somebody"),
+    ("reading.json", 5, _set(("as",), "unknown"), "account: unknown"),
     ("cloud.json", 23, _set(("response", "license_token_claims", "Seats"), "11"), "Seats"),
     ("cloud.json", 23, _set(("response", "license_token_claims", "exp"), 1), "life"),
 ]
@@ -136,7 +136,7 @@ def test_a_changed_console_is_told(tmp_path):
     [
         ({"exchanges": "as recorded"}, 0, "1 match, 0 differ"),
         ({"exchanges": "changed"}, 1, "0 match, 1 differ"),
-        ({"nothing": []}, 2, "is no recording"),
+        ({"nothing": []}, 2, "is not a recording"),
     ],
 )
 def test_the_command_fails_on_a_difference(tmp_path, content, status, told):

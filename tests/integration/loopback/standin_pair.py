@@ -129,7 +129,7 @@ class StandIn:
 
 
 def answer(process: StandIn, path: str, status: int, body: Any = "", **more: Any) -> None:
-    """Let a server answer calls of a path so; a body that is no text is JSON. ``more`` is of a fault, as ``times``."""
+    """Let a server answer calls of a path so; a body that is not text is JSON. ``more`` is of a fault, as ``times``."""
     text = body if isinstance(body, str) else json.dumps(body)
     headers = {"Content-Type": "application/json"}
     process.control("POST", "faults", {"path": path, "status": status, "body": text, "headers": headers, **more})

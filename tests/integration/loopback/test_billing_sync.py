@@ -182,7 +182,7 @@ LICENSE_FILES: dict[str, tuple[Callable[[bytes], Any], str]] = {
     "empty": (lambda text: b"", FAILS),
     "trailing junk": (lambda text: text + b"}", FAILS),
     "truncated": (lambda text: text[:100], FAILS),
-    "camelCase": (
+    "camel case": (
         lambda text: json.dumps({k[0].lower() + k[1:]: v for k, v in json.loads(text).items()}).encode(),
         "field names are in camel case",
     ),
@@ -207,7 +207,7 @@ def test_a_license_file_that_is_not_good_has_its_own_message(pair: Pair, task: T
         task()
     assert says in caught.value.message
     assert f"{ORGANIZATION}.json" in str(caught.value)
-    # By the API alone a corrupt file is not told from other failures of the server.
+    # The API does not tell a corrupt file from other failures of the server.
     assert caught.value.layer == (SERVER if says == FAILS else LICENSE)
     assert ("Possible causes" in str(caught.value)) is (says == FAILS)
     assert connections(pair) == []

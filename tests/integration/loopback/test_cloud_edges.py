@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a cloud, something in between, or a task can do wrong: each is an error, and its advice is about the cloud."""
+"""What a cloud, a gateway, or a task can do wrong: each is an error, and its advice is about the cloud."""
 
 from __future__ import annotations
 

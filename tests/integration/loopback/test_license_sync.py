@@ -36,7 +36,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Clock:
-    """Time that transient by sleeping alone."""
+    """Time that transient only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -259,7 +259,7 @@ def test_waiting_has_an_end(pair: Pair, task: Task, token: Callable[..., None], 
 def test_waiting_for_a_turn_is_not_time_in_which_something_failed(
     pair: Pair, task: Task, token: Callable[..., None], clock: Clock, lost: bool
 ) -> None:
-    """Whoever is far back in the queue has as much patience as the first."""
+    """The last in the queue has as much patience as the first."""
     token()
     if lost:
         fault(pair.server, SYNC, close=True)
@@ -272,7 +272,7 @@ def test_waiting_for_a_turn_is_not_time_in_which_something_failed(
 def test_a_server_that_is_away_for_a_moment_is_asked_again(
     pair: Pair, task: Task, token: Callable[..., None], clock: Clock
 ) -> None:
-    """Not the sync alone: the look at its date between two attempts may fail, too."""
+    """Not only the sync: the inspection of its date between two attempts may fail, too."""
     token()
     fault(pair.cloud, "/connect/token", status=429)
     sleep = clock.sleep

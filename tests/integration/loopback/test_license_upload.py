@@ -458,7 +458,7 @@ def test_in_use_by_another_organization(pair: Pair, task: Task, signed: Callable
     assert error.value.result()["cause"] == "in_use"
 
 
-@pytest.mark.parametrize("members", [{"Seats": 40}, {"UseScim": False}], ids=["seats", "a feature alone"])
+@pytest.mark.parametrize("members", [{"Seats": 40}, {"UseScim": False}], ids=["seats", "only a feature"])
 @pytest.mark.parametrize("see_host", [True, False])
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_lost_answer_is_looked_after(
@@ -536,7 +536,7 @@ def test_a_server_that_is_down_in_check_mode(task: Task, fresh_license: dict[str
 @pytest.mark.parametrize("core", ENVIRONMENTS)
 @pytest.mark.parametrize("place", ["controller", "host"])
 def test_as_ansible_runs_it(pair: Pair, tmp_path: Path, fresh_license: dict[str, Any], core: str, place: str) -> None:
-    """From a file, and as a text; without a deployment at hand the API is compared."""
+    """From a file, and as a text; without access to a deployment the API is compared."""
     source = tmp_path / "license.json"
     source.write_text(json.dumps(fresh_license))
     shared = {"url": "{{ url }}", "client_id": f"user.{OWNER}", "client_secret": "{{ secret }}", "run_on": place}

@@ -289,7 +289,7 @@ OBSTACLES: dict[str, tuple[Callable[[Pair], None], str]] = {
 def test_what_the_api_tells_nobody_has_to_read_in_a_log(
     pair: Pair, connected: Any, task: Task, params: dict[str, Any], name: str, members: dict[str, Any]
 ) -> None:
-    """The daily job skips these without a word."""
+    """The daily job skips these silently."""
     make, says = OBSTACLES[name]
     connected(members)
     make(pair)

@@ -71,7 +71,7 @@ def _down(everything: bool) -> None:
     if not machine.engine_answers():
         raise FleetError("no engine answers, so there is nothing to take down")
     with step("removing containers, volumes and network"):
-        for fleet in containers.side_by_side():
+        for fleet in containers.concurrent_fleets():
             containers.down(fleet)
     if everything:
         with step("removing image, cache and generated files"):
@@ -87,17 +87,17 @@ def _status() -> int:
     wanted = [names.REGISTRY_CONTAINER, names.DOWNLOADS_CONTAINER]
     wanted += [cloud.container for cloud in names.CLOUDS.values()]
     wanted += [host.container for host in names.HOSTS.values()]
-    sick = 0
+    unhealthy = 0
     servers = {host.container: name for name, host in names.HOSTS.items()}
     for container in wanted:
         state = states.get(container, "absent")
         if container in servers and state.startswith("Up"):
             answers = api.host(servers[container]).control.answers()
             state += ", server answers" if answers else ", server does not answer"
-            sick += not answers
-        sick += not state.startswith("Up")
+            unhealthy += not answers
+        unhealthy += not state.startswith("Up")
         print(f"{container:18} {state}")
-    return 1 if sick else 0
+    return 1 if unhealthy else 0
 
 
 def _reset(hosts: list[str]) -> None:

@@ -242,7 +242,7 @@ class Cloud:
         self.control("requests", method="DELETE")
 
     def limiter(self, scale: float = 0.1) -> None:
-        """Begin to count anew, in periods of ``scale`` times the real ones."""
+        """Begin to count from zero, in periods of ``scale`` times the real ones."""
         for service in ("api", "identity"):
             self.control("limiter", {"on": True, "scale": scale}, service=service)
 

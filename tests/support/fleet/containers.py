@@ -38,7 +38,7 @@ _ENGINE_INSIDE = (
 _NO_OTHER_NAMES = f"--dns={names.REGISTRY_ADDRESS}"
 
 
-class Wanted(NamedTuple):
+class Needed(NamedTuple):
     """A container as it should be; ``recipe`` changes with anything that it is made of."""
 
     name: str
@@ -49,7 +49,7 @@ class Wanted(NamedTuple):
 
 
 def up(base: Base, fleet: FleetData) -> None:
-    """Bring everything up that is not; what was made from another recipe or by another clone is made anew."""
+    """Bring everything up that is not; what was made from another recipe or by another clone is recreated."""
     _ensure_network(fleet)
     with step("registry and clouds"):
         digests = _ensure_registry(base)
@@ -62,7 +62,7 @@ def up(base: Base, fleet: FleetData) -> None:
         one.result()
 
 
-def side_by_side() -> list[str]:
+def concurrent_fleets() -> list[str]:
     """The names of this fleet and of those that tests made beside it."""
     found = docker_lines("network", "ls", "--format", "{{.Name}}")
     return [names.PREFIX, *(name for name in sorted(found) if re.fullmatch(rf"{names.PREFIX}-\d+", name))]
@@ -105,7 +105,7 @@ def _ensure_registry(base: Base) -> dict[str, str]:
     recipe = _recipe(base.image, files)
     if not _running(name, recipe):
         options = [f"--network-alias={names.REGISTRY_NAME}", f"-v={name}:/var/lib/docker-registry"]
-        _create(Wanted(name, recipe, names.REGISTRY_ADDRESS, files, installation.REGISTRY_COMMAND), base.image, options)
+        _create(Needed(name, recipe, names.REGISTRY_ADDRESS, files, installation.REGISTRY_COMMAND), base.image, options)
     client = RegistryClient(f"{names.REGISTRY_ADDRESS}:5000")
     client.wait(20)
     return service_images.publish(base, client)
@@ -118,7 +118,7 @@ def _ensure_downloads(base: Base) -> None:
     if not _running(name, recipe):
         options = [f"--network-alias={alias}" for alias in names.DOWNLOADS_NAMES]
         command = ["python3", "/opt/downloads/server.py"]
-        _create(Wanted(name, recipe, names.DOWNLOADS_ADDRESS, files, command), base.image, options)
+        _create(Needed(name, recipe, names.DOWNLOADS_ADDRESS, files, command), base.image, options)
 
 
 def _ensure_cloud(base: Base, fleet: FleetData, region: str) -> None:
@@ -129,7 +129,7 @@ def _ensure_cloud(base: Base, fleet: FleetData, region: str) -> None:
         return
     environment = ["PYTHONPATH=/opt", "STANDIN_CONTROL=1", "STANDIN_DELAY_SCALE=0.05", "STANDIN_LIMITER_SCALE=0.1"]
     options = [f"--network-alias={name}" for name in cloud.names] + [f"--env={variable}" for variable in environment]
-    _create(Wanted(cloud.container, recipe, cloud.address, files, ["/opt/cloud/cloud.sh"]), base.image, options)
+    _create(Needed(cloud.container, recipe, cloud.address, files, ["/opt/cloud/cloud.sh"]), base.image, options)
     Control(cloud.address).wait(cloud.container, 30)
 
 
@@ -138,7 +138,7 @@ def _ensure_host(base: Base, fleet: FleetData, digests: dict[str, str], name: st
     files = installation.host_tar(fleet, name)
     recipe = _recipe(base.image, files, json.dumps(digests, sort_keys=True).encode())
     if _running(host.container, recipe):
-        # One that tests have left without a server is made anew.
+        # One that tests have left without a server is recreated.
         with contextlib.suppress(FleetError):
             Control(host.address).wait(name, 60)
             return
@@ -147,7 +147,7 @@ def _ensure_host(base: Base, fleet: FleetData, digests: dict[str, str], name: st
         options = [*_ENGINE_INSIDE, *_without_missing(base.image), f"--hostname={name}", volume, "--stop-timeout=10"]
         options.append(f"--network-alias={host.domain}")
         _create(
-            Wanted(host.container, recipe, host.address, files, ["/usr/local/bin/entrypoint.sh"]), base.image, options
+            Needed(host.container, recipe, host.address, files, ["/usr/local/bin/entrypoint.sh"]), base.image, options
         )
         # Also waits for the engine; as on a real host the script is run by the user that owns the installation.
         docker("exec", host.container, "/usr/local/bin/engine", "start")
@@ -157,7 +157,7 @@ def _ensure_host(base: Base, fleet: FleetData, digests: dict[str, str], name: st
         docker("exec", host.container, "python3", "/usr/local/lib/bwfleet/initial_state.py", "remember")
 
 
-def _create(wanted: Wanted, image: str, options: list[str]) -> None:
+def _create(wanted: Needed, image: str, options: list[str]) -> None:
     """Replace the container by a new one, with its files laid into it before it starts."""
     docker("rm", "-fv", wanted.name, check=False)
     for volume in (option[3:].split(":")[0] for option in options if option.startswith("-v=") and option[3] != "/"):

@@ -48,7 +48,7 @@ class Control:
         request = urllib.request.Request(
             self._url + path, data, {"Content-Type": "application/json"} if data is not None else {}, method=method
         )
-        # Environment proxies are not asked: the fleet's addresses exist on this machine alone.
+        # Environment proxies are not asked: the fleet's addresses exist only on this machine.
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
             urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(keys.CA))),

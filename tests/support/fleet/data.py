@@ -23,7 +23,7 @@ from .shell import run
 
 FILE = names.STATE / "data.json"
 SECRETS = names.STATE / "secrets.json"
-# Data of another form, from an older clone, is made anew.
+# Data of another form, from an older clone, is created again.
 FORM = 2
 _ALPHANUMERIC = string.ascii_letters + string.digits
 # How many items are in the vaults of a host.

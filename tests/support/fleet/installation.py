@@ -54,7 +54,7 @@ def host_tar(fleet: FleetData, name: str) -> bytes:
         "registry-mirrors": [f"http://{names.REGISTRY}"],
         "storage-driver": "overlay2",
         "log-opts": {"max-size": "5m"},
-        # Nothing is kept from anything here, and the filter is translated anew for each container and each probe.
+        # Nothing is kept from anything here, and the filter is translated again for each container and each probe.
         "seccomp-profile": "unconfined",
         # A start, a probe and an end of a container cost less with it than with the default one.
         "runtimes": {"crun": {"path": "/usr/bin/crun"}},

@@ -108,7 +108,7 @@ def mirror(apt: Path = Path("/etc/apt")) -> str:
         if path.is_file() and path.suffix in {".list", ".sources"}:
             candidates += _uris(path.read_text(errors="replace"), path.suffix)
     for uri in candidates:
-        # The security archive has no suite to bootstrap from; third parties' archives are no Debian.
+        # The security archive has no suite to bootstrap from; third parties' archives are not Debian.
         if re.match(r"https?://", uri) and re.search(r"/debian/?$", uri):
             return uri.rstrip("/")
     return DEFAULT_MIRROR

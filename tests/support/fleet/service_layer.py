@@ -86,7 +86,7 @@ def _paths(rootfs: Path) -> Iterator[str]:
                 path = re.sub(r"^(s?bin|lib(64)?)/", r"usr/\g<0>", line.lstrip("/."))
                 if path and not _SKIP.match(path) and not (rootfs / path).is_dir():
                     yield path
-    # Python's byte code is no package's file, and without it every start would compile for seconds.
+    # Python's byte code does not belong to a package, and without it every start would compile for seconds.
     for code in (rootfs / "usr/lib").glob("python3*/**/*.pyc"):
         relative = code.relative_to(rootfs).as_posix()
         if not _SKIP.match(relative):

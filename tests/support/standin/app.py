@@ -49,10 +49,10 @@ def _before() -> Optional[Response]:
         return None
     server().console.request_begins()
     limiter: Limiter = current_app.extensions["limiter"]
-    refusal = limiter.refuse(client_address(), request.method, request.path)
-    if refusal is not None:
-        response = errors.error_response(429, f"Slow down! Too many requests. Try again in {refusal.period}.")
-        response.headers["Retry-After"] = str(refusal.retry_after)
+    refused = limiter.refuse(client_address(), request.method, request.path)
+    if refused is not None:
+        response = errors.error_response(429, f"Slow down! Too many requests. Try again in {refused.period}.")
+        response.headers["Retry-After"] = str(refused.retry_after)
         return response
     return faults.strike(server())
 

@@ -49,7 +49,7 @@ def read(data: bytes, ignore_case: bool) -> Any:
     """Read the text of a license: a License, or None for the literal ``null``.
 
     An upload is read without case; a file on disk with it, so names in another case bind to nothing there.
-    Raises ValueError for what is no JSON or has a member of another type.
+    Raises ValueError for what is not JSON or has a member of another type.
     """
     value = json.loads(data.decode("utf-8-sig"))
     if value is None:

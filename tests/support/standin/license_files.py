@@ -28,7 +28,7 @@ def path(instance: Server, organization: str) -> Path:
 def read(instance: Server, organization: str) -> Any:
     """The license on disk; None where the file is missing or holds ``null``.
 
-    A file that is no JSON ends in a 500 (Unhandled); one that may not be read in a 401 (PermissionError).
+    A file that is not JSON ends in a 500 (Unhandled); one that may not be read in a 401 (PermissionError).
     """
     try:
         data = path(instance, organization).read_bytes()

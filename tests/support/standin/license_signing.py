@@ -41,7 +41,7 @@ class InvalidToken(Exception):
 
 
 def sign(license_: License, private_key: str, now: datetime, with_token: bool = True) -> License:
-    """The license with hash, signature and token made anew."""
+    """The license with a new hash, signature and token."""
     data = _data(license_)
     signature = keys.private(private_key).sign(data, padding.PKCS1v15(), hashes.SHA256())
     result = {

@@ -222,9 +222,9 @@ def _check_seats(license_: License, organization: Document) -> None:
             f"Your organization currently has {filled} seats filled. Your new license only has ({seats}) seats. "
             "Remove some users."
         )
-    refusal = next(iter(_too_small(license_, organization.get("usage", {}))), None)
-    if refusal:
-        raise bad_request(refusal)
+    refused = next(iter(_too_small(license_, organization.get("usage", {}))), None)
+    if refused:
+        raise bad_request(refused)
 
 
 def _too_small(license_: License, usage: Dict[str, Any]) -> Iterator[str]:
@@ -246,9 +246,9 @@ def _too_small(license_: License, usage: Dict[str, Any]) -> Iterator[str]:
             f"Your organization currently has {policies} enabled policies. Your new license does not allow for the use "
             "of policies. Disable all policies."
         )
-    for name, member, refusal in _NOT_ALLOWED:
+    for name, member, refused in _NOT_ALLOWED:
         if usage.get(name) and not license_[member]:
-            yield refusal
+            yield refused
 
 
 def _decided(license_: License) -> Dict[str, Any]:

@@ -194,7 +194,7 @@ def owned(identifier: str) -> Document:
 
 
 def guid(identifier: str) -> str:
-    """An id of a route that takes any text; what is no GUID ends in a 500."""
+    """An id of a route that takes any text; what is not a GUID ends in a 500."""
     if not is_guid(identifier):
         raise Unhandled("System.FormatException", "Unrecognized Guid format.")
     return identifier.lower()

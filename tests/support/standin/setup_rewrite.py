@@ -23,7 +23,7 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 
 
 def rewrite(before: bytes, config: Mapping[str, object]) -> bytes:
-    """Return the file as the setup tool writes it anew.
+    """Return the file as the setup tool rewrites it.
 
     ``config`` is the content of ``config.yml``: ``url`` (text) and ``push_notifications`` (boolean, true if absent).
     Values that the tool makes up for missing lines (passwords, keys) are random.

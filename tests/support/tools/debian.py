@@ -26,7 +26,7 @@ class Archive:
     def __init__(self, release: str, scratch: Path) -> None:
         """``scratch`` is a folder for lists and downloads; the caller removes it. Raises ``Unavailable``."""
         if not shutil.which("apt-get") or not shutil.which("dpkg") or not Path(KEYRING).exists():
-            raise Unavailable("this is no Debian")
+            raise Unavailable("this is not Debian")
         for folder in ("lists/partial", "cache/archives/partial", "packages"):
             (scratch / folder).mkdir(parents=True)
         (scratch / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {release} main\n")

@@ -131,7 +131,7 @@ def choose(name: str, found: Dict[str, Path], work: Path) -> Optional[str]:
 
 
 def make_environment(name: str, python: Path, tools: Path, work: Path, log: Path) -> None:
-    """Make or update one environment; it is only made anew when its Python is another one."""
+    """Make or update one environment; it is only recreated when its Python is another one."""
     environment = work / name
     present, wanted = pythons.ask(environment / "bin" / "python"), pythons.ask(python)
     if not present or present[0] != (wanted or [""])[0]:

@@ -111,7 +111,7 @@ FAULTS: Dict[str, Fault] = {
         _without_images(lambda _one: registry().stop()),
         after=lambda _one: registry().start(),
     ),
-    "registry down in between": Fault(
+    "registry down midway": Fault(
         "connection refused",
         _without_images(lambda _one: None),
         _stop_the_registry_between,

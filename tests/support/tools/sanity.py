@@ -4,13 +4,13 @@
 
 """Run ``ansible-test sanity`` without any ignore file, on the newest or the oldest ansible-core.
 
-The newest looks at all that users get and at its unit tests; the oldest at what users get alone: unit tests run on the
+The newest looks at all that users get and at its unit tests; the oldest only at what users get: unit tests run on the
 newest's Python only, and what its newer pylint, pep8 and compiler say of them holds whichever core is installed. All
 tests of ansible-test are run on both, as what a core's own rules, documentation and imports allow differs by core. Each
 Python is tried with one of the cores: a core with its own, the oldest and the newest that it knows, those between with
 either.
 
-ansible-test wants a collection in a folder named after it, tests every Python that it finds on PATH, the system's own,
+ansible-test needs a collection in a folder named after it, tests every Python that it finds on PATH, the system's own,
 too, and fetches a pip installer from a host that a closed network does not reach: this gives it a copy of the files
 that belong to the project, Pythons of the set-up, and an installer of our own. Its caches stay in the work folder.
 """

@@ -42,7 +42,7 @@ ENGINES = {
 
 
 def numbers(version: str) -> Tuple[int, ...]:
-    """``2026.8.0`` as numbers; what is no version is newer than all."""
+    """``2026.8.0`` as numbers; any other text is newer than all."""
     found = _VERSION.match(version)
     return tuple(int(part) for part in found.groups()) if found else (9999, 0, 0)
 

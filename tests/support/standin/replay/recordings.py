@@ -72,4 +72,4 @@ def _read(path: Path) -> Recording:
     for kind in _KINDS:
         if isinstance(content, dict) and kind in content:
             return Recording(path.name, kind, content.get("about", {}), content[kind])
-    raise ValueError(f"{path.name} is no recording: it has none of {', '.join(_KINDS)}")
+    raise ValueError(f"{path.name} is not a recording: it has none of {', '.join(_KINDS)}")

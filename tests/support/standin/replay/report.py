@@ -57,7 +57,7 @@ class FileReport:
 
 
 def summary(reports: List[FileReport]) -> tuple[str, bool]:
-    """The closing line, and whether all is well."""
+    """The closing line, and whether all passed."""
     matches = sum(report.matches for report in reports)
     differing = sum(len(report.differences) for report in reports)
     omitted = sum(len(report.omitted) for report in reports)

@@ -56,7 +56,7 @@ class StandIn:
         self._status: Optional[int] = None
 
     def launch(self, environment: Mapping[str, str], seed: Optional[Dict[str, Any]] = None) -> None:
-        """Start the process without waiting for it; its console starts anew."""
+        """Start the process without waiting for it; its console starts empty."""
         self.stop()
         self.data.mkdir(parents=True, exist_ok=True)
         arguments = ["--face", self._face, "--service", "both", "--data", str(self.data), "--port", str(self.port)]
@@ -147,7 +147,7 @@ class StandIn:
 
     def _become(self, arguments: List[str], environment: Mapping[str, str]) -> NoReturn:
         """In the child: be ``python -m standin``, as if started with that environment."""
-        faulthandler.disable()  # an abort of the stand-in is no fault of the program that replays
+        faulthandler.disable()  # an abort of the stand-in is not a fault of the program that replays
         console = os.open(self.console_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for descriptor in (1, 2):
             os.dup2(console, descriptor)

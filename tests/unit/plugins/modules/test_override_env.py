@@ -121,7 +121,7 @@ PLAYBOOK = """
       register: garbled
       check_mode: true
     - &encrypted
-      name: Set an encrypted value whose name is no secret's
+      name: Set an encrypted value whose name does not tell a secret
       selfhosted.bitwarden.override_env: {settings: {globalSettings__siteName: VAULTED}}
       check_mode: true
       diff: true

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turns: never more than so many in a minute, whoever asks, and a file of times that heals itself."""
+"""Turns: never more than so many in a minute, for all who ask, and a file of times that recovers."""
 
 from __future__ import annotations
 

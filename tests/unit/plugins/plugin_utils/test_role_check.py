@@ -188,8 +188,8 @@ def test_settings_that_agree(check, variables):
 
 
 def test_settings_for_a_license_alone(check):
-    alone = {**KEY, "bitwarden_license_file": "there.json", "bitwarden_settings": {CLOUD: False}}
-    assert check({"bw1": alone}, license_only=True)["warnings"] == []
+    variables = {**KEY, "bitwarden_license_file": "there.json", "bitwarden_settings": {CLOUD: False}}
+    assert check({"bw1": variables}, license_only=True)["warnings"] == []
 
 
 def test_unknown_settings(check):

@@ -80,7 +80,7 @@ def test_documented_rows_are_those_that_are_measured():
 
 
 def test_page_has_no_times():
-    """They would be of one machine alone."""
+    """They would be only of one machine."""
     assert not re.search(r"\d+(\.\d+)? ?(s|ms|seconds?|minutes?)\b", page.PAGE.read_text())
 
 

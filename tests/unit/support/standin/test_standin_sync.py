@@ -26,7 +26,7 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture
-def anew(world):
+def fresh(world):
     """The same, as new."""
     world.cloud.control("POST", "reset", {})
     world.self_hosted.control("POST", "reset", {})
@@ -55,10 +55,10 @@ def _sync(world):
         ({"api_keys": {"billing_sync": None}}, "InternalServerError-Internal Server Error: An unhandled server error"),
     ],
 )
-def test_what_the_cloud_refuses(anew, change, told):
-    body = {"organization": anew.data.about["cloud_organization"], **change}
-    anew.cloud.control("POST", "organization", body)
-    status, message, log = _sync(anew)
+def test_what_the_cloud_refuses(fresh, change, told):
+    body = {"organization": fresh.data.about["cloud_organization"], **change}
+    fresh.cloud.control("POST", "organization", body)
+    status, message, log = _sync(fresh)
     assert (status, message) == (400, GENERIC)
     assert told in log[1]
 
@@ -73,30 +73,30 @@ def test_what_the_cloud_refuses(anew, change, told):
         ({"service": "identity", "close": True}, "Unable to authenticate with identity server."),
     ],
 )
-def test_a_cloud_with_a_fault(anew, fault, told):
+def test_a_cloud_with_a_fault(fresh, fault, told):
     service = fault["service"]
-    anew.cloud.control("POST", "faults", {"path": ".*", **fault}, service=service)
-    status, message, log = _sync(anew)
+    fresh.cloud.control("POST", "faults", {"path": ".*", **fault}, service=service)
+    status, message, log = _sync(fresh)
     assert (status, message) == (400, GENERIC)
     assert told in "\n".join(log)
-    assert _sync(anew)[0] == 200
+    assert _sync(fresh)[0] == 200
 
 
-def test_a_disabled_installation_gets_no_token(anew):
-    anew.cloud.control("POST", "installation", {"installation": anew.data.about["installation"], "enabled": False})
-    assert "with status BadRequest-Bad Request" in _sync(anew)[2][1]
+def test_a_disabled_installation_gets_no_token(fresh):
+    fresh.cloud.control("POST", "installation", {"installation": fresh.data.about["installation"], "enabled": False})
+    assert "with status BadRequest-Bad Request" in _sync(fresh)[2][1]
 
 
-def test_a_license_of_a_disabled_organization_is_rejected(anew):
-    anew.cloud.control(
-        "POST", "organization", {"organization": anew.data.about["cloud_organization"], "enabled": False}
+def test_a_license_of_a_disabled_organization_is_rejected(fresh):
+    fresh.cloud.control(
+        "POST", "organization", {"organization": fresh.data.about["cloud_organization"], "enabled": False}
     )
-    status, message, log = _sync(anew)
+    status, message, log = _sync(fresh)
     assert (status, message) == (400, "Invalid license. Your cloud-hosted organization is currently disabled.")
     assert log == []
 
 
-def test_the_license_file_is_written_anew(anew):
-    anew.license_file().write_bytes(b"<html>")
-    assert _sync(anew)[0] == 200
-    assert json.loads(anew.license_file().read_text())["Expires"] == "2027-12-28T00:00:00"
+def test_the_license_file_is_rewritten(fresh):
+    fresh.license_file().write_bytes(b"<html>")
+    assert _sync(fresh)[0] == 200
+    assert json.loads(fresh.license_file().read_text())["Expires"] == "2027-12-28T00:00:00"

@@ -114,7 +114,7 @@ is_current() {
         connector="$(docker compose ps -q key-connector)"
     fi
     current=no
-    # A newer key connector alone is no reason to update.
+    # Only a newer key connector does not count as a reason to update.
     if [ "$(image_version "$admin")" = "$COREVERSION" ] && [ "$(image_version "$web")" = "$WEBVERSION" ]; then
         current=yes
     fi

@@ -4,7 +4,7 @@
 
 """The files that certbot keeps of a name: numbered ones, links to the newest of them, and what a renewal needs.
 
-``live`` and ``archive`` can be entered by root alone.
+``live`` and ``archive`` can be entered only by root.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A small HTTP proxy at port 3128: CONNECT alone, which is what HTTPS needs.
+"""A small HTTP proxy at port 3128: only CONNECT, which is what HTTPS needs.
 
-``open`` lets everything through, ``deny`` refuses every name, ``login`` wants user ``fleet`` and password ``fleet``.
+``open`` lets everything through, ``deny`` refuses every name, ``login`` requires user ``fleet`` and password ``fleet``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ tail -n "$(wc -l < "$authority")" "$bundle" | cmp -s - "$authority" || cat "$aut
 # Docker gives no address of its own machine's loopback to containers on the default bridge; these get the other one.
 # The host and all other containers ask it for nothing, as the first one knows what names there are.
 grep -q "@nameserver@" /etc/resolv.conf || echo "nameserver @nameserver@" >> /etc/resolv.conf
-# Where a machine has both kinds of control groups at once, crun wants to see the older one alone.
+# Where a machine has both kinds of control groups at once, crun must see only the older one.
 umount /sys/fs/cgroup/unified 2> /dev/null
 busybox syslogd -O /var/log/syslog -s 10000
 /usr/sbin/sshd

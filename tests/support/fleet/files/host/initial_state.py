@@ -5,11 +5,11 @@
 """On a host: remember what the freshly set-up stack looks like, and bring files and containers back to that.
 
 ``remember``: note the environment and image of every container, and the images that the engine has.
-``remember-database``: note what the database server knows of itself, after it has begun anew.
+``remember-database``: note what the database server knows of itself, after it has begun again.
 ``restore``: files and images as at set-up. What modules keep and tests add is gone: journals, backups, other data
-folders, images of other releases. Containers that differ are created anew; prints ``kept`` or the services touched. A
-database server that knows other databases, another password or another engine than at set-up begins anew, empty.
-``empty-database``: let it begin anew in any case.
+folders, images of other releases. Containers that differ are recreated; prints ``kept`` or the services touched. A
+database server that knows other databases, another password or another engine than at set-up begins again, empty.
+``empty-database``: let it begin again in any case.
 """
 
 from __future__ import annotations

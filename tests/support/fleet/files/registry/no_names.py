@@ -54,7 +54,7 @@ def pass_on(server: socket.socket, query: bytes, client: Tuple[str, int]) -> Non
 
 
 def main() -> None:
-    """Answer for ever; what is no query is passed over."""
+    """Answer for ever; what is not a query is passed over."""
     sites: Set[str] = set(_SITES.read_text().split())
     own = {"127.0.0.1", socket.gethostbyname(socket.gethostname())}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The nightly backup ("loop"), or one on demand. Whatever happens the status is 0, and after a success all backups are
-# removed that are 33 days old, whoever made them.
+# removed that are 33 days old, no matter who made them.
 if [ -x /opt/mssql-tools18/bin/sqlcmd ]; then sqlcmd="/opt/mssql-tools18/bin/sqlcmd -C"; else sqlcmd=/opt/mssql-tools/bin/sqlcmd; fi
 
 while true; do

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files that Bitwarden's setup tool generates anew at each update: Compose file, nginx site, built-in env files."""
+"""The files that Bitwarden's setup tool regenerates at each update: Compose file, nginx site, built-in env files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Versions(NamedTuple):
 
 def compose_file(config: Configuration, versions: Versions, registry: str = REGISTRY) -> str:
     """Return ``docker/docker-compose.yml`` for images of these versions."""
-    parts = ["# Generated at each update: changes belong into docker-compose.override.yml.\n\nservices:\n"]
+    parts = ["# Generated at each update: changes belong in docker-compose.override.yml.\n\nservices:\n"]
     services = ["mssql"] if config.flag("enable_built_in_ms_sql") else []
     services += [*_UPSTREAMS, "nginx"]
     services += [name for name in ("key-connector", "scim") if config.flag(f"enable_{name.replace('-', '_')}")]

@@ -57,7 +57,7 @@ def credentials(parameters: Dict[str, str]) -> Optional[Credentials]:
         return None
     key = parameters["install-key"] if "install-key" in parameters else _insist("installation key")
     given = parameters.get("cloud-region")
-    # Anything given that is no region is taken for the first one.
+    # Anything else that is given is taken for the first one.
     region = _ask_region() if given is None else _region(given) or "US"
     return Credentials(identifier, key, region) if _known(identifier, region) else None
 

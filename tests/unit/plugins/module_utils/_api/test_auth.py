@@ -73,7 +73,7 @@ def test_one_login_for_many_requests_and_a_new_one_when_the_token_ends(
         (recorded_at("rate-limit.json", 4), SERVER, "Slow down! Too many requests"),
         (Reply(400, {"error": "invalid_grant", "ErrorModel": {"message": "Legacy"}}), LOGIN, "Bitwarden's support"),
         (Reply(401), NETWORK, "answered 401. Something in front of the server answered"),
-        (Reply(403, {"message": "Blocked"}), NETWORK, "Something in front of the server answered"),
+        (Reply(403, {"message": "Forbidden"}), NETWORK, "Something in front of the server answered"),
         (Reply(404), NETWORK, "captive portals"),
         (Reply(500), SERVER, "It was tried twice. The reason is in the log of the server's identity container"),
         (BAD_GATEWAY, SERVER, "down or still starting"),

@@ -68,7 +68,7 @@ def failure(what: Any) -> ApiError:
         (Reply(400, "<title>400 The SSL certificate error</title>"), TLS, "does not accept client_cert"),
         (Reply(400, "<title>400 The plain HTTP request was sent to HTTPS port</title>"), TLS, "Write https"),
         (Reply(407, "<title>407 Proxy Authentication Required</title>"), NETWORK, "write them into HTTPS_PROXY"),
-        (Reply(403, "<h1>Blocked</h1>"), NETWORK, "answered 403 with a page."),
+        (Reply(403, "<h1>Forbidden</h1>"), NETWORK, "answered 403 with a page."),
         (Reply(302, "", {"Location": "https://login.example/?t=1"}), NETWORK, "points to https://login.example/."),
         (Reply(400, {"object": "error", "message": "No", "errors": {"Name": ["too long"]}}), REQUEST, "Name: too long"),
     ],
@@ -132,7 +132,7 @@ def test_a_refused_connection(params: dict[str, Any]) -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         error = failure(lambda: account(params, url=url).call("POST", "/x", "write x"))
     assert "the connection was refused" in str(error)
-    # It never arrived: asking again is no risk.
+    # It never arrived: asking again is safe.
     assert (error.layer, error.transient, error.unknown_outcome) == (NETWORK, True, False)
 
 

@@ -70,7 +70,7 @@ def test_only_words_are_words(body: dict[str, Any], words: str) -> None:
     assert server_text(parse_response(400, json.dumps(body).encode(), "")) == words
 
 
-PAGE = Reply(404, "<title>Blocked</title>")
+PAGE = Reply(404, "<title>Forbidden</title>")
 OF_A_SERVER = re.compile(r"\burl\b|\bapi_url\b|\bidentity_url\b|\bcontainer\b|\bservers?\b|\bSMTP\b")
 
 

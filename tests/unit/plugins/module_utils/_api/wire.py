@@ -93,7 +93,7 @@ class Wire:
                         connection.sendall(part)
 
     def _tunnel(self, connection: socket.socket, line: str) -> bool:
-        """Connect both sides, where this is a proxy that lets through: one without a refusal as its answer."""
+        """Connect both sides, where this is a proxy that lets through: one that has no error to answer with."""
         if self._answers[0] != page():
             return False
         host, _colon, port = line.split()[1].rpartition(":")

@@ -41,7 +41,7 @@ def test_what_is_one(value: Any) -> None:
         ({"headers": {"X-One": 5, "X-Two": "5"}}, ["X-One in headers"]),
         ({"license": {"content": True, "src": "x"}}, ["content"]),
         ({"name": {"a": 1}}, ["name"]),
-        # A license as a lookup returns it, numbers that are no secret, and what Ansible checks by itself.
+        # A license as a lookup returns it, numbers that are not secrets, and what Ansible checks by itself.
         ({"license": {"content": {"Users": 10}}, "content": ["x"], "name": 5, "count": ["x"]}, []),
         ({}, []),
     ],

@@ -33,7 +33,7 @@ def is_whole(request: bytes) -> bool:
 def serve() -> Iterator[Callable[..., Server]]:
     """Start servers: ``answer`` is sent after each request's head (``None``: nothing is said), TLS with ``context``.
 
-    With ``pause`` it is sent byte by byte, with so many seconds in between.
+    With ``pause`` it is sent byte by byte, with so many seconds after each.
     """
     with contextlib.ExitStack() as stack:
 

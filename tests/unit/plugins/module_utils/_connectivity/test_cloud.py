@@ -65,7 +65,7 @@ class Place:
         return Vantage(self.name, self.call, {API: api, IDENTITY: identity})
 
 
-def look(api=ENABLED, identity=RESPONDS, login=True, cloud=CLOUD, **place):
+def gather(api=ENABLED, identity=RESPONDS, login=True, cloud=CLOUD, **place):
     where = Place(**place)
     checks, found = check_installation(cloud, [where.vantage(api, identity)], 5, login)
     assert [check.name for check in checks] == ["installation", "credentials"]
@@ -74,14 +74,14 @@ def look(api=ENABLED, identity=RESPONDS, login=True, cloud=CLOUD, **place):
 
 
 def test_all_well():
-    (known, credentials), found, asked = look()
+    (known, credentials), found, asked = gather()
     assert known.ok and credentials.ok and not known.outcome.skipped and not credentials.outcome.skipped
     assert found == (ID, "US", True, True)
     assert asked == ["login"]
 
 
 def test_known_in_the_other_region():
-    (known, credentials), found, asked = look(api=UNKNOWN, elsewhere=ENABLED)
+    (known, credentials), found, asked = gather(api=UNKNOWN, elsewhere=ENABLED)
     assert (known.ok, known.outcome.layer) == (False, "installation")
     assert "not known in US, but it is in EU" in known.outcome.detail and "Set region to EU" in known.outcome.advice
     assert credentials.outcome.skipped
@@ -98,7 +98,7 @@ def test_known_in_the_other_region():
     ],
 )
 def test_known_nowhere(elsewhere, words, advice):
-    (known, credentials), found, asked = look(api=UNKNOWN, elsewhere=elsewhere)
+    (known, credentials), found, asked = gather(api=UNKNOWN, elsewhere=elsewhere)
     assert not known.ok and words in known.outcome.detail and advice in known.outcome.advice
     assert ("another region" in known.outcome.detail) == (elsewhere is UNKNOWN)
     assert credentials.outcome.skipped and "login" not in asked
@@ -106,7 +106,7 @@ def test_known_nowhere(elsewhere, words, advice):
 
 
 def test_disabled():
-    (known, credentials), found, asked = look(api=DISABLED)
+    (known, credentials), found, asked = gather(api=DISABLED)
     assert (known.ok, known.outcome.layer) == (False, "installation") and "disabled" in known.outcome.detail
     assert credentials.outcome.skipped and asked == []
     assert found == (ID, "US", False, None)
@@ -150,14 +150,14 @@ def test_what_is_certain(answers, expected):
 
 def test_no_login_wanted_or_possible():
     for arguments in ({"login": False}, {"identity": REFUSED}):
-        (_known, credentials), found, asked = look(**arguments)
+        (_known, credentials), found, asked = gather(**arguments)
         assert credentials.outcome.skipped and credentials.ok
         assert found == (ID, "US", True, None) and asked == []
 
 
 @pytest.mark.parametrize("api", [REFUSED, LIMITED])
 def test_api_not_reached(api):
-    (known, _credentials), found, asked = look(api=api)
+    (known, _credentials), found, asked = gather(api=api)
     assert known.outcome.skipped
     assert found == (ID, None, None, True) and asked == ["login"]
 
@@ -205,7 +205,7 @@ def test_the_key_does_not_travel_in_clear(scheme):
 
 
 def test_without_id_nothing_is_asked():
-    checks, found, asked = look(api=UNKNOWN, cloud=DesiredCloud.of({}.get))
+    checks, found, asked = gather(api=UNKNOWN, cloud=DesiredCloud.of({}.get))
     assert all(check.outcome.skipped for check in checks) and found == (None, None, None, None) and asked == []
 
 

@@ -137,7 +137,7 @@ def test_no_http(serve, authority, network):
         (API, page("404 Not Found", "{}"), False, "404"),
         (API, page("200 OK", '{"token_endpoint": "x"}'), False, "not Bitwarden's"),
         (API, page("200 OK", "<title>Hotel\n Login</title>"), False, '"Hotel Login"'),
-        (API, page("403 Forbidden", "<html><title>Blocked</title>"), False, '"Blocked"'),
+        (API, page("403 Forbidden", "<html><title>Forbidden</title>"), False, '"Forbidden"'),
         (
             API,
             page("302 Found", "", "Location: https://login.hotel.test/x?secret=1"),

@@ -48,7 +48,7 @@ PROXY = "http://proxy.test:3128"
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": ".api.bitwarden.com"}, None),
         # An empty one hides the other.
         ({"HTTPS_PROXY": PROXY, "no_proxy": "", "NO_PROXY": "api.bitwarden.com"}, "proxy.test port 3128"),
-        # As .NET has it, unlike curl: a name without a dot in front is that name alone, and there is no *.
+        # As .NET has it, unlike curl: a name without a dot in front is only that name, and there is no *.
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "bitwarden.com,*,.en.com"}, "proxy.test port 3128"),
     ],
 )

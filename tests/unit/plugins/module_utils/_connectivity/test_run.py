@@ -114,7 +114,7 @@ def plan(host, tmp_path):
 
 
 @pytest.fixture
-def look(host, plan):
+def gather(host, plan):
     def run(request=None, login=True, environ=None):
         planned = plan(request)
         before = {path: path.read_bytes() for path in host.bwdata.rglob("*") if path.is_file()}
@@ -134,9 +134,9 @@ def checks(found):
     return {(one["name"], one["from"]): one for one in found["checks"]}
 
 
-def test_all_is_fine(host, world, look):
+def test_all_is_fine(host, world, gather):
     host.start()
-    found = look()
+    found = gather()
     assert found["ok"] and found["problems"] == [] and found["region"] == "US"
     assert found["installation"] == {
         "id": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b", "known_in": "US", "enabled": True, "credentials_ok": True,
@@ -148,23 +148,23 @@ def test_all_is_fine(host, world, look):
     assert world["closed"] == 1
 
 
-def test_the_wanted_region_is_asked_and_not_the_one_that_is_left(host, world, look):
+def test_the_wanted_region_is_asked_and_not_the_one_that_is_left(host, world, gather):
     host.start()
-    look(SettingsRequest(region="EU"))
+    gather(SettingsRequest(region="EU"))
     assert world["asked"] and not [what for _where, what in world["asked"] if "bitwarden.com" in what]
 
 
-def test_wanted_and_removed_settings_reach_the_container(host, world, look):
+def test_wanted_and_removed_settings_reach_the_container(host, world, gather):
     (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\nNO_PROXY=x\n")
     host.start()
-    look(SettingsRequest(settings={"HTTPS_PROXY": "http://new.test", "NO_PROXY": None}))
+    gather(SettingsRequest(settings={"HTTPS_PROXY": "http://new.test", "NO_PROXY": None}))
     assert world["environment"]["HTTPS_PROXY"] == "http://new.test" and "NO_PROXY" not in world["environment"]
 
 
-def test_blocked_for_the_container_alone(host, world, look):
+def test_blocked_for_the_container_alone(host, world, gather):
     host.start()
     world["container"] = dict.fromkeys(("api", "identity", "push"), REFUSED)
-    found = look()
+    found = gather()
     assert not found["ok"] and len(found["problems"]) == 3
     assert (
         "api from the container (https://api.bitwarden.com): connection refused. This host itself"
@@ -174,20 +174,20 @@ def test_blocked_for_the_container_alone(host, world, look):
     assert checks(found)["credentials", "host"]["ok"]
 
 
-def test_blocked_for_the_host_alone_is_no_problem(host, world, look):
+def test_blocked_for_the_host_alone_is_no_problem(host, world, gather):
     host.start()
     world["host"] = dict.fromkeys(("api", "identity", "push"), REFUSED)
-    found = look()
+    found = gather()
     assert found["ok"] and found["problems"] == []
     assert not checks(found)["api", "host"]["ok"] and "containers get through" in checks(found)["api", "host"]["advice"]
     assert len(found["warnings"]) == 3 and "connection refused" in found["warnings"][0]
     assert ("container", "login") in world["asked"]
 
 
-def test_blocked_for_both(host, world, look):
+def test_blocked_for_both(host, world, gather):
     host.start()
     world["host"] = world["container"] = dict.fromkeys(("api", "identity", "push"), REFUSED)
-    found = look()
+    found = gather()
     assert len(found["problems"]) == 6 and found["installation"]["known_in"] is None
     assert "DOCKER-USER" not in str(found["problems"])
     assert not [what for _where, what in world["asked"] if what == "login"]
@@ -201,14 +201,14 @@ def test_blocked_for_both(host, world, look):
         (lambda host: host.start().containers["api"].update(state="exited"), "the api container is not running"),
     ],
 )
-def test_no_container_to_ask_from(host, world, look, prepare, words):
+def test_no_container_to_ask_from(host, world, gather, prepare, words):
     prepare(host)
-    found = look()
+    found = gather()
     skipped = checks(found)["api", "container"]
     assert (skipped["skipped"], skipped["ok"]) == (True, True) and words in skipped["detail"]
     assert found["ok"] and found["installation"]["credentials_ok"]
     world["host"] = {"api": REFUSED}
-    assert len(look()["problems"]) == 1
+    assert len(gather()["problems"]) == 1
 
 
 PROXY = SettingsRequest(settings={"HTTPS_PROXY": "http://me:word@proxy.test:3128"})
@@ -226,14 +226,14 @@ PROXY = SettingsRequest(settings={"HTTPS_PROXY": "http://me:word@proxy.test:3128
 )
 @pytest.mark.parametrize("up", [True, False])
 def test_a_failing_host_counts_where_the_server_goes_the_same_way(
-    host, world, look, monkeypatch, request_, environ, counts, up
+    host, world, gather, monkeypatch, request_, environ, counts, up
 ):
     """And nothing could be asked from the container: a server that needs its proxy could never be started."""
     if up:
         host.start()
         be(monkeypatch, root=False)
     world["host"] = {"api": REFUSED}
-    found = look(request_, environ=environ)
+    found = gather(request_, environ=environ)
     check = checks(found)["api", "host"]
     assert (check["ok"], found["ok"], len(found["problems"])) == (False, not counts, int(counts))
     if not counts:
@@ -242,48 +242,48 @@ def test_a_failing_host_counts_where_the_server_goes_the_same_way(
     assert "word" not in str(found)
 
 
-def test_the_engine_of_another_machine(host, world, look):
+def test_the_engine_of_another_machine(host, world, gather):
     """Its number of a process means another one here, whose network is nobody's business."""
     host.start()
     world["here"] = False
     world["image"] = ["api"]
-    found = checks(look())
+    found = checks(gather())
     assert not found["api", "container"]["ok"] and found["identity", "container"]["skipped"]
     assert "its processes are not on this machine" in found["identity", "container"]["detail"]
     assert world["environment"] is None
-    assert "knows no proxy" in checks(look(PROXY))["api", "container"]["detail"]
+    assert "knows no proxy" in checks(gather(PROXY))["api", "container"]["detail"]
 
 
-def test_a_network_that_root_cannot_enter(host, world, look):
+def test_a_network_that_root_cannot_enter(host, world, gather):
     host.start()
     world["entering"] = NamespaceError("Operation not permitted")
     world["image"] = ["api"]
-    found = checks(look())
+    found = checks(gather())
     assert not found["api", "container"]["ok"] and world["closed"] == 0
     skipped = found["identity", "container"]
     assert "the container's network could not be entered: Operation not permitted" in skipped["detail"]
     assert skipped["skipped"] and "rootless" in skipped["advice"] and "become" not in skipped["advice"]
 
 
-def test_another_user_is_told_to_become_root(host, world, look, monkeypatch):
+def test_another_user_is_told_to_become_root(host, world, gather, monkeypatch):
     host.start()
     be(monkeypatch, root=False)
     world["image"] = ["api"]
-    found = checks(look())
+    found = checks(gather())
     assert not found["api", "container"]["ok"]
     assert found["identity", "container"]["skipped"] and "become" in found["identity", "container"]["advice"]
 
 
-def test_a_process_in_the_network_that_ends_is_told(host, world, look):
+def test_a_process_in_the_network_that_ends_is_told(host, world, gather):
     host.start()
     world["container"] = NamespaceError("the process in the container's network ended")
-    found = look()
+    found = gather()
     skipped = checks(found)["api", "container"]
     assert skipped["skipped"] and "ended" in skipped["detail"] and "again" in skipped["advice"]
     assert world["closed"] == 1 and ("host", "login") in world["asked"]
 
 
-def test_a_process_that_ends_later_leaves_the_host(host, world, look, monkeypatch):
+def test_a_process_that_ends_later_leaves_the_host(host, world, gather, monkeypatch):
     host.start()
     world["host"] = {"identity": REFUSED}
     whole = Place.call
@@ -294,31 +294,31 @@ def test_a_process_that_ends_later_leaves_the_host(host, world, look, monkeypatc
         return whole(place, function, *arguments)
 
     monkeypatch.setattr(Place, "call", call)
-    found = checks(look())
+    found = checks(gather())
     assert found["credentials", "host"]["skipped"] and "again" in found["api", "container"]["advice"]
 
 
 @pytest.mark.parametrize("root", [True, False])
-def test_host_and_container_are_asked_side_by_side(host, world, look, monkeypatch, root):
+def test_host_and_container_are_asked_side_by_side(host, world, gather, monkeypatch, root):
     host.start()
     be(monkeypatch, root)
     if root:
         world["entering"] = NamespaceError("Operation not permitted")
     world["pause"] = 1.0
     begin = time.monotonic()
-    look(login=False)
+    gather(login=False)
     assert time.monotonic() - begin < 1.8
 
 
-def test_removed_proxies_reach_the_image(host, world, look, monkeypatch):
+def test_removed_proxies_reach_the_image(host, world, gather, monkeypatch):
     (host.bwdata / "env" / "global.override.env").write_text("HTTPS_PROXY=http://old.test\n")
     host.start()
     be(monkeypatch, root=False)
     world["image"] = ["api"]
-    assert "knows no proxy" in checks(look())["api", "container"]["detail"]
+    assert "knows no proxy" in checks(gather())["api", "container"]["detail"]
     assert (
         "Connection refused"
-        in checks(look(SettingsRequest(settings={"HTTPS_PROXY": None})))["api", "container"]["detail"]
+        in checks(gather(SettingsRequest(settings={"HTTPS_PROXY": None})))["api", "container"]["detail"]
     )
 
 
@@ -352,30 +352,30 @@ def test_a_file_that_was_changed_by_hand_is_not_current(host, plan):
     assert not is_current(plan())
 
 
-def test_push_off_is_skipped(host, world, look):
+def test_push_off_is_skipped(host, world, gather):
     host.start()
-    found = look(SettingsRequest(settings={"globalSettings__pushRelayBaseUri": "REPLACE"}))
+    found = gather(SettingsRequest(settings={"globalSettings__pushRelayBaseUri": "REPLACE"}))
     assert [found_["skipped"] for key, found_ in checks(found).items() if key[0] == "push"] == [True, True]
     assert found["ok"]
 
 
-def test_settings_that_cannot_be_used_are_a_finding_not_a_crash(host, world, look):
+def test_settings_that_cannot_be_used_are_a_finding_not_a_crash(host, world, gather):
     with (host.bwdata / "env" / "global.override.env").open("a") as stream:
         stream.write("globalSettings__installation__apiUri=nonsense\n")
     host.start()
-    found = look()
+    found = gather()
     assert checks(found)["api", "container"]["skipped"] and checks(found)["installation", "host"]["skipped"]
     assert "apiUri" in found["problems"][0]
 
 
-def test_a_setting_that_would_not_take_effect_is_refused_as_by_the_server_module(host, world, look):
+def test_a_setting_that_would_not_take_effect_is_refused_as_by_the_server_module(host, world, gather):
     host.compose_environment["api"] = {CLOUD: "false"}
     host.start()
     with pytest.raises(StateError, match="would not take effect"):
-        look(ON)
+        gather(ON)
 
 
-def test_login_false(host, world, look):
+def test_login_false(host, world, gather):
     host.start()
-    found = look(login=False)
+    found = gather(login=False)
     assert checks(found)["credentials", "host"]["skipped"] and ("host", "login") not in world["asked"]

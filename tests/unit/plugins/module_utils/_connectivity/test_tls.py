@@ -28,7 +28,7 @@ def test_unreadable_authorities_spoil_nothing(serve, authority, network):
 @pytest.mark.parametrize("name", ["ca.crt", "ca", "ca.der"])
 @pytest.mark.parametrize("kind", ["PEM", "DER"])
 def test_authorities_as_pem_and_der(serve, authority, tmp_path, network, name, kind):
-    """A container's folder is read whole, as .NET reads it; of ca-certificates the entry script takes *.crt alone."""
+    """A container's folder is read whole, as .NET reads it; of ca-certificates the entry script takes only *.crt."""
     folder = tmp_path / "bwdata" / "ca-certificates"
     folder.mkdir(parents=True)
     content = authority.pem if kind == "PEM" else ssl.PEM_cert_to_DER_cert(authority.pem.decode())

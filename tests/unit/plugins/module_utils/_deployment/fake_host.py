@@ -296,7 +296,7 @@ class FakeHost:
         return {"services": services}
 
     def _is_in_project(self, listed):
-        """Compose goes by the project's name alone: whose folder it was made from does not matter to it."""
+        """Compose goes only by the project's name: whose folder it was made from does not matter to it."""
         labels = listed["Labels"]
         if labels.get("com.docker.compose.oneoff") == "True":
             return False

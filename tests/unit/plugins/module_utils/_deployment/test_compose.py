@@ -217,17 +217,17 @@ def test_what_compose_prints_when_it_fails_is_kept_apart(bwdata):
 
 
 @pytest.mark.parametrize(
-    ("alone", "words"),
+    ("standalone", "words"),
     [
         (None, "Compose is not installed"),
         ("1.29.2", r"Compose 1\.29\.2 is too old"),
         ("", "unknown version is too old"),
     ],
 )
-def test_a_compose_that_cannot_be_used_is_told(bwdata, alone, words):
+def test_a_compose_that_cannot_be_used_is_told(bwdata, standalone, words):
     answers = {"docker compose": Result(1, "", "docker: 'compose' is not a docker command.")}
-    if alone is not None:
-        answers["docker-compose"] = Result(0, f"{alone}\n", "")
+    if standalone is not None:
+        answers["docker-compose"] = Result(0, f"{standalone}\n", "")
     with pytest.raises(ComposeError, match=words):
         Project(Recorder(answers), "/usr/bin/docker", str(bwdata), "/").read()
 

@@ -86,7 +86,7 @@ def test_what_a_command_leaves_in_the_background_is_not_waited_for(commands):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_root_acts_as_the_owner_with_his_groups():
-    account = Account("somebody", 12345, 12346, (12346, 12347), "/nowhere")
+    account = Account("stranger", 12345, 12346, (12346, 12347), "/nowhere")
     result = Commands(account, {}).run([_python(), "-c", SHOW], 10)
     _environment, uid, gid, groups, _cwd = json.loads(result.stdout)
     assert (uid, gid, sorted(groups)) == (12345, 12346, [12346, 12347])

@@ -192,7 +192,7 @@ def another_set(host, place, backup):
 @pytest.mark.parametrize("change", [stopped, removed_by_hand, reached, another_set])
 def test_a_drill_that_is_not_as_it_was_proven_begins_again(host, place, drill, backup, change):
     drill()
-    (place / "left").write_text("by somebody")
+    (place / "left").write_text("by a user")
     change(host, place, backup)
     assert drill(check=True)["changed"]
     done = drill()

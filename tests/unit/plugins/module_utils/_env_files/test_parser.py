@@ -14,7 +14,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.pa
     parse_statements,
 )
 
-HOME = "/home/somebody"
+HOME = "/home/owner"
 ERROR = None
 
 # What stands behind "KEY=" and what the container gets; None: Compose refuses the file.

@@ -140,7 +140,7 @@ def source(**variables):
 @pytest.mark.parametrize(
     ("first", "second", "shared"),
     [
-        # An id is the same organization, whoever asks, and however cloud and id are written.
+        # An id is the same organization, for all who ask, and however cloud and id are written.
         ({"cloud_organization": EXAMPLE}, {"cloud_organization": EXAMPLE.upper()}, True),
         ({"cloud_organization": EXAMPLE, "cloud": "us"}, {"cloud_organization": EXAMPLE, "cloud": "US"}, True),
         # A name can be that of another organization in the hands of another account.

@@ -76,7 +76,7 @@ def test_other_answers(status, text, cause):
 
 
 def test_none_that_was_recorded_is_missed():
-    """Every refusal of a real server in the recordings has a cause of its own."""
+    """Every error of a real server in the recordings has its own cause."""
     recorded = json.loads((ROOT / "tests/support/recordings/licenses.json").read_text())["exchanges"]
     texts = {
         one["response"]["json"]["message"]

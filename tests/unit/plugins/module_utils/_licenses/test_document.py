@@ -55,7 +55,7 @@ def changed(**members: Any) -> bytes:
     TEXT, TEXT.encode(), b"\xef\xbb\xbf" + TEXT.encode(), f"\n  {TEXT}\n\n", json.dumps(camel(LICENSE)),
     json.dumps({name.upper(): value for name, value in LICENSE.items()}),
     json.dumps({**LICENSE, "SomethingNew": {"of": ["a", "later", "cloud"]}}),
-], ids=["text", "bytes", "byte-order mark", "blanks", "camelCase", "capitals", "unknown member"])  # fmt: skip
+], ids=["text", "bytes", "byte-order mark", "blanks", "camel case", "capitals", "unknown member"])  # fmt: skip
 def test_the_same_license_in_every_form(content):
     license_ = parse_license_text(content)
     assert not differences(license_.fields, parse_license_text(TEXT).fields)
@@ -112,7 +112,7 @@ Broken = Iterator[tuple[str, bytes, str]]
 
 
 def broken_texts() -> Broken:
-    """Name, content and cause of what is no whole JSON object."""
+    """Name, content and cause of what is not a whole JSON object."""
     raw = TEXT.encode()
     for length in range(0, len(raw), max(1, len(raw) // 60)):
         yield f"cut off at {length}", raw[:length], "empty" if not length else "not_json"

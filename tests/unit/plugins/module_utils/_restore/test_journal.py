@@ -93,7 +93,7 @@ def test_the_old_files_can_be_kept(bwdata):
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_killed_at_any_line_while_replacing(bwdata, at_once):
-    """The next run finds what is old and what is new, from the disk alone."""
+    """The next run finds what is old and what is new, only from the disk."""
     lines = 0
     for _line in hit_at_every_line(lambda: replace(bwdata, at_once), [restore_journal]):
         lines += 1

@@ -156,7 +156,7 @@ def test_a_login_is_part_of_the_proof(host, database, runs):
     failed = runs.restore(path, **key)
     assert (failed["failed"], failed["rolled_back"]) == (True, True)
     assert f"login: {key['client_id']} could not log in: invalid_client" in failed["msg"]
-    refused = runs.restore(path, client_id="somebody", client_secret="CanaryClientSecret")
+    refused = runs.restore(path, client_id="someone", client_secret="CanaryClientSecret")
     assert (refused["changed"], "client_id must be user.<id>" in refused["msg"]) == (False, True)
     assert "CanaryClientSecret" not in f"{done} {failed} {refused}" and "CanaryToken" not in str(done)
 

@@ -56,7 +56,7 @@ EXPECTED = {
 def test_every_recorded_failure_is_found_with_its_cause_and_nothing_else(name, lines):
     # The recordings leave the indentation and the scope out.
     console = timed([line if HEADER.match(line) else f"      {line}" for line in lines])
-    if name == "identity URI malformed":  # found by its scope alone: see the test below
+    if name == "identity URI malformed":  # found only by its scope: see the test below
         return
     found = [(failure.kind, failure.cause, failure.transient) for failure in find_failures(console)]
     assert found == ([EXPECTED[name]] if name in EXPECTED else [])
@@ -154,7 +154,7 @@ IDENTITY = "Unable to authenticate with identity server."
         ([f"{REQUEST}NotFound-Not Found: "], "api_url", False),
         ([f"{REQUEST}NotFound-Not Found:"], "api_url", False),
         ([f"{REQUEST}BadRequest-Bad Request: "], "not_the_cloud", False),
-        ([f"{REQUEST}BadRequest-Bad Request: <html><title>Blocked</title>"], "not_the_cloud", False),
+        ([f"{REQUEST}BadRequest-Bad Request: <html><title>Forbidden</title>"], "not_the_cloud", False),
         ([f"{REQUEST}BadRequest-Bad Request: The model state is invalid."], "body_removed", False),
         ([f"{REQUEST}BadRequest-Bad Request: Something new."], "unknown", False),
         ([f"{REQUEST}MethodNotAllowed-Method Not Allowed: "], "not_the_cloud", False),
