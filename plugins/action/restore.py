@@ -12,7 +12,6 @@ from typing import Any, Dict, Mapping, Sequence
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.options import (
     is_absent,
     restore_faults,
-    source_faults,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._host_action import HostActionModule
 from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._set_transfer import send_set
@@ -27,7 +26,7 @@ class ActionModule(HostActionModule):
 
     def faults_of(self, arguments: Mapping[str, Any]) -> Sequence[str]:
         """Return what is wrong with the options that depend on each other."""
-        return [*restore_faults(arguments, self.names), *source_faults(arguments, self.names)]
+        return restore_faults(arguments, self.names)
 
     def execute(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Run the module; a set that was sent is removed again, whatever came of it."""

@@ -17,7 +17,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill.option
     is_absent,
     is_isolated,
     restore_faults,
-    source_faults,
     with_drill_folder,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._families_sync import variables
@@ -65,7 +64,7 @@ def _faults(action: ActionBase, host: RoleHost, options: Mapping[str, Any]) -> l
     if options.get("src") and not options.get("set") and not is_absent(options):
         faults += _unreadable(action, str(options["src"]), host)
     texts = [variables.with_variables(text, names) for text in faults]
-    return [*texts, *restore_faults(options, names), *source_faults(options, names)]
+    return [*texts, *restore_faults(options, names)]
 
 
 def _unreadable(action: ActionBase, src: str, host: RoleHost) -> list[str]:

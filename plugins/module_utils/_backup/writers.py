@@ -16,6 +16,7 @@ from typing import Iterator, List, Optional, Set
 from .._common import atomic_file
 from .._common.begun import Begun
 from .._common.errors import BitwardenError
+from .._common.files import read_json
 from .._common.masking import mask_text
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
@@ -69,8 +70,7 @@ def writers_stopped(deployment: Deployment, stack: Stack, wait_timeout: float, d
 def left_stopped(deployment: Deployment, stack: Stack) -> List[str]:
     """Return the services that a killed run stopped for its copy, and that nothing has started since."""
     try:
-        with open(_mark(deployment), "rb") as stream:
-            services = json.loads(stream.read())
+        services = read_json(_mark(deployment)) or []
     except (OSError, ValueError):
         return []
     return sorted(one.service for one in stack.containers if one.service in services and one.state == "exited")

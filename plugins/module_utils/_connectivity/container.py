@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Callable, List, Mapping, TypeVar
 
 from .._common.errors import BitwardenError
+from .._common.files import text_of
 from .http import Network
 from .tls import context_of, service_certificates
 
@@ -96,7 +97,7 @@ def enter(process: int, environment: Mapping[str, str], certificates: List[bytes
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
     root = f"/proc/{process}/root"
-    files = {path: _text(root + path) for path in ("/etc/hosts", "/etc/resolv.conf")}
+    files = {path: text_of(root + path) for path in ("/etc/hosts", "/etc/resolv.conf")}
     trusted = context_of([*service_certificates(environment, root), *certificates])
     with open(f"/proc/{process}/ns/net", encoding="ascii") as namespace:
         ensure(library.unshare(_CLONE_NEWNS))
@@ -114,10 +115,4 @@ def enter(process: int, environment: Mapping[str, str], certificates: List[bytes
 
 def belongs_to(process: int, container: str) -> bool:
     """Tell by Docker's mounts whether it is a process of this container: a remote engine has its own numbers."""
-    return container in _text(f"/proc/{process}/mountinfo")
-
-
-def _text(path: str) -> str:
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:
-        return stream.read()
-    return ""
+    return container in text_of(f"/proc/{process}/mountinfo")

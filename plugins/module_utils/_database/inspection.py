@@ -112,6 +112,11 @@ def begin_row_counts(server: SqlServer, database: str, tables: Sequence[str]) ->
     return lambda: _counted("".join(counting()[:1]).strip(), database, tables)
 
 
+def migrations(server: SqlServer, database: str) -> List[str]:
+    """Return the names of the migrations that were run on a database. Raises ``DatabaseError``."""
+    return server.values(statements.migrations(database))
+
+
 def _counted(returned: str, database: str, tables: Sequence[str]) -> Dict[str, int]:
     counts = returned.split(SEPARATOR)
     if len(counts) != len(tables) or not all(one.isdecimal() for one in counts):

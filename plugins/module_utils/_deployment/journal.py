@@ -18,6 +18,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common import atomic_file
 from .._common.errors import BitwardenError
+from .._common.files import read_json
 from .._settings.override_file import FILES, OverrideFile
 
 _NAME = ".bitwarden-journal-{}.json"
@@ -114,10 +115,11 @@ class Journal:
     def _read(self, name: str) -> Optional[Record]:
         path = self._path(name)
         try:
-            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
-                data = json.load(stream)
+            data = read_json(path)
+            if data is None:
+                return None
             before, written = base64.b64decode(data["before"], validate=True), tuple(map(str, data["written"]))
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+        except PermissionError:
             return None  # without rights, the file that it is about cannot be used either, and says so
         except OSError as error:
             raise JournalError(f"{path} cannot be read: {error.strerror}. Run as its owner or as root.") from None
@@ -197,10 +199,10 @@ def require_no_update(bwdata: str) -> None:
 
 def _is_under_way(folder: str) -> bool:
     try:
-        with open(os.path.join(folder, "journal.json"), "rb") as stream:
-            return json.load(stream)["phase"] not in _PROVEN_OR_NOT_BEGUN
+        state = read_json(os.path.join(folder, "journal.json"))
+        return state is not None and state["phase"] not in _PROVEN_OR_NOT_BEGUN
     except OSError:
-        return False  # none; or it is not for this user, who cannot use the rest of bwdata either
+        return False  # it is not for this user, who cannot use the rest of bwdata either
     except (ValueError, KeyError, TypeError):
         return True
 

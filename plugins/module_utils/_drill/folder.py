@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import contextmanager
 from typing import IO, Any, Iterable, Iterator, List, Optional, Tuple
 
 from .._common import atomic_file
+from .._common.files import remove
 from .._deployment.lock import server_lock
 from .._deployment.problem import Problem
 from .._restore.reading import unpack
@@ -148,11 +148,7 @@ def remove_folder(bwdata: str, mark: Mark) -> None:
     """Remove all that is in the folder of a drill, its mark last; the folder too if it was made. Raises ``OSError``."""
     names: List[str] = sorted(os.listdir(bwdata), key=_mark_last)
     for name in names:
-        path = os.path.join(bwdata, name)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
+        remove(os.path.join(bwdata, name))
     if mark.made:
         os.rmdir(bwdata)
 

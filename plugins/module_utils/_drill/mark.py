@@ -14,6 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from .._backup.sets import BackupSet
 from .._common import atomic_file
 from .._common.errors import BitwardenError
+from .._common.files import read_json
 
 NAME = ".bitwarden-drill.json"
 
@@ -62,12 +63,11 @@ def read_mark(bwdata: str) -> Optional[Mark]:
     """Return the mark in ``bwdata``, None where there is none. Raises ``MarkError``."""
     path = os.path.join(bwdata, NAME)
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
-            data: Dict[str, Any] = json.load(stream)
+        data: Optional[Dict[str, Any]] = read_json(path)
+        if data is None:
+            return None
         lists: Dict[str, List[Any]] = {key: data.pop(key) for key in ("proof", "warnings")}
         return Mark(**data, proof=tuple(lists["proof"]), warnings=tuple(lists["warnings"]))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
         raise MarkError(f"{path} cannot be read: {error.strerror}. Run as the owner of the drill or as root.") from None
     except (ValueError, KeyError, TypeError):

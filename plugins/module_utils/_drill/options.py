@@ -9,7 +9,6 @@ Messages name the variables of the role where ``names`` says what they are calle
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any, Dict, List, Mapping
 
 from .._common.errors import BitwardenError
@@ -36,8 +35,19 @@ def is_absent(params: Mapping[str, Any]) -> bool:
     return params.get("state") == ABSENT
 
 
-def restore_faults(params: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})) -> List[str]:
-    """Return what is wrong with the options, one sentence or two for each."""
+def restore_faults(params: Mapping[str, Any], names: Mapping[str, str]) -> List[str]:
+    """Return what is wrong with the options, one sentence or two for each; ``names`` are those that messages use."""
+    found = _faults(params, names)
+    # What a drill was made from does not matter to its removal.
+    if not is_absent(params) and bool(params.get("src")) == bool(params.get("set")):
+        here, there = (names.get(one, one) for one in ("set", "src"))
+        found.append(
+            f"Give {here}, the path of a backup set on the host, or {there}, that of one on the controller; not both."
+        )
+    return found
+
+
+def _faults(params: Mapping[str, Any], names: Mapping[str, str]) -> List[str]:
     isolated, state, confirm = (names.get(one, one) for one in ("isolated", "state", "confirm"))
     found = key_faults(params)
     if is_absent(params) and not is_isolated(params):
@@ -50,14 +60,6 @@ def restore_faults(params: Mapping[str, Any], names: Mapping[str, str] = Mapping
     return found
 
 
-def source_faults(params: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})) -> List[str]:
-    """Return what is wrong with the options that say which set is meant, which do not matter to a removal."""
-    if is_absent(params) or bool(params.get("src")) != bool(params.get("set")):
-        return []
-    here, there = (names.get(one, one) for one in ("set", "src"))
-    return [f"Give {here}, the path of a backup set on the host, or {there}, that of one on the controller; not both."]
-
-
 def with_drill_folder(params: Mapping[str, Any], folder: str) -> Dict[str, Any]:
     """Return the options of the role with the folder of a drill in place of the server's, where one is asked for."""
     if not is_isolated(params):
@@ -67,7 +69,7 @@ def with_drill_folder(params: Mapping[str, Any], folder: str) -> Dict[str, Any]:
 
 def require_options(params: Mapping[str, Any]) -> None:
     """Raise ``DrillOptionError`` that names all that is wrong with the options."""
-    found = restore_faults(params)
+    found = _faults(params, {})
     if not is_absent(params) and not params.get("set"):
         found.append("set is missing. Set it to the path of a backup set on the host.")
     if found:

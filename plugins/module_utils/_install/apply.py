@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Mapping
 
 from .._common.errors import EXPECTED, BitwardenError, message_of
+from .._common.files import remove
 from .._common.masking import mask_text
 from .._config_yml.document import ConfigDocument
 from .._config_yml.keys import Value, path_below_bwdata
@@ -26,7 +27,7 @@ from .lets_encrypt import IMAGE, obtain_certificate
 from .plan import InstallError, InstallPlan
 from .request import LETS_ENCRYPT, InstallRequest
 from .setup_tool import SetupError, SetupTool
-from .stage import SCRIPT, Stage, container_of, discard, making, move_to_place, remove
+from .stage import SCRIPT, Stage, container_of, discard, making, move_to_place
 
 
 def install(plan: InstallPlan, lock: int) -> None:

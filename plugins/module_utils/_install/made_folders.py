@@ -16,6 +16,7 @@ import secrets
 from typing import Iterator, List, Optional, Tuple
 
 from .._common import atomic_file
+from .._common.files import read_json
 from .._deployment.journal import FOLDERS_MADE
 from .._deployment.lock import server_lock
 from .._deployment.runner import Account
@@ -106,8 +107,8 @@ def _remove(bwdata: str) -> None:
 
 
 def _read(bwdata: str) -> List[str]:
-    with contextlib.suppress(OSError, ValueError), open(os.path.join(bwdata, FOLDERS_MADE), "rb") as stream:
-        return [str(one) for one in json.load(stream)]
+    with contextlib.suppress(OSError, ValueError):
+        return [str(one) for one in read_json(os.path.join(bwdata, FOLDERS_MADE)) or ()]
     return []
 
 

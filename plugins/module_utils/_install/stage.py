@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 from typing import Callable, Iterator
 
 from .._common.atomic_file import put, sync_folder
 from .._common.begun import Begun
+from .._common.files import remove
 from .._deployment.runner import Account
 from .._scripts.script_file import move
 from .data_folder import COMPLETE, CONFIG, STAGE_PREFIX
@@ -98,15 +98,6 @@ def discard(bwdata: str, stage: str) -> None:
         remove(kept)
         os.rename(made, kept)
     remove(path)
-
-
-def remove(path: str) -> None:
-    """Remove a file or folder, if it exists. Raises ``OSError``."""
-    with contextlib.suppress(FileNotFoundError):
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
 
 
 def move_to_place(bwdata: str, script: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
 from .._common import atomic_file
 from .._common.errors import BitwardenError
+from .._common.files import read_json
 from .._deployment.journal import LEFT_BEHIND
 
 
@@ -53,11 +54,12 @@ class KeptFiles:
 
     def _read(self) -> None:
         try:
-            with open(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
-                data: Dict[str, Any] = json.load(stream)
+            data: Optional[Dict[str, Any]] = read_json(self.path)
+            if data is None:
+                return
             self.rebuilds, self.written = bool(data["rebuilds"]), base64.b64decode(data["written"], validate=True)
             self.files = {str(name): _from_json(one) for name, one in data["files"].items()}
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+        except PermissionError:
             return  # without rights, nothing else can be used either, and says so
         except OSError as error:
             raise KeptFilesError(

@@ -12,6 +12,7 @@ import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common.errors import EXPECTED, message_of
+from .._common.files import text_of
 from .._common.setting_names import INSTALLATION_ID, VAULT_URL
 from .._common.versions import version_numbers
 from .._database.connection_string import SERVICE
@@ -125,10 +126,10 @@ def read_here(deployment: Deployment, before: Before = in_place) -> Here:
         os.path.join(bwdata, before(one))
         for one in ("config.yml", COMPOSE_FILE, f"env/{FILES['global']}", f"env/{FILES['mssql']}")
     )
-    settings, config = env_values(settings_path), _text(config_path)
-    versions = dict(_IMAGE.findall(_text(compose)))
+    settings, config = env_values(settings_path), text_of(config_path)
+    versions = dict(_IMAGE.findall(text_of(compose)))
     moved = before(SCRIPT_PATH)
-    script = _CORE_VERSION.search(_text(deployment.script.path if moved == SCRIPT_PATH else f"{bwdata}/{moved}"))
+    script = _CORE_VERSION.search(text_of(deployment.script.path if moved == SCRIPT_PATH else f"{bwdata}/{moved}"))
     script_version = script.group(1) if script else None
     version = (known.version() if known else None) or versions.get("api") or script_version
     database = next((one for one in containers if before is in_place and one.service == SERVICE), None)
@@ -204,9 +205,3 @@ def _is_empty(path: str) -> bool:
         return not os.listdir(path)
     except OSError:
         return True
-
-
-def _text(path: str) -> str:
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:
-        return stream.read()
-    return ""

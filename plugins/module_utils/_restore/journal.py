@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._common import atomic_file
 from .._common.errors import BitwardenError
+from .._common.files import read_json, remove
 from .._deployment.journal import FOLDERS_MADE, RESTORE_FOLDER
 from .._scripts import script_file
 from .here import SCRIPT_PATH
@@ -240,8 +240,7 @@ class RestoreJournal:
 
     def _remove_content(self) -> None:
         for name in (_NEW, _OLD):
-            if os.path.isdir(os.path.join(self.folder, name)):
-                shutil.rmtree(os.path.join(self.folder, name))
+            remove(os.path.join(self.folder, name))
 
     @staticmethod
     def _remove_dump(state: State) -> None:
@@ -252,7 +251,7 @@ class RestoreJournal:
     def _remove_folder(self) -> None:
         self._remove_content()
         if os.path.isdir(self.folder):
-            shutil.rmtree(self.folder)
+            remove(self.folder)
             atomic_file.sync_folder(self.bwdata)
 
     def _write(self, state: State) -> None:
@@ -263,13 +262,12 @@ class RestoreJournal:
     def _read(self) -> Optional[State]:
         path = os.path.join(self.folder, _STATE)
         try:
-            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
-                data: Dict[str, Any] = json.load(stream)
+            data: Optional[Dict[str, Any]] = read_json(path)
+            if data is None:
+                return None
             replaced = tuple((str(one), bool(existed)) for one, existed in data["replaced"])
             script = tuple(data["script"]) if data.get("script") else None
             state = State(**{**data, "replaced": replaced, "script": script})
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except OSError as error:
             raise RestoreJournalError(
                 f"{path} cannot be read: {error.strerror}. Run as the owner of bwdata or as root."

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.errors import BitwardenError
+from .._common.files import remove
 from .._deployment.compose import Project
 from .._deployment.deployment import Deployment
 from .._deployment.engine_inventory import EngineInventory
@@ -116,11 +115,5 @@ def prepare_folders(bwdata: str, owner: Tuple[int, int]) -> None:
 def wipe(bwdata: str) -> None:
     """Remove all that a restore put on a host that had nothing, but its journal. Raises ``OSError``."""
     for name in os.listdir(bwdata):
-        path = os.path.join(bwdata, name)
-        if name in (RESTORE_FOLDER, FOLDERS_MADE, *_OF_FILE_SYSTEM):
-            continue
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+        if name not in (RESTORE_FOLDER, FOLDERS_MADE, *_OF_FILE_SYSTEM):
+            remove(os.path.join(bwdata, name))

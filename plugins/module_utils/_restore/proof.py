@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from .._backup.manifest import Database, Manifest
 from .._common.errors import BitwardenError
@@ -25,14 +25,14 @@ class Proof(NamedTuple):
 
 
 class NotProven(BitwardenError):
-    """What was restored is not what was backed up, or the server does not work with it."""
+    """The server is not what it is to be after the run."""
 
 
-def require(proofs: List[Proof]) -> None:
-    """Raise ``NotProven`` that names every check that failed."""
+def require(proofs: Sequence[Proof], run: str = "restore") -> None:
+    """Raise ``NotProven`` that names every check that failed of those of a ``run``."""
     failed = [f"{one.check}: {one.detail}" for one in proofs if one.ok is False]
     if failed:
-        raise NotProven(f"The restore is not proven. {'. '.join(failed)}.")
+        raise NotProven(f"The {run} is not proven. {'. '.join(failed)}.")
 
 
 def database_proofs(expected: Database, found: DatabaseFacts, keys: List[str]) -> List[Proof]:
@@ -96,6 +96,6 @@ def log_proof(lines: List[str]) -> Proof:
     return Proof("logs", not lines, "; ".join(lines) or "nothing that tells of a failure")
 
 
-def report(proofs: List[Proof]) -> List[Dict[str, Any]]:
+def report(proofs: Sequence[Proof]) -> List[Dict[str, Any]]:
     """Return the checks as results show them."""
     return [one._asdict() for one in proofs]

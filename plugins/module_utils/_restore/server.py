@@ -15,7 +15,7 @@ from .._common.errors import EXPECTED
 from .._common.masking import mask_text
 from .._common.setting_names import IDENTITY_CERTIFICATE_PASSWORD
 from .._database import statements
-from .._database.inspection import DatabaseFacts, engine_version, read_facts, running_server
+from .._database.inspection import DatabaseFacts, engine_version, migrations, read_facts, running_server
 from .._database.sqlcmd import DatabaseError, SqlServer
 from .._deployment.apply import apply
 from .._deployment.composition import Composition
@@ -184,7 +184,7 @@ class Server:
 
     def migrations(self, database: str) -> List[str]:
         """Return the names of the migrations that were run on the database. Raises ``DatabaseError``."""
-        return self._sql_server().values(statements.migrations(database))
+        return migrations(self._sql_server(), database)
 
     def start(self, begun: Optional[float] = None) -> List[Dict[str, object]]:
         """Start the server as module server does and wait until it is healthy; return its services.

@@ -14,7 +14,7 @@ from .._common.errors import EXPECTED, message_of
 from .._deployment.deployment import Deployment
 from .._deployment.running import running_container
 from .._restore.journal import DATABASE, REPLACING, RestoreJournalError
-from .._restore.proof import Proof
+from .._restore.proof import Proof, report
 from .._restore.server import Server
 from . import proof
 from .journal import SERVING, UpdateJournal
@@ -54,7 +54,7 @@ class CutOff:
             serving = Serving(self._server, state.safety if state else None)
             self.found = {"changed": True, "services": serving.start()}
             found = [*serving.proofs(), *self._migrated()]
-            self.found["proof"] = proof.listed(found)
+            self.found["proof"] = report(found)
             proof.require(found)
         except EXPECTED as error:
             reason = f"The update that was cut off cannot be completed: {self._told(error)} "

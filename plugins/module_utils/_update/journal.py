@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
 from .._common import atomic_file
+from .._common.files import read_json
 from .._deployment.journal import UPDATE_FOLDER
 from .._restore.journal import DATABASE, PREPARING, PROVEN, REPLACING, RestoreJournal, RestoreJournalError
 
@@ -113,7 +114,6 @@ class UpdateJournal(RestoreJournal):
         return os.path.join(self.folder, name)
 
     def _read_details(self) -> Optional[Details]:
-        with contextlib.suppress(OSError, ValueError, TypeError), open(self._path(_DETAILS), "rb") as stream:
-            data: Dict[str, Any] = json.load(stream)
-            return Details(**data)
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return Details(**read_json(self._path(_DETAILS)))
         return None

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Optional, Sequence
+from typing import Mapping, Optional, Sequence
 
-from .._common.errors import BitwardenError
 from .._deployment.drift import BITWARDEN, Stack
+from .._restore import proof as of_restore
 from .._restore.proof import Proof
 
 _SHOWN = 3
@@ -17,15 +17,9 @@ _SHOWN = 3
 KEPT_TABLES = ("User", "Organization", "Cipher")
 
 
-class NotProven(BitwardenError):
-    """The server is not what an updated one is."""
-
-
 def require(proofs: Sequence[Proof]) -> None:
     """Raise ``NotProven`` that names every check that failed."""
-    failed = [f"{one.check}: {one.detail}" for one in proofs if one.ok is False]
-    if failed:
-        raise NotProven(f"The update is not proven. {'. '.join(failed)}.")
+    of_restore.require(proofs, "update")
 
 
 def migration_proof(expected: Optional[Sequence[str]], found: Sequence[str], seen: str = "") -> Proof:
@@ -66,8 +60,3 @@ def image_proof(stack: Stack) -> Proof:
 def settings_proof(lost: Sequence[str]) -> Proof:
     """Return whether every setting of the override files has the value that it had; ``lost`` are those without."""
     return Proof("settings", not lost, f"changed by the setup tool: {', '.join(lost)}" if lost else "as before")
-
-
-def listed(found: Sequence[Proof]) -> List[Mapping[str, object]]:
-    """Return the checks as results show them."""
-    return [one._asdict() for one in found]

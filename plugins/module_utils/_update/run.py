@@ -14,15 +14,14 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Uni
 from .._backup.make import back_up
 from .._common.begun import Begun
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
-from .._database import statements
 from .._database.connection_string import SERVICE
-from .._database.inspection import begin_row_counts, database_container, running_server
+from .._database.inspection import begin_row_counts, database_container, migrations, running_server
 from .._deployment.composition import Composition
 from .._deployment.drift import Stack
 from .._deployment.engine_inventory import EngineInventory
 from .._deployment.images import missing_images, not_local, pull_images
 from .._restore.journal import DATABASE, REPLACING
-from .._restore.proof import Proof
+from .._restore.proof import Proof, report
 from .._restore.server import Server
 from .._scripts.pair import RUN
 from .._scripts.script_file import exchange
@@ -73,7 +72,7 @@ class Update:
 
     def result(self) -> Dict[str, Any]:
         """Return what became of the run so far."""
-        return {**self._found, "proof": proof.listed(self._proofs)}
+        return {**self._found, "proof": report(self._proofs)}
 
     def run(self) -> Dict[str, Any]:
         """Update; return the result. Raises ``UpdateError`` with the result so far, and ``Terminated`` with it."""
@@ -223,9 +222,9 @@ class Update:
             database.find_tool()
         with Begun() as begun:
             counting = begun.add(begin_row_counts(database, name, proof.KEPT_TABLES))
-            migrations = database.values(statements.migrations(name))
+            found = migrations(database, name)
             self._proofs += [
-                proof.migration_proof(self._expected, migrations, _ENDED_WELL),
+                proof.migration_proof(self._expected, found, _ENDED_WELL),
                 proof.row_proof(before, counting()),
             ]
         proof.require(self._proofs)

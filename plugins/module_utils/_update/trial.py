@@ -18,6 +18,7 @@ from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._common.setting_names import SQL_CONNECTION_STRING
 from .._database import statements
+from .._database.inspection import migrations
 from .._database.sqlcmd import DatabaseError, SqlServer
 from .._deployment.containers import Container, checked
 from .._deployment.deployment import Deployment
@@ -75,7 +76,7 @@ class Trial:
         self._write_settings()
         tool.migrate(os.path.join(self._folder, "settings"), container.id)
         try:
-            found = server.values(statements.migrations(_DATABASE))
+            found = migrations(server, _DATABASE)
         except DatabaseError as error:
             raise TrialError(f"The setup tool made no database in a new SQL Server: {error}") from None
         if not found:
