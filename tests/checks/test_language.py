@@ -71,7 +71,8 @@ def test_a_docstring_of_a_function_begins_with_a_verb():
     """Properties are read like values, and described like them."""
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {docstring.splitlines()[0]}"
-        for path in (ROOT / "plugins").rglob("*.py")
+        for folder in ("plugins", "tests/support")
+        for path in (ROOT / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef) and not any("property" in ast.unparse(one) for one in node.decorator_list)
         for docstring in [ast.get_docstring(node) or ""]

@@ -75,7 +75,7 @@ class Host:
         return done.stdout.decode("utf-8", "surrogateescape")
 
     def read(self, path: str) -> str:
-        """Content of a file on the host; a relative path is below ``bwdata``."""
+        """Return the content of a file on the host; a relative path is below ``bwdata``."""
         return self.execute("cat", self._absolute(path))
 
     def write(self, path: str, content: str | bytes) -> None:
@@ -87,16 +87,16 @@ class Host:
         self.execute("sh", "-c", script, "sh", target, owner, stdin=data_)
 
     def docker(self, *arguments: str, check: bool = True) -> str:
-        """The host's own engine."""
+        """Run a command of the host's own engine; return its output."""
         return self.execute("docker", *arguments, check=check)
 
     def container_env(self, service: str) -> dict[str, str]:
-        """The environment that a service's container was created with."""
+        """Return the environment that a service's container was created with."""
         found = json.loads(self.docker("inspect", f"bitwarden-{service}"))[0]["Config"]["Env"]
         return dict(cast(str, line).split("=", 1) for line in found)
 
     def containers(self) -> dict[str, dict[str, object]]:
-        """Service -> ``id``, ``status``, ``health`` (None without a check), ``restarts``, ``started`` and ``image``."""
+        """Return service -> ``id``, ``status``, ``health`` (None: no check), ``restarts``, ``started``, ``image``."""
         label = f"label=com.docker.compose.project.working_dir={names.BWDATA}/docker"
         ids = self.docker("ps", "-aq", "--filter", label).split()
         described: list[dict[str, dict[str, object]]] = json.loads(self.docker("inspect", *ids)) if ids else []
@@ -113,35 +113,37 @@ class Host:
         }
 
     def script(self, *arguments: str, user: str = "bitwarden", stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """``bitwarden.sh`` over SSH, whatever its exit status."""
+        """Run ``bitwarden.sh`` over SSH, whatever its exit status."""
         command = f"cd {names.BITWARDEN} && ./bitwarden.sh {shlex.join(arguments)}"
         return self.ssh(command, user=user, stdin=stdin, check=False, timeout=300)
 
     def containers_network(self, mode: str) -> None:
-        """``refuse`` or ``drop`` what containers send out of the host (the host itself still can); ``open`` again."""
+        """``refuse`` or ``drop`` what containers send out (the host itself still can), or ``open`` the way again."""
         self.execute("containers-network", mode)
 
     def containers_names(self, mode: str) -> None:
-        """What containers ask name servers: ``refuse`` it, ``drop`` it, or let it through (``open``) again."""
+        """Set what name servers do for containers: ``refuse``, ``drop``, or answer (``open``) again."""
         self._container_faults("names", mode)
 
     def containers_proxy(self, mode: str) -> str:
-        """A proxy on the host: ``open``, one to ``deny`` every name or to want a ``login``, or ``off``; its URL."""
+        """Run a proxy: ``open``, one to ``deny`` every name, one with a ``login``, or ``off``; return its URL."""
         self._container_faults("proxy", mode)
         return f"http://{self.ip}:3128"
 
     def containers_tls(self, mode: str) -> str:
-        """``intercept`` what containers send to port 443, or ``open``. Returns the other authority's certificate."""
+        """``intercept`` port 443 of containers, or ``open`` it again; return the other authority's certificate."""
         self._container_faults("tls", mode)
         return self.read(f"{_FAULTS}/ca.pem") if mode == "intercept" else ""
 
     def air_gap(self, mode: str) -> list[int]:
-        """``drop`` what host and containers send out by themselves, or ``open`` again. ``count`` returns how many
-        packets were dropped since: UDP (name servers), others."""
+        """``drop`` what host and containers send out by themselves, or ``open`` the way again.
+
+        ``count`` returns how many packets were dropped since: UDP (name servers), others.
+        """
         return [int(one) for one in self._container_faults("air", mode).split()]
 
     def engine(self, what: str) -> None:
-        """``stop`` or ``start`` the host's engine."""
+        """``stop`` or ``start`` the engine of the host."""
         self.execute("engine", what)
 
     def stop(self) -> None:
@@ -154,7 +156,7 @@ class Host:
         self.wait()
 
     def wait(self, seconds: float = 90) -> None:
-        """Until Api and Identity answer."""
+        """Wait until Api and Identity respond."""
         self.control.wait(self.name, seconds)
 
     def use_version(self, version: str) -> None:
@@ -168,7 +170,7 @@ class Host:
         self.reset_data()
 
     def reset(self) -> str:
-        """Back to the state after set-up, here and in the cloud; returns what had to be restarted, or ``kept``."""
+        """Go back to the state after set-up, here and in the cloud; return what had to be restarted, or ``kept``."""
         docker("start", self.container)
         registry().start()
         downloads().reset()
@@ -192,13 +194,13 @@ class Host:
         return touched
 
     def reset_data(self) -> None:
-        """Back to no connection and never synced, here and in the cloud; settings and containers stay (quick)."""
+        """Go back to no connection and never synced, here and in the cloud; settings and containers stay (quick)."""
         self.control("reset", {"seed": seeds(data.load())[self.name]})
         self.control("requests", method="DELETE")
         self.cloud.forget(self)
 
     def _container_faults(self, *arguments: str) -> str:
-        """`files/faults/container-faults`, which is on a host only while it is needed."""
+        """Run `files/faults/container-faults`, which is on a host only while it is needed."""
         self.execute("mkdir", "-p", _FAULTS)
         for file in sorted((names.FILES / "faults").glob("[!.]*")):
             if file.is_file():
@@ -220,14 +222,14 @@ class Cloud:
         self.control = Control(self.ip)
 
     def stop(self, how: str = "refused") -> None:
-        """``refused``: connections to the cloud are; ``unknown``: its names are not known any more."""
+        """Stop the cloud. ``refused``: connections to it are; ``unknown``: its names are not known any more."""
         if how == "unknown":
             docker("stop", "-t", "1", self.container)
         else:
             docker("exec", self.container, *_CLOUD_NGINX, "-s", "stop", check=False)
 
     def start(self) -> None:
-        """Available again (its data is kept)."""
+        """Make it available again (its data is kept)."""
         if self.control.answers():
             return
         docker("start", self.container)
@@ -236,7 +238,7 @@ class Cloud:
         self.control.wait(self.container, 30)
 
     def reset(self) -> None:
-        """Everything back to the state after set-up."""
+        """Go back to the state after set-up with everything."""
         self.control("reset", {"seed": seeds(data.load())[self.container]})
         self.limiter()
         self.control("requests", method="DELETE")
@@ -247,7 +249,7 @@ class Cloud:
             self.control("limiter", {"on": True, "scale": scale}, service=service)
 
     def forget(self, one: Host) -> None:
-        """What tests did to a host's organization and installation is undone; faults and the limiter are cleared."""
+        """Undo what tests did to a host's organization and installation; clear the faults and the limiter."""
         fleet = data.load()
         organization = data.cloud_organization(fleet, one.name)
         changed = {key: organization[key] for key in ("enabled", "subscription", "license_key", "expires", "api_keys")}
@@ -261,20 +263,20 @@ class Cloud:
 
 
 def host(name: str) -> Host:
-    """The host ``bw1`` … ``bw4``."""
+    """Return the host ``bw1`` … ``bw4``."""
     return Host(name)
 
 
 def hosts() -> list[Host]:
-    """All hosts."""
+    """Return all hosts."""
     return [Host(name) for name in names.HOSTS]
 
 
 def cloud(region: str) -> Cloud:
-    """The cloud ``us`` or ``eu``."""
+    """Return the cloud ``us`` or ``eu``."""
     return Cloud(region)
 
 
 def secrets() -> dict[str, str]:
-    """Every secret of the fleet by name, for instance ``bw1.billing_sync_token``."""
+    """Return every secret of the fleet by name, for instance ``bw1.billing_sync_token``."""
     return cast(Dict[str, str], json.loads(data.SECRETS.read_text()))

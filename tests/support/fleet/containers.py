@@ -63,7 +63,7 @@ def up(base: Base, fleet: FleetData) -> None:
 
 
 def concurrent_fleets() -> list[str]:
-    """The names of this fleet and of those that tests made beside it."""
+    """Return the names of this fleet and of those that tests made beside it."""
     found = docker_lines("network", "ls", "--format", "{{.Name}}")
     return [names.PREFIX, *(name for name in sorted(found) if re.fullmatch(rf"{names.PREFIX}-\d+", name))]
 
@@ -81,7 +81,7 @@ def down(fleet: str = names.PREFIX) -> None:
 
 
 def states() -> dict[str, str]:
-    """Container -> the engine's words on it, for instance ``Up 3 minutes``."""
+    """Return container -> the engine's words on it, for instance ``Up 3 minutes``."""
     lines = docker_lines("ps", "-a", "--filter", f"label={names.LABEL}", "--format", "{{.Names}}\t{{.Status}}")
     return dict(line.split("\t", 1) for line in sorted(lines))
 
@@ -173,7 +173,7 @@ def _create(wanted: Needed, image: str, options: list[str]) -> None:
 
 @functools.lru_cache(maxsize=None)
 def _without_missing(image: str) -> tuple[str, ...]:
-    """Where the machine itself lacks a capability, an old engine has to be told to leave it out of "all".
+    """Return the option that tells an old engine to leave a capability that the machine lacks out of "all".
 
     A newer one leaves it out by itself, and takes being told for an error.
     """
@@ -186,7 +186,7 @@ def _without_missing(image: str) -> tuple[str, ...]:
 
 
 def _running(name: str, recipe: str) -> bool:
-    """Whether the container is there, from this recipe; one that stands still is started again."""
+    """Tell whether the container is there, from this recipe; one that stands still is started again."""
     found = docker("container", "inspect", name, check=False)
     if found.returncode:
         return False
@@ -204,7 +204,7 @@ def _recipe(*parts: object) -> str:
 
 
 def seeds(fleet: FleetData) -> dict[str, data.Json]:
-    """Container or host name -> the seed that its stand-in server starts from."""
+    """Return container or host name -> the seed that its stand-in server starts from."""
     return {
         **{cloud.container: data.cloud_seed(fleet, region) for region, cloud in names.CLOUDS.items()},
         **{name: data.host_seed(fleet, name) for name in names.HOSTS},

@@ -26,8 +26,10 @@ class Control:
     def __call__(
         self, path: str, body: object | None = None, method: str | None = None, service: str = "api"
     ) -> object:
-        """Ask ``/_standin/<path>`` of the Api (or ``identity``: what each has for itself, as the limiter); returns the
-        JSON answer. POST when there is a body, or GET."""
+        """Ask ``/_standin/<path>`` of the Api (or ``identity``: what each has for itself, as the limiter).
+
+        POST when there is a body, or GET. Return the JSON of the response.
+        """
         path = path.lstrip("/")
         if not path.startswith("_standin/"):
             path = f"_standin/{path}"
@@ -36,7 +38,7 @@ class Control:
         return json.loads(answer) if answer.strip() else None
 
     def answers(self) -> bool:
-        """Whether Api and Identity serve requests."""
+        """Tell whether Api and Identity serve requests."""
         try:
             self._ask("/api/alive", None, "GET")
             self._ask("/identity/.well-known/openid-configuration", None, "GET")
@@ -60,7 +62,7 @@ class Control:
             raise FleetError(f"{method} {path}: {error.code} {error.read()[:500].decode(errors='replace')}") from error
 
     def wait(self, what: str, seconds: float) -> None:
-        """Until Api and Identity answer; a `FleetError` naming ``what`` after ``seconds``."""
+        """Wait until Api and Identity respond; a `FleetError` naming ``what`` after ``seconds``."""
         deadline = time.monotonic() + seconds
         while not self.answers():
             if time.monotonic() > deadline:

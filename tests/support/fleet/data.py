@@ -61,12 +61,12 @@ class FleetData:
         self.hosts = {name: HostData(name, value) for name, value in hosts.items()}
 
     def expires(self, days: int) -> str:
-        """A date that many days after set-up."""
+        """Return a date that many days after set-up."""
         return (self.created + datetime.timedelta(days=days)).strftime("%Y-%m-%dT00:00:00Z")
 
 
 def ensure() -> FleetData:
-    """The data of the fleet in this work tree; made when there is none."""
+    """Return the data of the fleet in this work tree; made when there is none."""
     if not FILE.exists() or json.loads(FILE.read_text()).get("form") != FORM:
         names.STATE.mkdir(parents=True, exist_ok=True, mode=0o700)
         now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
@@ -91,7 +91,7 @@ def ensure() -> FleetData:
 
 
 def load() -> FleetData:
-    """The data as it was made."""
+    """Return the data as it was made."""
     return FleetData(json.loads(FILE.read_text()))
 
 
@@ -151,7 +151,7 @@ def _secrets(data: FleetData) -> Iterator[tuple[str, str]]:
 
 
 def host_seed(data: FleetData, name: str) -> Json:
-    """Seed of the self-hosted server: one organization with a license that the sync will prolong, no connection."""
+    """Return the seed of a self-hosted server: an organization, a license that the sync will prolong, no connection."""
     host = data.hosts[name]
     return {
         **data.license_keys,
@@ -173,7 +173,7 @@ def host_seed(data: FleetData, name: str) -> Json:
 
 
 def cloud_organization(data: FleetData, name: str) -> Json:
-    """The organization of a host in its region's cloud, with the members of the stand-in's seed."""
+    """Return the organization of a host in its region's cloud, with the fields of the stand-in's seed."""
     host = data.hosts[name]
     return {
         "id": host.organization["cloud_id"],
@@ -190,7 +190,7 @@ def cloud_organization(data: FleetData, name: str) -> Json:
 
 
 def cloud_seed(data: FleetData, region: str) -> Json:
-    """Seed of a region's cloud: the hosts of that region, and nobody else."""
+    """Return the seed of a region's cloud: the hosts of that region, and nobody else."""
     hosts: list[HostData] = [host for host in data.hosts.values() if host.region == region]
     companies = [host for host in hosts if names.HOSTS[host.name].company == host.name]
     return {

@@ -34,14 +34,14 @@ class Downloads:
         return cast(List[str], json.loads(self._ask("GET")))
 
     def stop(self, how: str = "refused") -> None:
-        """``refused``: connections are; ``unknown``: the sites' names are not known any more (curl: 6)."""
+        """Stop them. ``refused``: connections are; ``unknown``: the sites' names are not known any more (curl: 6)."""
         if how == "unknown":
             docker("stop", "-t", "1", names.DOWNLOADS_CONTAINER)
         else:
             docker("kill", "--signal=USR1", names.DOWNLOADS_CONTAINER)
 
     def reset(self) -> None:
-        """Available, with the release of set-up, without faults."""
+        """Make them available, with the release of set-up, without faults."""
         try:
             self._ask("DELETE")
         except OSError:
@@ -51,7 +51,7 @@ class Downloads:
             self.wait(20)
 
     def wait(self, seconds: float) -> None:
-        """Until they answer, then `reset`; a `FleetError` after ``seconds``."""
+        """Wait until they respond, then `reset`; a `FleetError` after ``seconds``."""
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 def host_tar(fleet: FleetData, name: str) -> bytes:
-    """Everything that a host container gets, as a tar of its root."""
+    """Pack everything that a host container gets, as a tar of its root."""
     # The seed is planted once: a reset hands it over, and a database that a test has lost stays lost.
     entries = bitwarden(fleet, fleet.hosts[name])
     pristine = tar([entry for entry in entries if not entry.path.endswith("/core/seed.json")])
@@ -81,7 +81,7 @@ def host_tar(fleet: FleetData, name: str) -> bytes:
 
 
 def registry_tar() -> bytes:
-    """Everything that the registry's container gets."""
+    """Pack everything that the registry's container gets."""
     return tar(
         [
             Entry("opt/registry", None, 0o755),
@@ -94,7 +94,7 @@ def registry_tar() -> bytes:
 
 
 def downloads_tar() -> bytes:
-    """Everything that the container of the downloads gets."""
+    """Pack everything that the container of the downloads gets."""
     releases = {
         release.core: {"core": release.core, "web": release.web, "keyConnector": release.key_connector}
         for release in names.RELEASES.values()
@@ -115,7 +115,7 @@ def downloads_tar() -> bytes:
 
 
 def cloud_tar(fleet: FleetData, region: str) -> bytes:
-    """Everything that a cloud's container gets."""
+    """Pack everything that a cloud's container gets."""
     cloud = names.CLOUDS[region]
     entries = [
         Entry("opt/cloud", None, 0o700),
@@ -133,7 +133,7 @@ def cloud_tar(fleet: FleetData, region: str) -> bytes:
 
 
 def bitwarden(fleet: FleetData, host: HostData) -> list[Entry]:
-    """``/opt/bitwarden`` of a freshly installed server: cloud communication off, never synced."""
+    """Return ``/opt/bitwarden`` of a freshly installed server: cloud communication off, never synced."""
     address = names.HOSTS[host.name].address
     url = names.HOSTS[host.name].url
     folders = [*_FOLDERS.split(), *(f"logs/{service}" for service in _LOGS.split()), f"ssl/{address}"]
@@ -172,7 +172,7 @@ def bitwarden(fleet: FleetData, host: HostData) -> list[Entry]:
 
 
 def global_override(host: HostData, url: str) -> bytes:
-    """``global.override.env`` as the installer leaves it."""
+    """Return ``global.override.env`` as the installer leaves it."""
     settings = host.settings
     known: dict[str, str] = {
         "baseServiceUri__vault": url,
@@ -193,7 +193,7 @@ def global_override(host: HostData, url: str) -> bytes:
 
 
 def tar(entries: list[Entry]) -> bytes:
-    """The entries as an uncompressed tar; equal entries give equal bytes."""
+    """Pack the entries as an uncompressed tar; equal entries give equal bytes."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w") as archive:
         for entry in entries:

@@ -17,7 +17,7 @@ _SSH_OPTIONS = f"-o UserKnownHostsFile={keys.KNOWN_HOSTS} -o StrictHostKeyChecki
 
 
 def common() -> dict[str, str]:
-    """Variables that all hosts share."""
+    """Return the variables that all hosts share."""
     return {
         "ansible_user": "bitwarden",
         "ansible_ssh_private_key_file": str(keys.SSH_KEY),
@@ -32,7 +32,7 @@ GIVEN_BY_HAND = "bw4"
 
 
 def host_variables(fleet: FleetData, name: str) -> dict[str, Any]:
-    """Variables of one host, beside the common ones and its region. ``fleet_token`` is for tests: the cloud's token."""
+    """Return one host's own variables, without its region. ``fleet_token`` is for tests: the cloud's token."""
     host, data = names.HOSTS[name], fleet.hosts[name]
     cloud = f"https://{names.CLOUDS[host.region].address}"
     token = data.organization["billing_sync_token"]

@@ -44,22 +44,22 @@ def ensure() -> None:
 
 
 def certificate(name: str) -> bytes:
-    """The certificate (PEM) of a host (``bw1``) or a cloud (its container's name)."""
+    """Return the certificate (PEM) of a host (``bw1``) or a cloud (its container's name)."""
     return (_CERTIFICATES / f"{name}.pem").read_bytes()
 
 
 def authority() -> tuple[bytes, bytes]:
-    """Certificate and key (PEM) of the fleet's authority."""
+    """Return certificate and key (PEM) of the fleet's authority."""
     return CA.read_bytes(), _CA_KEY.read_bytes()
 
 
 def private_key(name: str) -> bytes:
-    """Its key (PEM)."""
+    """Return its key (PEM)."""
     return (_CERTIFICATES / f"{name}.key").read_bytes()
 
 
 def identity(host: HostData) -> bytes:
-    """The ``identity.pfx`` of a host, made once, with the password of its settings."""
+    """Return the ``identity.pfx`` of a host, made once, with the password of its settings."""
     target = _CERTIFICATES / f"{host.name}-identity.pfx"
     if not target.exists():
         key, made = target.with_suffix(".key"), target.with_suffix(".pem")
@@ -71,12 +71,12 @@ def identity(host: HostData) -> bytes:
 
 
 def host_key(name: str) -> bytes:
-    """The private SSH key of a host."""
+    """Return the private SSH key of a host."""
     return _host_key(name).read_bytes()
 
 
 def user_public_key() -> bytes:
-    """What goes into ``authorized_keys``."""
+    """Return what goes into ``authorized_keys``."""
     return (_public(SSH_KEY) + "\n").encode()
 
 

@@ -15,17 +15,17 @@ from .shell import FleetError
 
 
 def setting_up(tell: Callable[[str], object]) -> ContextManager[None]:
-    """Held while the fleet is set up or taken down. ``tell`` is called where that must wait for another process."""
+    """Hold the lock for set-up and taking down. ``tell`` is called where that must wait for another process."""
     return _held(f"{names.PREFIX}.lock", "waiting for another process that sets the fleet up or takes it down", tell)
 
 
 def making_images(tell: Callable[[str], object]) -> ContextManager[None]:
-    """Held while what all fleets of the machine share is made."""
+    """Hold the lock for what all fleets of the machine share, while it is made."""
     return _held("bwfleet-images.lock", "waiting for another process that makes the images", tell)
 
 
 def using(tell: Callable[[str], object]) -> ContextManager[None]:
-    """Held by tests, demo and benchmark for as long as they need hosts as they left them."""
+    """Hold the lock of tests, demo and benchmark, for as long as they need hosts as they left them."""
     return _held(f"{names.PREFIX}-in-use.lock", "waiting for another run that uses the fleet", tell)
 
 

@@ -46,7 +46,7 @@ def prepare() -> None:
 
 
 def engine_answers() -> bool:
-    """Whether the machine's engine can be talked to."""
+    """Tell whether the machine's engine responds."""
     return bool(shutil.which("docker")) and docker("version", check=False, timeout=30).returncode == 0
 
 
@@ -91,7 +91,7 @@ def _start_engine() -> None:
 
 
 def _forget_dead_engine() -> None:
-    """A machine that was switched off leaves pid files of processes that no longer are, and dockerd believes them."""
+    """Remove the pid files that a machine that was switched off left: dockerd believes in processes that are gone."""
     for path in (Path("/var/run/docker.pid"), Path("/var/run/docker/containerd/containerd.pid")):
         if not path.exists():
             continue
@@ -102,7 +102,7 @@ def _forget_dead_engine() -> None:
 
 
 def mirror(apt: Path = Path("/etc/apt")) -> str:
-    """The archive that apt is configured with on this machine."""
+    """Return the archive that apt is configured with on this machine."""
     candidates: list[str] = []
     for path in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
         if path.is_file() and path.suffix in {".list", ".sources"}:
@@ -121,7 +121,7 @@ def _uris(text: str, suffix: str) -> list[str]:
 
 
 def apt_proxy() -> dict[str, str]:
-    """The proxy that apt uses, as the variables that debootstrap understands."""
+    """Return the proxy that apt uses, as the variables that debootstrap understands."""
     done = run(["apt-config", "shell", "http", "Acquire::http::Proxy", "https", "Acquire::https::Proxy"], check=False)
     found = re.findall(r"^(https?)='(\S+)'", done.stdout.decode(), re.MULTILINE)
     return {f"{scheme}_proxy": proxy for scheme, proxy in found if proxy != "DIRECT"}

@@ -28,11 +28,11 @@ class Registry:
     """Where the hosts pull from."""
 
     def stop(self) -> None:
-        """Every pull is refused from now on."""
+        """Stop the registry: every pull is rejected from now on."""
         docker("exec", names.REGISTRY_CONTAINER, "/opt/registry/registry.sh", "off")
 
     def start(self) -> None:
-        """Pulls work again, and give the images as they were."""
+        """Start the registry: pulls work again, and give the images as they were."""
         client = self._client()
         if not client.answers():
             docker("start", names.REGISTRY_CONTAINER)
@@ -63,5 +63,5 @@ class Registry:
 
 
 def registry() -> Registry:
-    """The registry."""
+    """Return the registry."""
     return Registry()

@@ -40,7 +40,7 @@ class Layer:
 
 
 def layer_of(files: Mapping[str, tuple[bytes, int]]) -> Layer:
-    """A layer of ``path -> (content, mode)``, all owned by root; the same files give the same digest."""
+    """Return a layer of ``path -> (content, mode)``, all owned by root; the same files give the same digest."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for path, (content, mode) in sorted(files.items()):
@@ -110,7 +110,7 @@ class RegistryClient:
         return json.dumps(document, sort_keys=True).encode()
 
     def answers(self) -> bool:
-        """Whether the registry serves requests."""
+        """Tell whether the registry serves requests."""
         try:
             return self._ask("GET", "/v2/", wanted=(200,)) is not None
         except (OSError, FleetError, http.client.HTTPException):
@@ -118,7 +118,7 @@ class RegistryClient:
             return False
 
     def wait(self, seconds: float) -> None:
-        """Until it answers; a `FleetError` after ``seconds``."""
+        """Wait until it responds; a `FleetError` after ``seconds``."""
         deadline = time.monotonic() + seconds
         while not self.answers():
             if time.monotonic() > deadline:
@@ -170,5 +170,5 @@ def _digest(data: bytes) -> str:
 
 
 def layer_from_file(path: Path, diff_id: str) -> Layer:
-    """A layer that lies gzipped in ``path``."""
+    """Return a layer that lies gzipped in ``path``."""
     return Layer(path.read_bytes(), diff_id)

@@ -75,7 +75,7 @@ def version_of(service: str, release: names.Release) -> str:
 
 
 def image_config(service: str, version: str) -> dict[str, object]:
-    """What the image's Dockerfile would say."""
+    """Return what the image's Dockerfile would say."""
     environment = [*_ENVIRONMENT, f"STANDIN_VERSION={version}"]
     if service in {"api", "identity", "setup", "certbot"}:
         environment += [*_STANDIN, f"STANDIN_SERVICE={service}"]

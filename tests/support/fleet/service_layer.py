@@ -54,7 +54,7 @@ _PYTHON = re.compile(r"usr/bin/(python3[\d.]*)\Z")
 
 
 def place_of(path: str) -> str:
-    """Where a file of the Debian is in the layer."""
+    """Return where a file of the Debian is in the layer."""
     return _PYTHON.sub(rf"{PYTHON_FOLDER}/\1", path)
 
 
@@ -96,7 +96,7 @@ def _paths(rootfs: Path) -> Iterator[str]:
 
 
 def _installed(rootfs: Path) -> dict[str, list[list[str]]]:
-    """Package (or virtual one) -> its dependencies, each a list of alternatives; a virtual one has its provider."""
+    """Return package (or virtual one) -> its dependencies, each a list of alternatives; virtual: its provider."""
     packages: dict[str, list[list[str]]] = {}
     for block in (rootfs / "var/lib/dpkg/status").read_text().split("\n\n"):
         fields = dict(re.findall(r"^([A-Z][\w-]*): (.*)$", block, re.MULTILINE))

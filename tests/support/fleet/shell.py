@@ -49,10 +49,10 @@ def run(
 def docker(
     *arguments: str, stdin: bytes | None = None, check: bool = True, timeout: float | None = 600
 ) -> subprocess.CompletedProcess[bytes]:
-    """The machine's own engine (not that of a host of the fleet)."""
+    """Run a command of the machine's own engine (not that of a host of the fleet)."""
     return run(["docker", *arguments], stdin=stdin, check=check, timeout=timeout)
 
 
 def docker_lines(*arguments: str) -> list[str]:
-    """The non-empty lines that the command prints."""
+    """Return the non-empty lines that the command prints."""
     return [line for line in docker(*arguments).stdout.decode().splitlines() if line.strip()]

@@ -117,13 +117,13 @@ def _settings(program: str, options: argparse.Namespace) -> Settings:
 
 
 def _end_on_signals() -> None:
-    """As process 1 nothing ends the process that it does not handle itself."""
+    """End the process on SIGTERM and SIGINT: as process 1 it ends by no signal that it does not handle itself."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
 
 
 def _take_over(data: Path) -> None:
-    """As the image's entry point: own the data and drop to the user that is named, if started as root."""
+    """Own the data and drop to the user that is named, if started as root, as the image's entry point does."""
     data.mkdir(parents=True, exist_ok=True)
     user, group = os.environ.get("LOCAL_UID"), os.environ.get("LOCAL_GID")
     if os.geteuid() != 0 or not user or not group:

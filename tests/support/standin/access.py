@@ -32,7 +32,7 @@ _ROLE_CLAIMS = {OWNER: "orgowner", ADMIN: "orgadmin", USER: "orguser", CUSTOM: "
 
 
 def issue(instance: Server, claims: Claims, scopes: List[str], lifetime: int) -> str:
-    """A new access token."""
+    """Return a new access token."""
     now = int(instance.clock.timestamp())
     payload = {
         "iss": "http://localhost",
@@ -49,7 +49,7 @@ def issue(instance: Server, claims: Claims, scopes: List[str], lifetime: int) ->
 
 
 def role_claims(instance: Server, user: str) -> Claims:
-    """Memberships become claims when the token is made; what changes later is not seen until the next one."""
+    """Return memberships as claims, made with the token: what changes later is not seen until the next one."""
     claims: Claims = {name: [] for name in _ROLE_CLAIMS.values()}
     for organization in instance.state.all("organization"):
         for member in organization["members"]:
@@ -59,7 +59,7 @@ def role_claims(instance: Server, user: str) -> Claims:
 
 
 def policy(scope: str) -> Callable[[View], View]:
-    """Only with a token of that scope: otherwise 401 or 403 without body."""
+    """Admit only a token of that scope: otherwise 401 or 403 without body."""
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
@@ -77,29 +77,29 @@ def policy(scope: str) -> Callable[[View], View]:
 
 
 def bearer() -> Optional[Claims]:
-    """The claims of the request's token, None where it has no good one."""
+    """Return the claims of the request's token, None where it has no good one."""
     if "claims" not in g:
         g.claims, g.token_error = _read_token()
     return g.claims  # type: ignore[no-any-return]
 
 
 def user_id() -> str:
-    """The user of the request's token."""
+    """Return the user of the request's token."""
     return str((bearer() or {})["sub"])
 
 
 def is_owner(organization: str) -> bool:
-    """Whether the token says that its user owns the organization."""
+    """Tell whether the token says that its user owns the organization."""
     return organization in (bearer() or {}).get("orgowner", [])
 
 
 def is_admin(organization: str) -> bool:
-    """Owner or admin."""
+    """Tell whether the token says that its user is owner or admin."""
     return is_owner(organization) or organization in (bearer() or {}).get("orgadmin", [])
 
 
 def is_member(organization: str) -> bool:
-    """Whether the token says that its user belongs to the organization."""
+    """Tell whether the token says that its user belongs to the organization."""
     claims = bearer() or {}
     return any(organization in claims.get(name, []) for name in _ROLE_CLAIMS.values())
 

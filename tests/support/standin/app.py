@@ -22,7 +22,7 @@ _API = (reading, connections, licenses, keys_api, sponsorships, cloud_api)
 
 
 def build(instance: Server, with_control: bool, limits: bool, limits_scale: float) -> Flask:
-    """The application of ``instance``."""
+    """Build the application of ``instance``."""
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -27,28 +27,28 @@ class Clock:
         self._setting = setting
 
     def now(self) -> datetime:
-        """The server's time, UTC."""
+        """Return the server's time, UTC."""
         setting = self._setting()
         frozen = setting.frozen
         moment = datetime.now(timezone.utc) if frozen is None else datetime.fromtimestamp(frozen, timezone.utc)
         return moment + timedelta(seconds=setting.shift)
 
     def timestamp(self) -> float:
-        """The server's time in seconds since 1970."""
+        """Return the server's time in seconds since 1970."""
         return self.now().timestamp()
 
     def text(self) -> str:
-        """The server's time as from the database: UTC with ``Z``."""
+        """Return the server's time as from the database: UTC with ``Z``."""
         return utc(self.now())
 
     def local_text(self) -> str:
-        """The server's time as ``DateTime.Now`` is written: the local zone's offset."""
+        """Return the server's time as ``DateTime.Now`` is written: with the local zone's offset."""
         moment = self.now().astimezone()
         return _digits(moment) + moment.strftime("%z")[:3] + ":" + moment.strftime("%z")[3:]
 
 
 def utc(moment: datetime) -> str:
-    """``2026-11-23T00:03:17.475109Z``: trailing zeros trimmed."""
+    """Return the moment as ``2026-11-23T00:03:17.475109Z``: trailing zeros trimmed."""
     return _digits(moment.astimezone(timezone.utc)) + "Z"
 
 
@@ -64,7 +64,7 @@ def parse(text: str) -> datetime:
 
 
 def stored(text: str) -> Optional[str]:
-    """A client's date as the server stores it; None if unreadable. ``Z`` stays, an offset becomes the local one."""
+    """Return a client's date as the server stores it; None if unreadable. ``Z`` stays, an offset becomes the local."""
     match = _ISO.match(text)
     try:
         moment = parse(text)

@@ -37,7 +37,7 @@ _PROBLEMS = {
 @only(self_hosted=False)
 @parameters(identifier=("guid", "id"))
 def installation(identifier: str) -> Response:
-    """Whether the cloud of this region knows it."""
+    """Return the installation, if the cloud of this region knows it; otherwise 404."""
     found = server().state.get("installation", identifier)
     if found is None:
         raise not_found()
@@ -49,7 +49,7 @@ def installation(identifier: str) -> Response:
 @only(self_hosted=False)
 @action("Bit.Api.Billing.Controllers.OrganizationsController.GetLicense")
 def download(identifier: str) -> Response:
-    """The license for one installation."""
+    """Return the license for one installation."""
     organization = owned(guid(identifier))
     wanted = request.args.get("installationId", "")
     known = server().state.get("installation", wanted.lower()) if is_guid(wanted) else None
@@ -61,7 +61,7 @@ def download(identifier: str) -> Response:
 @only(self_hosted=False)
 @action("Bit.Api.Billing.Controllers.LicensesController.OrganizationSync")
 def for_self_hosted(identifier: str) -> Response:
-    """The license for a self-hosted server that shows its license key and billing sync key."""
+    """Return the license for a self-hosted server that shows its license key and billing sync key."""
     model = read_model(json_body(), _SELF_HOSTED_LICENSE, "model")
     organization = server().organization(guid(identifier))
     if organization is None:
@@ -74,7 +74,7 @@ def for_self_hosted(identifier: str) -> Response:
 
 
 def check_billing_sync_key(organization: Document, given: Optional[str]) -> None:
-    """Whether it is the organization's. It stumbles over an organization that never had one."""
+    """Require the organization's billing sync key. Stumbles over an organization that never had one."""
     key = organization["api_keys"].get("billing_sync")
     if key is None and (given or "").strip():
         raise null_reference()

@@ -54,7 +54,7 @@ class CloudClient:
         self._opener = _opener()
 
     def request(self, method: str, scope: str, path: str, body: Dict[str, Any]) -> Optional[bytes]:
-        """The body of a successful answer; None after a failure, which is logged."""
+        """Return the body of a successful response; None after a failure, which is logged."""
         url = self._api + path
         token = self._token(scope)
         if token is None:
@@ -123,7 +123,7 @@ class CloudClient:
 
 @functools.lru_cache(maxsize=1)
 def _opener() -> urllib.request.OpenerDirector:
-    """Proxies come from the environment; certificates from OpenSSL's places and the system's bundle."""
+    """Make an opener: proxies from the environment; certificates from OpenSSL's places and the system's bundle."""
     context = ssl.create_default_context()
     if _BUNDLE.exists() and not os.environ.get("SSL_CERT_FILE"):
         context.load_verify_locations(str(_BUNDLE))
@@ -131,7 +131,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _absolute(text: str) -> str:
-    """The URI as .NET's ``Uri.ToString()`` gives it: a bare host gets its slash, a path stays as it is."""
+    """Return the URI as .NET's ``Uri.ToString()`` gives it: a bare host gets its slash, a path stays as it is."""
     match = re.match(r"^\s*([A-Za-z][A-Za-z0-9+.-]*):(.*)$", text.strip())
     if not match:
         raise Unhandled("System.UriFormatException", "Invalid URI: The format of the URI could not be determined.")
@@ -162,7 +162,7 @@ def _is_json(body: bytes) -> bool:
 
 
 def _message(answer: Answer) -> str:
-    """The message of the Api's error shape, if it is one."""
+    """Return the message of the Api's error shape, if it is one."""
     try:
         body = json.loads(answer.body)
         return str(body["message"])

@@ -37,7 +37,7 @@ _ABSENT = {"id": None, "type": 0, "organizationId": EMPTY_GUID, "enabled": False
 
 
 def connections_of(organization: str, kind: int = BILLING_SYNC) -> List[Document]:
-    """The organization's connections of a type, oldest first: one, unless a race left several."""
+    """Return the organization's connections of a type, oldest first: one, unless a race left several."""
     every = server().state.all("connection")
     return [one for one in every if one["organizationId"] == organization and one["type"] == kind]
 
@@ -45,7 +45,7 @@ def connections_of(organization: str, kind: int = BILLING_SYNC) -> List[Document
 @blueprint.get("/organizations/connections/enabled")
 @policy(APPLICATION)
 def enabled() -> Response:
-    """Whether the running server may talk to the cloud."""
+    """Tell whether the running server may talk to the cloud."""
     return jsonify(cloud_communication())
 
 
@@ -53,7 +53,7 @@ def enabled() -> Response:
 @policy(APPLICATION)
 @parameters(organization=("guid", "organizationId"), kind=(_TYPES, "type"))
 def read(organization: str, kind: int) -> Response:
-    """The connection; an empty one where there is none."""
+    """Return the connection; an empty one where there is none."""
     if not access.is_owner(organization):
         raise bad_request(f"You do not have permission to retrieve a connection of type {_NAMES[kind]}.")
     if kind == BILLING_SYNC and not server().self_hosted:
@@ -66,7 +66,7 @@ def read(organization: str, kind: int) -> Response:
 @policy(APPLICATION)
 @action(f"{_CONTROLLER}.CreateConnection")
 def create() -> Response:
-    """One for each type and organization, which only the look before the write ensures."""
+    """Create a connection: one for each type and organization, which only the look before the write ensures."""
     model = _model()
     organization, kind = model["organizationId"], model["type"]
     name = _NAMES.get(kind, str(kind))
@@ -90,7 +90,7 @@ def create() -> Response:
 @policy(APPLICATION)
 @action(f"{_CONTROLLER}.UpdateConnection")
 def update(connection: str) -> Response:
-    """Replaces the whole connection: what the request omits is gone."""
+    """Replace the whole connection: what the request omits is gone."""
     if not is_guid(connection):
         raise _bad_id(connection)
     model = _model()
@@ -109,7 +109,7 @@ def update(connection: str) -> Response:
 @blueprint.delete("/organizations/connections/<connection>")
 @policy(APPLICATION)
 def delete(connection: str) -> Response:
-    """404 where it is gone already."""
+    """Delete the connection; 404 where it is gone already."""
     if not is_guid(connection):
         raise _bad_id(connection)
     found = server().state.get("connection", connection.lower())
@@ -122,7 +122,7 @@ def delete(connection: str) -> Response:
 
 
 def cloud_communication() -> bool:
-    """Whether the setting allows it, on a self-hosted server."""
+    """Tell whether the setting allows cloud communication, on a self-hosted server."""
     return server().self_hosted and server().settings.boolean("globalSettings__enableCloudCommunication")
 
 
@@ -149,7 +149,7 @@ def _document(identifier: str, model: Dict[str, Any]) -> Document:
 
 
 def _config(value: Any) -> Document:
-    """The configuration in the form it is stored and shown."""
+    """Return the configuration in the form it is stored and shown."""
     if value is None:
         raise null_reference()
     if not isinstance(value, dict):
@@ -169,7 +169,7 @@ def _config(value: Any) -> Document:
 
 
 def _cloud_organization(organization: str) -> str:
-    """The organization's id in the cloud, from its license file, which must hold."""
+    """Return the organization's id in the cloud, from its license file, which must hold."""
     license_ = license_files.read(server(), organization)
     try:
         if license_ is not None:

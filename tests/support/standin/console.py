@@ -30,7 +30,7 @@ class Console:
         self._first_request_pending = True
 
     def started(self, address: str) -> None:
-        """The lines of a successful start."""
+        """Print the lines of a successful start."""
         static_files = "Microsoft.AspNetCore.StaticFiles.StaticFileMiddleware[16]"
         self._print(
             [
@@ -43,7 +43,7 @@ class Console:
         self._print([f"info: {LIFETIME}[0]", "      Hosting environment: Production"])
 
     def request_begins(self) -> None:
-        """The last line of the start is written late, in the scope of the first request."""
+        """Print the last line of the start, which is written late, in the scope of the first request."""
         if self._first_request_pending:
             self._first_request_pending = False
             self._print([f"info: {LIFETIME}[0]", f"      {_scope(with_action=False)}", "      Content root path: /app"])
@@ -62,7 +62,7 @@ class Console:
             self._print([head, *scope, *(f"      {line}" for line in body)])
 
     def lines(self, after: int = 0) -> Tuple[int, List[Dict[str, str]]]:
-        """The number of the last line, and the lines after line number ``after``."""
+        """Return the number of the last line, and the lines after line number ``after``."""
         with self._lock:
             return self._count, [
                 {"request": source, "line": line} for number, source, line in self._lines if number > after
@@ -92,6 +92,6 @@ def _scope(with_action: bool = True) -> str:
 
 
 def client_address() -> str:
-    """The client's address, as the proxy in front tells it."""
+    """Return the client's address, as the proxy in front tells it."""
     told = request.headers.get("X-Connecting-IP") or request.headers.get("X-Real-IP")
     return told or request.remote_addr or ""

@@ -44,25 +44,25 @@ class Server:
         self.clock = Clock(self.clock_setting)
 
     def clock_setting(self) -> Setting:
-        """How the clock is set."""
+        """Return how the clock is set."""
         return Setting(**self.meta("clock"))
 
     def meta(self, name: str) -> Document:
-        """A document about the server itself; an empty one if it is not there."""
+        """Return a document about the server itself; an empty one if it is not there."""
         return self.state.get("meta", name) or {}
 
     def organization(self, identifier: str) -> Optional[Document]:
-        """The organization, or None."""
+        """Return the organization, or None."""
         return self.state.get("organization", identifier)
 
     def wait_on_purpose(self, seconds: float = 2.0) -> None:
-        """The real server slows down guessing; scaled here, and noted with the request."""
+        """Wait, as the real server slows down guessing; scaled here, and noted with the request."""
         g.deliberate_delay = seconds
         time.sleep(seconds * self.delay_scale)
 
 
 def server() -> Server:
-    """The server that handles the present request."""
+    """Return the server that handles the present request."""
     return cast(Server, current_app.extensions[_EXTENSION])
 
 

@@ -40,7 +40,7 @@ _OF_ORGANIZATION = (
 
 @blueprint.get("/state")
 def state() -> Response:
-    """What the server remembers, secrets included."""
+    """Return what the server remembers, secrets included."""
     kinds = ("user", "organization", "installation", "connection", "sponsorship", "fault", "otp")
     known = {kind: server().state.all(kind) for kind in kinds}
     return jsonify({**known, "clock": server().meta("clock"), "now": server().clock.text()})
@@ -55,13 +55,13 @@ def reset() -> Response:
 
 @blueprint.get("/faults")
 def list_faults() -> Response:
-    """The faults still to come."""
+    """List the faults still to come."""
     return jsonify(server().state.all("fault"))
 
 
 @blueprint.post("/faults")
 def add_fault() -> Response:
-    """One more fault."""
+    """Add a fault."""
     try:
         return jsonify(faults.add(server(), _body()))
     except ValueError as error:
@@ -70,7 +70,7 @@ def add_fault() -> Response:
 
 @blueprint.delete("/faults")
 def remove_faults() -> Response:
-    """No more faults."""
+    """Remove all faults."""
     server().state.clear("fault")
     return empty()
 
@@ -88,7 +88,7 @@ def set_clock() -> Response:
 
 @blueprint.post("/last-sync")
 def set_last_sync() -> Response:
-    """Another date of the last license sync."""
+    """Set another date of the last license sync."""
     body = _body()
     days = body.get("days_ago")
     moment = None if days is None else (server().clock.now() - timedelta(days=days)).astimezone()
@@ -100,7 +100,7 @@ def set_last_sync() -> Response:
 
 @blueprint.post("/connections")
 def set_connections() -> Response:
-    """As many connections of one organization as wanted."""
+    """Give one organization as many connections as are asked for."""
     body = _body()
     organization = _organization(body)["id"]
     found = connections_of(organization)
@@ -136,7 +136,7 @@ def set_connection_race() -> Response:
 
 @blueprint.post("/organization")
 def change_organization() -> Response:
-    """Change members of an organization."""
+    """Change fields of an organization."""
     body = _body()
     organization = _organization(body)
     changes: Dict[str, Any] = {name: body[name] for name in _OF_ORGANIZATION if name in body}
@@ -172,7 +172,7 @@ def change_installation() -> Response:
 
 @blueprint.post("/redemption")
 def redeem() -> Response:
-    """A family takes the offer sent to its address."""
+    """Let a family take the offer sent to its address."""
     body = _body()
     return jsonify(sponsorships.redeem(body["email"], body["valid_until"]))
 
@@ -190,7 +190,7 @@ def run_job(name: str) -> Response:
 
 @blueprint.get("/requests")
 def requests() -> Response:
-    """What was asked; only the last ones with ``?last=N``."""
+    """List what was asked; only the last ones with ``?last=N``."""
     return jsonify(server().state.requests()[-int(request.args.get("last", 0)) :])
 
 
@@ -203,7 +203,7 @@ def forget_requests() -> Response:
 
 @blueprint.get("/log")
 def log() -> Response:
-    """The log of this process, Information included."""
+    """Return the log of this process, Information included."""
     number, lines = server().console.lines(int(request.args.get("after", 0)))
     return jsonify({"next": number, "lines": lines})
 

@@ -58,13 +58,13 @@ def migrate(connection_string: str, version: str) -> bool:
 
 
 def fits(scripts: List[str], version: str) -> bool:
-    """Whether a server of that version can work on a database on which these scripts were run."""
+    """Tell whether a server of that version can work on a database on which these scripts were run."""
     needed = {name for release, names in RELEASES if release <= numbers(version) for name in names}
     return needed == set(scripts)
 
 
 def numbers(version: str) -> Tuple[int, ...]:
-    """``2026.8.0`` as numbers."""
+    """Return ``2026.8.0`` as numbers."""
     return tuple(int(part) for part in version.split("."))
 
 

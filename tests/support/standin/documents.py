@@ -46,12 +46,12 @@ class Documents:
         raise NotImplementedError
 
     def get(self, kind: str, identifier: str) -> Optional[Document]:
-        """The document, or None."""
+        """Return the document, or None."""
         found = self.rows("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identifier))
         return json.loads(found[0][0]) if found else None
 
     def all(self, kind: str) -> List[Document]:
-        """All documents of a kind, oldest first."""
+        """Return all documents of a kind, oldest first."""
         rows = self.rows("SELECT body FROM documents WHERE kind = ? ORDER BY seq", (kind,))
         return [json.loads(row[0]) for row in rows]
 
@@ -76,7 +76,7 @@ class Documents:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Others wait until the block is left; an exception undoes what it did."""
+        """Let others wait until the block is left; an exception undoes what it did."""
         self.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -54,14 +54,14 @@ _SELF_SIGNED = (18, 19)
 
 
 def lines(error: BaseException, url: str, method: str) -> List[str]:
-    """The exception's text with its stack, for a request to ``url`` sent by ``method`` of the identity client."""
+    """Return the exception's text with its stack, for a request to ``url`` by ``method`` of the identity client."""
     outer, inner = _texts(error, url)
     last = f"   at Bit.Core.Services.BaseIdentityClientService.{method}()"
     return [outer, f" ---> {inner}", *_INNER_FRAMES, _INNER_END, *_OUTER_FRAMES, last]
 
 
 def proxy_for(url: str) -> Optional[str]:
-    """The proxy that the environment names for the address, if any."""
+    """Return the proxy that the environment names for the address, if any."""
     parts = urlsplit(url)
     if urllib.request.proxy_bypass(parts.hostname or ""):
         return None
@@ -69,7 +69,7 @@ def proxy_for(url: str) -> Optional[str]:
 
 
 def _texts(error: BaseException, url: str) -> Tuple[str, str]:
-    """What the outer and the inner exception say."""
+    """Return what the outer and the inner exception say."""
     if isinstance(error, ssl.SSLError):
         return f"{_HTTP}The SSL connection could not be established, see inner exception.", _tls_text(error)
     if isinstance(error, socket.timeout) and error.errno is None:

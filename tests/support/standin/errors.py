@@ -51,34 +51,34 @@ class EmptyAnswer(Exception):
 
 
 def bad_request(message: str) -> ApiError:
-    """400 with a message."""
+    """Return a 400 with a message."""
     return ApiError(400, message)
 
 
 def not_found() -> ApiError:
-    """404 with the message that the real server gives for all of them."""
+    """Return a 404 with the message that the real server gives for all of them."""
     return ApiError(404, "Resource not found.")
 
 
 def invalid(errors: Mapping[str, List[str]]) -> ApiError:
-    """400 of the model state."""
+    """Return a 400 of the model state."""
     return ApiError(400, MODEL_STATE, errors)
 
 
 def null_reference() -> Unhandled:
-    """The commonest of the real server's exceptions."""
+    """Return the commonest of the real server's exceptions."""
     return Unhandled("System.NullReferenceException", "Object reference not set to an instance of an object.")
 
 
 def empty(status: int = 200) -> Response:
-    """An answer without body and content type."""
+    """Return a response without body and content type."""
     response = Response(status=status)
     response.headers.pop("Content-Type", None)
     return response
 
 
 def error_body(message: str, validation: Optional[Mapping[str, List[str]]] = None) -> Dict[str, Any]:
-    """The error shape; the public Api has one of its own."""
+    """Return the error shape; the public Api has one of its own."""
     if request.path.startswith("/public/"):
         return {"object": "error", "message": message, "errors": validation}
     return {
@@ -92,14 +92,14 @@ def error_body(message: str, validation: Optional[Mapping[str, List[str]]] = Non
 
 
 def error_response(status: int, message: str, validation: Optional[Mapping[str, List[str]]] = None) -> Response:
-    """The answer for an error."""
+    """Return the response for an error."""
     response = jsonify(error_body(message, validation))
     response.status_code = status
     return response
 
 
 def install(app: Flask) -> None:
-    """Turn exceptions into answers."""
+    """Turn exceptions into responses."""
     app.register_error_handler(ApiError, lambda e: error_response(e.status, e.message, e.validation))
     app.register_error_handler(ModelError, lambda e: error_response(400, MODEL_STATE, e.errors))
     app.register_error_handler(PermissionError, lambda e: error_response(401, "Unauthorized."))

@@ -28,7 +28,7 @@ _DEFAULTS = {
 
 
 def add(instance: Server, fault: Document) -> Document:
-    """Remember a fault; return it with its id. Raises ValueError for an unknown member or a bad pattern."""
+    """Remember a fault; return it with its id. Raises ValueError for an unknown field or a bad pattern."""
     unknown = set(fault) - set(_DEFAULTS)
     if unknown:
         raise ValueError(f"unknown members: {', '.join(sorted(unknown))}")

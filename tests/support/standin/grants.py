@@ -87,7 +87,7 @@ class TokenError(Exception):
 
 
 def answer(form: Form) -> Body:
-    """The body of a successful answer. Raises TokenError."""
+    """Return the body of a successful response. Raises TokenError."""
     client = form["client_id"]
     prefix, dot, identifier = client.partition(".")
     grants: Dict[str, Callable[[Form, str], Body]] = {
@@ -107,7 +107,7 @@ def answer(form: Form) -> Body:
 
 
 def keys_of_account(user: Document) -> Body:
-    """The account's keys as the Api shows them (of no use: nothing here encrypts)."""
+    """Return the account's keys as the Api shows them (of no use: nothing here encrypts)."""
     return {
         "signatureKeyPair": None,
         "publicKeyEncryptionKeyPair": {
@@ -180,7 +180,7 @@ def _refresh(form: Form) -> Body:
 
 
 def _check_client(form: Form, secret: Optional[str]) -> None:
-    """The client's secret comes before everything else, and is wrong in one way only."""
+    """Check the client's secret, which comes before everything else and is wrong in one way only."""
     if secret is None or not hmac.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
         raise TokenError("invalid_client")
     if form.get("grant_type") != "client_credentials":
@@ -215,7 +215,7 @@ def _check_device(form: Form) -> None:
 
 
 def _check_two_factor(form: Form, user: Document) -> None:
-    """No second step is ever right here: the stand-in knows no authenticator."""
+    """Raise the error for a second step: none is ever right here, for the stand-in knows no authenticator."""
     if form.get("twofactortoken"):
         raise _slow(TokenError(*_wrong_password("Two-step token is invalid. Try again.")))
     name, _rest, domain = user["email"].partition("@")
@@ -282,7 +282,7 @@ def _user_tokens(user: Document, scopes: List[str], client: str) -> Body:
 
 
 def _unlock(user: Document) -> Body:
-    """How the master password unlocks the account; nothing where it has none."""
+    """Return how the master password unlocks the account; nothing where it has none."""
     if not passwords.has_one(user):
         return {}
     kdf = user["kdf"]

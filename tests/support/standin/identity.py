@@ -39,7 +39,7 @@ _LIMITS = {
 
 @blueprint.route("/connect/token", methods=["GET", "POST"])
 def token() -> Response:
-    """Every error is a 400."""
+    """Return a token; every error is a 400."""
     try:
         return _token_response(200, grants.answer(_form()))
     except TokenError as error:
@@ -49,7 +49,7 @@ def token() -> Response:
 @blueprint.post("/accounts/prelogin")
 @blueprint.post("/accounts/prelogin/password")
 def prelogin() -> Response:
-    """The parameters for the master password's hash; an unknown address gets some too."""
+    """Return the parameters for the master password's hash; an unknown address gets some too."""
     model = json_input.read_model(request.get_data(), {"email": json_input.Member("text", "System.String")}, "model")
     email = (model.get("email") or "").strip().lower()
     if not email:
@@ -82,19 +82,19 @@ def prelogin() -> Response:
 @blueprint.get("/alive")
 @blueprint.get("/now")
 def alive() -> Response:
-    """The server's time."""
+    """Return the server's time."""
     return jsonify(server().clock.text())
 
 
 @blueprint.get("/version")
 def version() -> Response:
-    """The server's version."""
+    """Return the server's version."""
     return jsonify(VERSION)
 
 
 @blueprint.get("/.well-known/openid-configuration")
 def discovery() -> Response:
-    """The discovery document; also what the container's health check asks for."""
+    """Return the discovery document; also what the container's health check asks for."""
     own = f"{request.scheme}://{request.host}"
     vault = server().settings.text("globalSettings__baseServiceUri__vault", own)
     identity = server().settings.text("globalSettings__baseServiceUri__identity", f"{vault}/identity")
@@ -103,7 +103,7 @@ def discovery() -> Response:
 
 
 def _fake(email: str) -> Document:
-    """The parameters of an account that does not exist: always the same for an address, so that nobody can tell."""
+    """Return the parameters of an account that does not exist: the same for an address, so that nobody can tell."""
     kind, iterations, memory, parallelism = _FAKES[_picked(email, len(_FAKES))]
     salts: list[Optional[str]] = [email, None]
     return {
@@ -113,7 +113,7 @@ def _fake(email: str) -> Document:
 
 
 def _picked(text: str, count: int) -> int:
-    """A number below ``count`` that nobody without the server's key can foresee; without a key always the first."""
+    """Pick a number below ``count`` that nobody without the server's key can foresee; without a key the first."""
     key = server().settings.text("globalSettings__kdfDefaultHashKey")
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()[0] % count if key else 0
 

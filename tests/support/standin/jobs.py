@@ -33,7 +33,7 @@ _MATCHING = {
 
 
 def validate_organizations() -> None:
-    """Disables the organizations whose license does not hold."""
+    """Disable the organizations whose license does not hold."""
     organizations = [one for one in server().state.all("organization") if one["enabled"]]
     _license_log(f"Validating licenses for {len(organizations)} organizations.")
     for organization in organizations:
@@ -61,7 +61,7 @@ def validate_organizations() -> None:
 
 
 def sync_sponsorships() -> None:
-    """Sends the offers of each organization with an enabled connection to the cloud.
+    """Send the offers of each organization with an enabled connection to the cloud.
 
     Nothing where cloud communication is off: the real server then never schedules it.
     """

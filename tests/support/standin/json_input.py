@@ -32,12 +32,12 @@ class Member(NamedTuple):
 
 
 def is_guid(value: Any) -> bool:
-    """Whether the value is a text in the GUID form with dashes."""
+    """Tell whether the value is a text in the GUID form with dashes."""
     return isinstance(value, str) and bool(_GUID.match(value))
 
 
 def read_model(data: bytes, members: Mapping[str, Member], parameter: str = "") -> Dict[str, Any]:
-    """The members of a JSON object, by the names given (found without case); those absent are left out.
+    """Return the fields of a JSON object, by the names given (found without case); those absent are left out.
 
     ``parameter`` is the name that errors mention as required. Raises ModelError.
     """
@@ -65,7 +65,7 @@ def read_model(data: bytes, members: Mapping[str, Member], parameter: str = "") 
 
 
 def _object(text: str, required: Mapping[str, List[str]]) -> List[Tuple[str, Any, int]]:
-    """The members of the outermost object: name, value, where the value ends."""
+    """Parse the outermost object into its fields: name, value, where the value ends."""
     try:
         whole = json.loads(text)
     except ValueError as error:

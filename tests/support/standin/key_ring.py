@@ -51,7 +51,7 @@ class CannotUnprotect(Exception):
 
 
 def protect(folder: Path, text: str) -> str:
-    """The text under the newest key; a ring that is empty gets its first one."""
+    """Encrypt the text with the newest key; a ring that is empty gets its first one."""
     identifier, key = _newest(folder) or _new(folder)
     nonce, plain = secrets.token_bytes(_NONCE), text.encode()
     sealed = nonce + _mixed(key, nonce, plain)
@@ -60,7 +60,7 @@ def protect(folder: Path, text: str) -> str:
 
 
 def unprotect(folder: Path, value: str) -> str:
-    """What `protect` was given. Raises `CannotUnprotect`."""
+    """Return what `protect` was given. Raises `CannotUnprotect`."""
     encoded = value[len(PREFIX) :]
     payload = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
     start = len(_MAGIC) + 16

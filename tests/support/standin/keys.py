@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 
 def new() -> str:
-    """A new private key, PEM."""
+    """Return a new private key, PEM."""
     key = generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -23,7 +23,7 @@ def new() -> str:
 
 
 def pair() -> Dict[str, str]:
-    """The two members of a seed."""
+    """Return the two fields of a seed."""
     pem = new()
     public_pem = (
         private(pem)
@@ -35,14 +35,14 @@ def pair() -> Dict[str, str]:
 
 @functools.lru_cache(maxsize=None)
 def private(pem: str) -> RSAPrivateKey:
-    """The private key of a PEM text. Its numbers are not checked: that would take longer than all the rest."""
+    """Return the private key of a PEM text, its numbers unchecked: that would take longer than all the rest."""
     key = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
     return cast(RSAPrivateKey, key)
 
 
 @functools.lru_cache(maxsize=None)
 def public(pem: str) -> RSAPublicKey:
-    """The public key of a PEM text (or of a private key's)."""
+    """Return the public key of a PEM text (or of a private key's)."""
     if "PRIVATE" in pem:
         return private(pem).public_key()
     return cast(RSAPublicKey, serialization.load_pem_public_key(pem.encode()))

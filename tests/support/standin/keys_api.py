@@ -38,21 +38,21 @@ _MODEL = {
 @blueprint.post("/accounts/api-key")
 @policy(APPLICATION)
 def account_key() -> Response:
-    """The personal API key."""
+    """Return the personal API key."""
     return _account_key(rotate=False)
 
 
 @blueprint.post("/accounts/rotate-api-key")
 @policy(APPLICATION)
 def rotate_account_key() -> Response:
-    """A new personal API key; the old one is refused from now on, tokens live on."""
+    """Return a new personal API key; the old one is rejected from now on, tokens stay valid."""
     return _account_key(rotate=True)
 
 
 @blueprint.post("/accounts/request-otp")
 @policy(APPLICATION)
 def request_otp() -> Response:
-    """A one-time password for the account. It would be mailed; here the control endpoint ``state`` shows it."""
+    """Make a one-time password for the account. It would be mailed; here the control endpoint ``state`` shows it."""
     user = _user()
     server().state.put("otp", user["id"], {"user": user["id"], "otp": f"{secrets.randbelow(10**6):06}"})
     return empty()
@@ -62,7 +62,7 @@ def request_otp() -> Response:
 @policy(APPLICATION)
 @action(f"{_CONTROLLER}.ApiKey")
 def organization_key(identifier: str) -> Response:
-    """One of an organization's keys, made when it is first asked for."""
+    """Return one of an organization's keys, made when it is first asked for."""
     return _organization_key(identifier, rotate=False)
 
 
@@ -70,7 +70,7 @@ def organization_key(identifier: str) -> Response:
 @policy(APPLICATION)
 @action(f"{_CONTROLLER}.RotateApiKey")
 def rotate_organization_key(identifier: str) -> Response:
-    """A new key instead of the old one."""
+    """Return a new key instead of the old one."""
     return _organization_key(identifier, rotate=True)
 
 
@@ -79,7 +79,7 @@ def rotate_organization_key(identifier: str) -> Response:
 @policy(APPLICATION)
 @action(f"{_CONTROLLER}.ApiKeyInformation")
 def key_information(identifier: str, kind: Any) -> Response:
-    """Which keys there are, and since when."""
+    """Tell which keys there are, and since when."""
     return _key_information(identifier) if kind is None else _key_information_of(identifier=identifier, kind=kind)
 
 
@@ -150,7 +150,7 @@ def _user() -> Document:
 
 
 def _verified(user: Document, model: Dict[str, Any]) -> bool:
-    """The hash of the master password, or a one-time password, which then is used up."""
+    """Tell whether the master password's hash is right, or else the one-time password, which then is used up."""
     given = model.get("masterPasswordHash")
     if not given:
         mailed = server().state.get("otp", user["id"])

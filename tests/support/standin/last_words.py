@@ -50,7 +50,7 @@ _HOST = [
 
 
 def not_converted(name: str, kind: str, value: str, program: str) -> List[str]:
-    """The lines for a value that setting ``name`` of type ``kind`` does not take."""
+    """Return the lines for a value that setting ``name`` of type ``kind`` does not take."""
     path = ":".join(part[:1].upper() + part[1:] for part in name.split("__"))
     return [
         f"Unhandled exception. System.InvalidOperationException: Failed to convert configuration value '{value}' at "
@@ -66,7 +66,7 @@ def not_converted(name: str, kind: str, value: str, program: str) -> List[str]:
 
 
 def no_installation(program: str) -> List[str]:
-    """The lines for a missing or all-zero installation id."""
+    """Return the lines for a missing or all-zero installation id."""
     return [
         "Unhandled exception. System.InvalidOperationException: "
         "Installation Id must be set for self-hosted installations.",

@@ -66,23 +66,23 @@ def read(data: bytes, ignore_case: bool) -> Any:
 
 
 def write(license_: Mapping[str, Any]) -> bytes:
-    """The text of a license file as the server writes it: PascalCase, indented."""
+    """Return the text of a license file as the server writes it: PascalCase, indented."""
     text = json.dumps({name: license_.get(name) for name, _rest in FIELDS}, indent=2, ensure_ascii=True)
     return text.replace("+", "\\u002B").encode("ascii")
 
 
 def camel(license_: Mapping[str, Any]) -> Dict[str, Any]:
-    """The license as the cloud's Api returns it: camelCase."""
+    """Return the license as the cloud's Api returns it: camelCase."""
     return {camel_name(name): license_.get(name) for name, _rest in FIELDS}
 
 
 def camel_name(name: str) -> str:
-    """``UseSso`` as ``useSso``."""
+    """Return ``UseSso`` as ``useSso``."""
     return name[:1].lower() + name[1:]
 
 
 def claims(license_: Mapping[str, Any]) -> Dict[str, str]:
-    """The members as claims of the license token; null members are left out."""
+    """Return the fields as claims of the license token; null fields are left out."""
     result = {}
     for name, kind in FIELDS:
         value = license_.get(name)
@@ -98,7 +98,7 @@ def claims(license_: Mapping[str, Any]) -> Dict[str, str]:
 
 
 def apply_claims(license_: License, token_claims: Mapping[str, Any]) -> License:
-    """The license with its members overwritten from the token's claims; dates come without a zone."""
+    """Return the license with its fields overwritten from the token's claims; dates come without a zone."""
     result = dict(license_)
     for name, kind in FIELDS:
         if name not in NOT_IN_TOKEN:

@@ -15,18 +15,18 @@ from .errors import Unhandled
 
 
 def folder(instance: Server) -> Path:
-    """Where the license files of organizations are."""
+    """Return where the license files of organizations are."""
     configured = instance.settings.text("globalSettings__licenseDirectory")
     return (Path(configured) if configured else instance.data / "licenses") / "organization"
 
 
 def path(instance: Server, organization: str) -> Path:
-    """The license file of a self-hosted organization."""
+    """Return the license file of a self-hosted organization."""
     return folder(instance) / f"{organization}.json"
 
 
 def read(instance: Server, organization: str) -> Any:
-    """The license on disk; None where the file is missing or holds ``null``.
+    """Read the license on disk; None where the file is missing or holds ``null``.
 
     A file that is not JSON ends in a 500 (Unhandled); one that may not be read in a 401 (PermissionError).
     """

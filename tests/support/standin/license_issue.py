@@ -24,10 +24,10 @@ def issue(
     cloud_id: Optional[str] = None,
     changes: Optional[Mapping[str, Any]] = None,
 ) -> License:
-    """A license for the organization as it stands, signed with the server's key.
+    """Return a license for the organization as it stands, signed with the server's key.
 
     ``cloud_id`` is the organization's id in the cloud where ``organization`` is a self-hosted one; ``changes`` are
-    members (by their names in the license) that differ.
+    fields (by their names in the license) that differ.
     """
     return license_signing.sign(
         {
@@ -41,7 +41,7 @@ def issue(
 
 
 def members(organization: Document, installation: str, issued: str) -> License:
-    """The members of a license that is not signed yet."""
+    """Return the fields of a license that is not signed yet."""
     license_: License = {name: None for name, _rest in FIELDS}
     for ability, value in plans.abilities(organization).items():
         license_[ability[:1].upper() + ability[1:]] = value

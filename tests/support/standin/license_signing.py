@@ -41,7 +41,7 @@ class InvalidToken(Exception):
 
 
 def sign(license_: License, private_key: str, now: datetime, with_token: bool = True) -> License:
-    """The license with a new hash, signature and token."""
+    """Return the license with a new hash, signature and token."""
     data = _data(license_)
     signature = keys.private(private_key).sign(data, padding.PKCS1v15(), hashes.SHA256())
     result = {
@@ -66,7 +66,7 @@ def sign(license_: License, private_key: str, now: datetime, with_token: bool = 
 
 
 def signature_holds(license_: License, public_key: str) -> bool:
-    """Whether the older signature fits the members. Raises UnsupportedVersion; ValueError without a readable one."""
+    """Tell whether the older signature fits the fields. Raises UnsupportedVersion; ValueError if none is readable."""
     newest = [version for release, version in _NEWEST if _numbers(VERSION) >= _numbers(release)][-1]
     if not 1 <= license_["Version"] <= newest:
         raise UnsupportedVersion(f"Version {license_['Version']} is not supported.")
@@ -82,7 +82,7 @@ def signature_holds(license_: License, public_key: str) -> bool:
 
 
 def token_claims(license_: License, public_key: str, now: datetime) -> Optional[Dict[str, Any]]:
-    """The claims of the license's token, None where it has none. Raises InvalidToken."""
+    """Return the claims of the license's token, None where it has none. Raises InvalidToken."""
     token = license_.get("Token")
     if not token or not token.strip() or _numbers(VERSION) < _numbers(_TOKENS):
         return None
@@ -151,7 +151,7 @@ def _numbers(version: str) -> Tuple[int, ...]:
 
 
 def _data(license_: License) -> bytes:
-    """The bytes that the older signature covers. The real layout is not reproduced; only who checks must agree."""
+    """Return the bytes that the older signature covers, not in the real layout: only who checks must agree."""
     members = {}
     for name, kind in FIELDS:
         value = license_.get(name)

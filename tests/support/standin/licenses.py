@@ -59,7 +59,7 @@ _NOT_ALLOWED = (
 @only(self_hosted=True)
 @action(f"{_CONTROLLER}.CreateLicenseAsync")
 def create() -> Response:
-    """A new organization from a license."""
+    """Create an organization from a license."""
     CloudClient(server(), _QUERY)
     license_ = _uploaded()
     if not request.form.get("key"):
@@ -87,7 +87,7 @@ def create() -> Response:
 @only(self_hosted=True)
 @action(f"{_CONTROLLER}.UpdateLicenseAsync")
 def upload(identifier: str) -> Response:
-    """A license by hand."""
+    """Take a license uploaded by hand."""
     CloudClient(server(), _QUERY)
     license_ = _uploaded()
     organization = _owned(identifier)
@@ -100,7 +100,7 @@ def upload(identifier: str) -> Response:
 @only(self_hosted=True)
 @action(f"{_CONTROLLER}.SyncLicenseAsync")
 def sync(identifier: str) -> Response:
-    """The license from the cloud. Whatever fails there is one and the same 400; only the log tells."""
+    """Sync the license from the cloud. Whatever fails there is one and the same 400; only the log tells."""
     cloud = CloudClient(server(), _QUERY)
     organization = _owned(identifier)
     found = connections_of(identifier.lower())
@@ -122,7 +122,7 @@ def sync(identifier: str) -> Response:
 
 
 def billing_sync_config(organization: Document, connection: Document) -> Document:
-    """The connection's configuration, when all is there for a sync."""
+    """Return the connection's configuration, when all is there for a sync."""
     if not cloud_communication():
         raise bad_request("Cloud communication is disabled in global settings")
     if not connection["enabled"]:
@@ -151,7 +151,7 @@ def _owned(identifier: str) -> Document:
 
 
 def _uploaded() -> License:
-    """The license in the form. Reading it comes before looking for the organization."""
+    """Return the license in the form. Reading it comes before looking for the organization."""
     if request.content_length is None or request.content_length > _LARGEST_REQUEST:
         raise bad_request("Invalid license")
     files = {name.lower(): file for name, file in request.files.items()}
@@ -167,7 +167,7 @@ def _uploaded() -> License:
 
 
 def _check(license_: License, organization: Optional[Document]) -> License:
-    """The license with the members of its token, if it may be used for the organization (None: a new one)."""
+    """Return the license with the fields of its token, if it may be used for the organization (None: a new one)."""
     for other in server().state.all("organization"):
         in_use = other["licenseKey"] == license_["LicenseKey"]
         if in_use and (organization is None or other["id"] != organization["id"]):
@@ -228,7 +228,7 @@ def _check_seats(license_: License, organization: Document) -> None:
 
 
 def _too_small(license_: License, usage: Dict[str, Any]) -> Iterator[str]:
-    """What of the organization does not fit into the license, in the order in which the server looks."""
+    """Yield what of the organization does not fit into the license, in the order in which the server looks."""
     collections, groups, policies = (usage.get(name, 0) for name in ("collections", "groups", "policies"))
     most = license_["MaxCollections"]
     if most is not None and collections > most:

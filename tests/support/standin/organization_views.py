@@ -32,7 +32,7 @@ _ABSENT = ("businessAddress1", "businessAddress2", "businessAddress3", "business
 
 
 def organization_view(instance: Server, organization: Document) -> Document:
-    """``GET /organizations/{id}``."""
+    """Return the body of ``GET /organizations/{id}``."""
     return {
         "id": organization["id"],
         "name": organization["name"],
@@ -60,7 +60,7 @@ def organization_view(instance: Server, organization: Document) -> Document:
 def subscription_view(
     instance: Server, organization: Document, expiration: Optional[str], without_grace: Optional[str]
 ) -> Document:
-    """``GET /organizations/{id}/subscription``."""
+    """Return the body of ``GET /organizations/{id}/subscription``."""
     return {
         **organization_view(instance, organization),
         "storageName": None,
@@ -78,13 +78,13 @@ def subscription_view(
 
 
 def membership_views(instance: Server, organization: Document, member: Document) -> list[Document]:
-    """A member's rows of the organization: one, or one for each sponsorship where the member has several."""
+    """Return a member's rows of the organization: one, or one for each of the member's sponsorships."""
     own = [one for one in instance.state.all("sponsorship") if one["sponsoringOrganizationUserId"] == member["id"]]
     return [_membership_view(organization, member, one) for one in own or [None]]
 
 
 def _membership_view(organization: Document, member: Document, own: Optional[Document]) -> Document:
-    """A member's own view of the organization, as in ``GET /organizations`` and the profile."""
+    """Return a member's own view of the organization, as in ``GET /organizations`` and the profile."""
     abilities = plans.abilities(organization)
     # The one place where the server writes this name so.
     abilities["useDisableSMAdsForUsers"] = abilities.pop("useDisableSmAdsForUsers")
@@ -125,7 +125,7 @@ def _membership_view(organization: Document, member: Document, own: Optional[Doc
 
 
 def list_of(items: Any) -> Document:
-    """The Api's list."""
+    """Return the Api's list."""
     return {"data": list(items), "continuationToken": None, "object": "list"}
 
 

@@ -27,7 +27,7 @@ def master_password_hash(
     memory: Optional[int] = None,
     parallelism: Optional[int] = None,
 ) -> str:
-    """The hash of an account; ``memory`` (MiB) and ``parallelism`` are Argon2id's."""
+    """Return the hash of an account; ``memory`` (MiB) and ``parallelism`` are Argon2id's."""
     seasoning = salt.strip().lower().encode()
     if kind == ARGON2ID:
         assert memory and parallelism, "Argon2id needs memory and parallelism"
@@ -40,12 +40,12 @@ def master_password_hash(
 
 
 def has_one(user: Document) -> bool:
-    """Whether the user has a master password."""
+    """Tell whether the user has a master password."""
     return user["master_password_hash"] is not None or user["password"] is not None
 
 
 def hash_of(state: State, user: Document) -> Optional[str]:
-    """The user's hash; computed from the seed's password when first needed. None: no master password."""
+    """Return the user's hash; computed from the seed's password when first needed. None: no master password."""
     if user["master_password_hash"] is None and user["password"] is not None:
         kdf = user["kdf"]
         user["master_password_hash"] = master_password_hash(

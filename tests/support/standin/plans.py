@@ -121,7 +121,7 @@ _IN_THE_CLOUD: Dict[int, Document] = {
 
 
 def organization_of(plan: str) -> Document:
-    """The members of a new organization that the plan decides."""
+    """Return the fields of a new organization that the plan decides."""
     return {
         **_BASICS[plan],
         **{ability: ability in _ON[plan] for ability in ABILITIES},
@@ -137,27 +137,27 @@ def organization_of(plan: str) -> Document:
 
 
 def abilities(organization: Document) -> Dict[str, Any]:
-    """The abilities of an organization as they stand now."""
+    """Return the abilities of an organization as they stand now."""
     return {ability: organization[ability] for ability in ABILITIES}
 
 
 def tier(organization: Document) -> int:
-    """The product tier: 1 families, 2 teams, 3 enterprise, 4 teams starter."""
+    """Return the product tier: 1 families, 2 teams, 3 enterprise, 4 teams starter."""
     return _TIERS[organization["planType"]]
 
 
 def is_enterprise(organization: Document) -> bool:
-    """Whether members may sponsor families."""
+    """Tell whether members may sponsor families."""
     return tier(organization) == _ENTERPRISE_TIER
 
 
 def has_key_types(organization: Document) -> bool:
-    """Whether the organization may have keys beside that of the public Api: for billing sync and for SCIM."""
+    """Tell whether the organization may have keys beside that of the public Api: for billing sync and for SCIM."""
     return tier(organization) in (_TEAMS_TIER, _ENTERPRISE_TIER)
 
 
 def description(organization: Document, self_hosted: bool) -> Document:
-    """The plan as the Api shows it; a self-hosted server knows only type, tier and name."""
+    """Return the plan as the Api shows it; a self-hosted server knows only type, tier and name."""
     details = {} if self_hosted else _IN_THE_CLOUD.get(organization["planType"], {})
     return {
         "type": organization["planType"],

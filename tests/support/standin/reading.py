@@ -29,19 +29,19 @@ _CLOUD_DEFAULTS = {"notifications": "https://notifications.bitwarden.com", "sso"
 @blueprint.get("/alive")
 @blueprint.get("/now")
 def alive() -> Response:
-    """The server's time."""
+    """Return the server's time."""
     return jsonify(server().clock.text())
 
 
 @blueprint.get("/version")
 def version() -> Response:
-    """The server's version."""
+    """Return the server's version."""
     return jsonify(VERSION)
 
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """The cloud's health check; a self-hosted server has none."""
+    """Answer the cloud's health check; a self-hosted server has none."""
     if server().self_hosted:
         return empty(404)
     headers = {"Content-Type": "text/plain", "Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
@@ -50,7 +50,7 @@ def healthz() -> Response:
 
 @blueprint.get("/config")
 def config() -> Response:
-    """What the server tells everybody about itself."""
+    """Return what the server tells everybody about itself."""
     settings = server().settings
     vault = settings.text("globalSettings__baseServiceUri__vault", "http://localhost")
     own = {"vault": vault}
@@ -82,7 +82,7 @@ def config() -> Response:
 @blueprint.get("/accounts/profile")
 @policy(APPLICATION)
 def profile() -> Response:
-    """The account and its organizations."""
+    """Return the account and its organizations."""
     user = server().state.get("user", access.user_id())
     if user is None:
         raise not_found()
@@ -118,7 +118,7 @@ def profile() -> Response:
 @blueprint.get("/organizations")
 @policy(APPLICATION)
 def organizations() -> Response:
-    """The account's confirmed memberships."""
+    """Return the account's confirmed memberships."""
     return jsonify(list_of(_memberships(access.user_id())))
 
 
@@ -126,7 +126,7 @@ def organizations() -> Response:
 @policy(APPLICATION)
 @action("Bit.Api.AdminConsole.Controllers.OrganizationsController.Get")
 def organization(identifier: str) -> Response:
-    """One organization, for its owner."""
+    """Return one organization, for its owner."""
     return jsonify(organization_view(server(), owned(guid(identifier))))
 
 
@@ -134,7 +134,7 @@ def organization(identifier: str) -> Response:
 @policy(APPLICATION)
 @action("Bit.Api.Billing.Controllers.OrganizationsController.GetSubscription")
 def subscription(identifier: str) -> Response:
-    """The dates come from the license on a self-hosted server, so they fail with it."""
+    """Return the subscription; on a self-hosted server its dates come from the license, so they fail with it."""
     found = owned(identifier)
     if not server().self_hosted:
         expires = clock.utc(clock.parse(found["expires"])) if found["expires"] else None
@@ -160,7 +160,7 @@ def subscription(identifier: str) -> Response:
 @blueprint.get("/organizations/<guid:identifier>/billing/vnext/self-host/metadata")
 @policy(APPLICATION)
 def metadata(identifier: str) -> Response:
-    """Of little use: it counts no seats."""
+    """Return the metadata, of little use: it counts no seats."""
     if not access.is_member(identifier):
         raise not_found()
     return jsonify({"isOnSecretsManagerStandalone": False, "organizationOccupiedSeats": 0})
@@ -169,7 +169,7 @@ def metadata(identifier: str) -> Response:
 @blueprint.get("/public/members")
 @policy(ORGANIZATION)
 def public_members() -> Response:
-    """The members, for the organization's own key."""
+    """Return the members, for the organization's own key."""
     found = server().organization(access.user_id())
     if found is None:
         raise not_found()
@@ -179,14 +179,14 @@ def public_members() -> Response:
 @blueprint.get("/public/organization/subscription")
 @policy(ORGANIZATION)
 def public_subscription() -> Response:
-    """Not on a self-hosted server (and not needed of the cloud)."""
+    """Reject it on a self-hosted server (it is not needed of the cloud)."""
     if server().self_hosted:
         raise bad_request("Only allowed when not self hosted.")
     raise not_found()
 
 
 def owned(identifier: str) -> Document:
-    """The organization, if the token says that its user owns it; otherwise 404."""
+    """Return the organization, if the token says that its user owns it; otherwise 404."""
     found = server().organization(identifier)
     if found is None or not access.is_owner(identifier):
         raise not_found()
@@ -194,7 +194,7 @@ def owned(identifier: str) -> Document:
 
 
 def guid(identifier: str) -> str:
-    """An id of a route that takes any text; what is not a GUID ends in a 500."""
+    """Return the id of a route that takes any text; what is not a GUID ends in a 500."""
     if not is_guid(identifier):
         raise Unhandled("System.FormatException", "Unrecognized Guid format.")
     return identifier.lower()

@@ -27,7 +27,7 @@ class GuidConverter(BaseConverter):
     regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
     def to_python(self, value: str) -> str:
-        """GUIDs are compared in lower case."""
+        """Return the GUID in lower case, in which GUIDs are compared."""
         return value.lower()
 
 
@@ -46,7 +46,7 @@ def action(name: str) -> Callable[[View], View]:
 
 
 def only(self_hosted: bool) -> Callable[[View], View]:
-    """Only on that face: otherwise 400."""
+    """Admit only that face: otherwise 400."""
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
@@ -85,7 +85,7 @@ def parameters(**kinds: Any) -> Callable[[View], View]:
 
 
 def json_body() -> bytes:
-    """The body of an endpoint that takes JSON only; another type is a 415."""
+    """Return the body of an endpoint that takes JSON only; another type is a 415."""
     if not request.mimetype.endswith("json"):
         raise EmptyAnswer(415)
     return request.get_data()

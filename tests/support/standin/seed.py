@@ -44,7 +44,7 @@ def plant_anew(instance: Server, seed: Optional[Document] = None) -> None:
 
 
 def read(file: Optional[Path]) -> Document:
-    """The seed of a file; empty where there is none."""
+    """Read the seed of a file; empty where there is none."""
     try:
         seed: Document = json.loads(file.read_text(encoding="utf-8")) if file else {}
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def plant_and_remove(instance: Server, seed: Document, file: Optional[Path]) -> 
 
 
 def random_key() -> str:
-    """A key as the server makes them: 30 letters and digits."""
+    """Return a key as the server makes them: 30 letters and digits."""
     return "".join(secrets.choice(_ALPHANUMERIC) for _count in range(30))
 
 
@@ -91,7 +91,7 @@ def _plant(instance: Server, seed: Document) -> None:
 
 
 def _license_keys(*seeds: Document) -> Document:
-    """The first that has the keys of licenses: they are part of the server, not of its data."""
+    """Return the first that has the keys of licenses: they are part of the server, not of its data."""
     for seed in seeds:
         if seed.get("license_public_key"):
             return seed

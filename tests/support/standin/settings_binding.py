@@ -40,19 +40,19 @@ class Settings:
         self._values = dict(values)
 
     def text(self, name: str, default: str = "") -> str:
-        """The value as it stands, ``default`` where it is not set or empty."""
+        """Return the value as it stands, ``default`` where it is not set or empty."""
         return self._values.get(_path(name)) or default
 
     def raw(self, name: str) -> Optional[str]:
-        """The value as it stands, also when empty; None where it is not set."""
+        """Return the value as it stands, also when empty; None where it is not set."""
         return self._values.get(_path(name))
 
     def boolean(self, name: str) -> bool:
-        """The value of a boolean setting, False where it is not set."""
+        """Return the value of a boolean setting, False where it is not set."""
         return self.text(name).strip().lower() == "true"
 
     def guid(self, name: str) -> str:
-        """The value of a GUID setting, lower case with dashes; all zeros where it is not set."""
+        """Return the value of a GUID setting, lower case with dashes; all zeros where it is not set."""
         digits = re.sub("[^0-9a-f]", "", self.text(name, ZERO_GUID).lower())
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
@@ -72,7 +72,7 @@ def bind(environment: Mapping[str, str], program: str, self_hosted: bool) -> Set
 
 
 def known_settings() -> Dict[str, str]:
-    """Every setting that the server binds: name to type."""
+    """Return every setting that the server binds: name to type."""
     table: Dict[str, str] = json.loads(Path(__file__).with_name("known_settings.json").read_text(encoding="utf-8"))
     return table
 
@@ -82,7 +82,7 @@ def _path(name: str) -> str:
 
 
 def _configuration(environment: Mapping[str, str]) -> Dict[str, str]:
-    """Names without case; which of two case twins wins follows no rule on the real server, so it is drawn here."""
+    """Take names without case; which of two case twins wins follows no rule on the real server, so it is drawn here."""
     values: Dict[str, str] = {}
     for name in random.sample(sorted(environment), len(environment)):
         values[_path(name)] = environment[name]
@@ -107,7 +107,7 @@ def _check(name: str, kind: str, value: str, program: str) -> None:
 
 
 def _is_int32(text: str) -> bool:
-    """Also hexadecimal with ``0x``, ``&h`` or ``#`` in front, as .NET's converter takes it."""
+    """Tell whether it is one; hexadecimal with ``0x``, ``&h`` or ``#`` in front too, as .NET's converter takes it."""
     if not _INTEGER.match(text):
         return False
     hexadecimal = _HEXADECIMAL.match(text)

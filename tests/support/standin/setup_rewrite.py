@@ -45,7 +45,7 @@ def rewrite(before: bytes, config: Mapping[str, object]) -> bytes:
 
 
 def _parse(before: bytes) -> Dict[str, str]:
-    """Key to value, in order of first appearance; the last value wins; lines without ``=`` do not count."""
+    """Return key to value, in order of first appearance; the last value wins; lines without ``=`` do not count."""
     text = before.decode("utf-8", errors="replace")
     if text.startswith("\ufeff"):
         text = text[1:]
@@ -58,7 +58,7 @@ def _parse(before: bytes) -> Dict[str, str]:
 
 
 def _defaults(domain: str) -> Dict[str, Callable[[], str]]:
-    """The tool's own keys in the order in which it writes them, with what it fills in for a missing one."""
+    """Return the tool's own keys in the order in which it writes them, with what it fills in for a missing one."""
 
     def fixed(value: str) -> Callable[[], str]:
         return lambda: value

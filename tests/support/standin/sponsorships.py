@@ -51,7 +51,7 @@ SENT = (
 @action("Bit.Api.Controllers.OrganizationSponsorshipsController.GetSyncStatus")
 @parameters(organization=("guid", "sponsoringOrgId"))
 def sync_status(organization: str) -> Response:
-    """No login is asked for, so without one it stumbles over what is not there."""
+    """Return the date of the last sync. Asks for no login, so without one it stumbles over what is not there."""
     if access.bearer() is None or server().organization(organization) is None:
         raise null_reference()
     if not access.is_owner(organization):
@@ -64,7 +64,7 @@ def sync_status(organization: str) -> Response:
 @policy(APPLICATION)
 @only(self_hosted=True)
 def sponsored(organization: str) -> Response:
-    """Those that an admin has initiated."""
+    """List the sponsorships that an admin has initiated."""
     if server().organization(organization) is None:
         raise not_found()
     if not access.is_admin(organization):
@@ -76,7 +76,7 @@ def sponsored(organization: str) -> Response:
 @policy(APPLICATION)
 @only(self_hosted=False)
 def sponsored_in_the_cloud(organization: str) -> Response:
-    """The same on the cloud."""
+    """List the same on the cloud."""
     if not access.is_admin(organization):
         raise not_found()
     return jsonify(list_of(_view(one) for one in of(organization) if one["isAdminInitiated"]))
@@ -88,7 +88,7 @@ def sponsored_in_the_cloud(organization: str) -> Response:
 @action(f"{_CONTROLLER}.CreateSponsorship")
 @parameters(organization=("guid", "sponsoringOrgId"))
 def offer(organization: str) -> Response:
-    """A new offer, the same again, or another one instead. Those that an admin initiates come on top."""
+    """Make a new offer, the same again, or another one instead. Those that an admin initiates come on top."""
     model = _offer()
     found = server().organization(organization)
     member = _member(found)
@@ -120,7 +120,7 @@ def offer(organization: str) -> Response:
 @action(f"{_CONTROLLER}.RevokeSponsorship")
 @parameters(organization=("guid", "sponsoringOrgId"))
 def revoke(organization: str) -> Response:
-    """An offer that the cloud knows is only marked: it goes with the next sync."""
+    """Revoke an offer; one that the cloud knows is only marked: it goes with the next sync."""
     member = _member(server().organization(organization))
     if member is None:
         raise null_reference()
@@ -138,7 +138,7 @@ def revoke(organization: str) -> Response:
 @policy(INSTALLATION)
 @only(self_hosted=False)
 def sync() -> Response:
-    """The cloud's side of the daily job."""
+    """Do the cloud's side of the daily job."""
     model = read_model(json_body(), _SYNC, "model")
     organization = server().organization(model.get("sponsoringOrganizationCloudId", EMPTY_GUID))
     if organization is None:
@@ -151,12 +151,12 @@ def sync() -> Response:
 
 
 def of(organization: str) -> list[Document]:
-    """The organization's sponsorships."""
+    """Return the organization's sponsorships."""
     return [one for one in server().state.all("sponsorship") if one["organization"] == organization]
 
 
 def by_member(sponsorships: Iterable[Document]) -> Dict[str, Document]:
-    """By the member who gave each. Where one has given two, this is what ends the whole sync, here and in the cloud."""
+    """Index by the member who gave each; two of one member end the whole sync, here as in the cloud."""
     found: Dict[str, Document] = {}
     for one in sponsorships:
         member = one["sponsoringOrganizationUserId"]
@@ -169,7 +169,7 @@ def by_member(sponsorships: Iterable[Document]) -> Dict[str, Document]:
 
 
 def redeem(email: str, valid_until: Optional[str]) -> Document:
-    """The cloud's part when a family takes an offer: it holds until then, which only the next sync tells."""
+    """Do the cloud's part when a family takes an offer: it holds until then, which only the next sync tells."""
     found = next((one for one in server().state.all("sponsorship") if one["offeredToEmail"] == email), None)
     if found is None:
         raise not_found()
@@ -179,7 +179,7 @@ def redeem(email: str, valid_until: Optional[str]) -> Document:
 
 
 def _synced(organization: Document, known: Optional[Document], item: Document) -> Optional[Document]:
-    """One offer of the self-hosted server; None where the cloud leaves it out. How long it holds the cloud knows."""
+    """Return one offer of the self-hosted server as synced; None where the cloud leaves it out."""
     sent = {name: item.get(name) for name in SENT}
     if not plans.is_enterprise(organization):
         return None
@@ -236,7 +236,7 @@ def _member(organization: Optional[Document]) -> Optional[Document]:
 
 
 def _own(member: Document) -> list[Document]:
-    """The sponsorships that the member has given."""
+    """Return the sponsorships that the member has given."""
     return [one for one in server().state.all("sponsorship") if one["sponsoringOrganizationUserId"] == member["id"]]
 
 

@@ -30,11 +30,11 @@ class State:
         self._documents: Documents = vault or self._file
 
     def get(self, kind: str, identifier: str) -> Optional[Document]:
-        """The document, or None."""
+        """Return the document, or None."""
         return self._store(kind, identifier).get(kind, identifier)
 
     def all(self, kind: str) -> List[Document]:
-        """All documents of a kind, oldest first."""
+        """Return all documents of a kind, oldest first."""
         return self._store(kind).all(kind)
 
     def put(self, kind: str, identifier: str, document: Document) -> None:
@@ -60,7 +60,7 @@ class State:
         self._file.execute("DELETE FROM requests WHERE seq <= ?", ((cursor.lastrowid or 0) - _KEPT_REQUESTS,))
 
     def requests(self) -> List[Document]:
-        """The requests answered, oldest first."""
+        """Return the requests answered, oldest first."""
         return [json.loads(row[0]) for row in self._file.rows("SELECT body FROM requests ORDER BY seq")]
 
     def forget_requests(self) -> None:
@@ -68,7 +68,7 @@ class State:
         self._file.execute("DELETE FROM requests")
 
     def transaction(self, kind: str = "organization") -> AbstractContextManager[None]:
-        """Others wait until the block is left; an exception undoes what it did to documents of a kind."""
+        """Let others wait until the block is left; an exception undoes what it did to documents of a kind."""
         return self._store(kind).transaction()
 
     def _store(self, kind: str, identifier: str = "") -> Documents:

@@ -54,7 +54,7 @@ class Vault(Documents):
         self._preparing = False
 
     def wait(self, seconds: float) -> None:
-        """Until the database can be used, or no longer than that: the server then runs without it, as the real one."""
+        """Wait until the database can be used, but no longer: the server then runs without it, as the real one."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -97,7 +97,7 @@ class Vault(Documents):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Others wait until the block is left; an exception undoes what it did."""
+        """Let others wait until the block is left; an exception undoes what it did."""
         self.execute("BEGIN IMMEDIATE")
         self._local.in_transaction = True
         try:
@@ -111,14 +111,14 @@ class Vault(Documents):
             self._local.in_transaction = False
 
     def get(self, kind: str, identifier: str) -> Optional[Document]:
-        """The document, or None."""
+        """Return the document, or None."""
         if kind != "user":
             return super().get(kind, identifier)
         found = self._users("AND id = ?", (identifier,))
         return found[0] if found else None
 
     def all(self, kind: str) -> List[Document]:
-        """All documents of a kind, oldest first."""
+        """Return all documents of a kind, oldest first."""
         return super().all(kind) if kind != "user" else self._users("ORDER BY seq", ())
 
     def put(self, kind: str, identifier: str, document: Document) -> None:

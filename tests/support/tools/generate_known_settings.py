@@ -44,7 +44,7 @@ KNOWN_SETTINGS: Dict[str, str] = {{
 
 
 def read() -> Tuple[str, Dict[str, str], Dict[str, str]]:
-    """The version of the server, its settings with their types, and the last version of those that are gone."""
+    """Read the server's version, its settings with their types, and the last version of those that are gone."""
     recorded = json.loads((RECORDINGS / "settings.json").read_text(encoding="utf-8"))
     more = json.loads(Path(__file__).with_name("settings_elsewhere.json").read_text(encoding="utf-8"))
     version = re.search(r"server (\d+\.\d+\.\d+)", recorded["about"]["what"]).group(1)
@@ -54,7 +54,7 @@ def read() -> Tuple[str, Dict[str, str], Dict[str, str]]:
 
 
 def generate() -> str:
-    """The text of the module."""
+    """Return the text of the module."""
     version, settings, last_versions = read()
     return HEAD.format(version=version, last_versions=_lines(last_versions)) + _lines(settings) + "}\n"
 

@@ -94,7 +94,7 @@ def unpack(version: str, unpacked: Path, patchelf: Path) -> Path:
 
 
 def _packages(version: str, names: List[str]) -> List[str]:
-    """The interpreter and the libraries that it needs, of the ``names`` that the release has."""
+    """Return the interpreter and the libraries that it needs, of the ``names`` that the release has."""
     packages = [f"python{version}-minimal", f"libpython{version}-minimal", f"libpython{version}-stdlib"]
     for stem in LIBRARIES:
         packages += [name for name in names if name == stem or _versioned(name, stem)]
@@ -102,7 +102,7 @@ def _packages(version: str, names: List[str]) -> List[str]:
 
 
 def _versioned(name: str, stem: str) -> bool:
-    """Whether ``name`` is library ``stem`` with its version: ``libffi8`` of ``libffi``, ``libssl3t64`` …"""
+    """Tell whether ``name`` is library ``stem`` with its version: ``libffi8`` of ``libffi``, ``libssl3t64`` …."""
     rest = name[len(stem) :]
     if not name.startswith(stem) or stem not in ("libffi", "libssl"):
         return False

@@ -38,7 +38,7 @@ KEPT = {"newest": ("tests/unit/plugins/", "tests/config.yml"), "oldest": ("tests
 
 
 def project_files(core: str) -> List[str]:
-    """What a core looks at, out of all that git knows or would take in; ruff and mypy see to the rest."""
+    """List what a core inspects, out of all that git knows or would take in; ruff and mypy see to the rest."""
     listed = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

@@ -84,7 +84,7 @@ def read(path: str) -> BackupSet:
 
 
 def refuse_newer(backup: BackupSet, engine: Engine) -> None:
-    """Only the header of a newer engine's backup is read."""
+    """Reject a newer engine's backup, of which only the header is read."""
     if backup.header["format"] > engine.format:
         text = (
             f"The database was backed up on a server running version {backup.header['engine']}. That version is "
@@ -95,7 +95,7 @@ def refuse_newer(backup: BackupSet, engine: Engine) -> None:
 
 
 def first_bad_page(backup: BackupSet) -> int:
-    """The first page that is not as it was written, as far as the set can tell; -1 where there is none."""
+    """Return the first page that is not as it was written, as far as the set can tell; -1 where there is none."""
     if Path(backup.path).stat().st_size < backup.start + backup.size:
         raise SqlServerError(3203, 16, 1, f'Read on "{backup.path}" failed: 38(Reached the end of the file.)')
     with Path(backup.path).open("rb") as file:
@@ -120,7 +120,7 @@ def extract(backup: BackupSet, target: Path) -> None:
 
 
 def cannot_open(path: str, error: OSError, creating: bool) -> SqlServerError:
-    """The error for a file that cannot be opened."""
+    """Return the error for a file that cannot be opened."""
     reason = _system(error)
     if creating and error.errno == errno.ENOENT:
         reason = _ERRORS[errno.ENOTDIR]

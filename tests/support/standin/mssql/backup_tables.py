@@ -22,7 +22,7 @@ _SINCE_2022 = 957
 
 
 def header(path: str) -> Table:
-    """RESTORE HEADERONLY."""
+    """Return the table of RESTORE HEADERONLY."""
     try:
         found = backup_file.read(path)
     except SqlServerError as error:
@@ -32,7 +32,7 @@ def header(path: str) -> Table:
 
 
 def files(path: str, engine: Engine) -> Table:
-    """RESTORE FILELISTONLY."""
+    """Return the table of RESTORE FILELISTONLY."""
     try:
         found = backup_file.read(path)
         backup_file.refuse_newer(found, engine)

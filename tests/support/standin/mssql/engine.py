@@ -42,19 +42,19 @@ ENGINES = {
 
 
 def numbers(version: str) -> Tuple[int, ...]:
-    """``2026.8.0`` as numbers; any other text is newer than all."""
+    """Return ``2026.8.0`` as numbers; any other text is newer than all."""
     found = _VERSION.match(version)
     return tuple(int(part) for part in found.groups()) if found else (9999, 0, 0)
 
 
 def engine_of(version: str) -> Engine:
-    """The engine in the image of a version."""
+    """Return the engine in the image of a version."""
     known = numbers(version)
     return ENGINES[15 if known <= _LAST_2019 else 16 if known <= _LAST_2022 else 17]
 
 
 def has_old_tools(version: str) -> bool:
-    """Whether sqlcmd is the one before ``mssql-tools18``."""
+    """Tell whether sqlcmd is the one before ``mssql-tools18``."""
     return numbers(version) <= _LAST_OLD_TOOLS
 
 
@@ -71,7 +71,7 @@ class SqlServerError(Exception):
 
 
 def aborted(statement: str, *errors: SqlServerError) -> SqlServerError:
-    """The errors of a backup or restore, and the one that ends each."""
+    """Return the errors of a backup or restore, and the one that ends each."""
     first, *rest = errors
     end = SqlServerError(3013, 16, 1, f"{statement} is terminating abnormally.")
     return SqlServerError(first.number, first.level, first.state, first.text, *first.more, *rest, end)

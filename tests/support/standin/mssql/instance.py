@@ -47,7 +47,7 @@ class Instance:
                 self._recover(entry)
 
     def entry(self, name: str) -> Entry:
-        """The database; 911 where it does not exist."""
+        """Return the database; 911 where it does not exist."""
         found = self.master.find(name)
         if found is None:
             text = f"Database '{name}' does not exist. Make sure that the name is entered correctly."
@@ -55,7 +55,7 @@ class Instance:
         return found
 
     def file(self, name: str) -> Path:
-        """The data file of a database that can be opened."""
+        """Return the data file of a database that can be opened."""
         entry = self.entry(name)
         if entry["state"] == OFFLINE:
             raise SqlServerError(942, 14, 4, f"Database '{name}' cannot be opened because it is offline.")
@@ -71,7 +71,7 @@ class Instance:
         return Path(entry["files"][0]["path"])
 
     def open(self, name: str, user: Optional[User] = None) -> sqlite3.Connection:
-        """A connection to the database; a ``user`` counts as one that uses it until it leaves."""
+        """Open a connection to the database; a ``user`` counts as one that uses it until it leaves."""
         with self.lock:
             connection = connect(self.file(name))
             if user is not None:
@@ -80,18 +80,18 @@ class Instance:
             return connection
 
     def leave(self, name: str, user: User) -> None:
-        """The session uses the database no more."""
+        """Note that the session no longer uses the database."""
         with self._left:
             self._using.get(name.lower(), set()).discard(user)
             self._left.notify_all()
 
     def in_use(self, name: str) -> bool:
-        """Whether any session uses it."""
+        """Tell whether any session uses it."""
         with self._left:
             return bool(self._using.get(name.lower()))
 
     def create(self, name: str) -> None:
-        """A new and empty database."""
+        """Create an empty database."""
         if self.master.find(name) or name.lower() in SYSTEM:
             text = f"Database '{name}' already exists. Choose a different database name."
             raise SqlServerError(1801, 16, 3, text)
@@ -164,7 +164,7 @@ class Instance:
                     Path(path).unlink()
 
     def lay_log(self, path: str) -> None:
-        """A log file; nothing is ever in it."""
+        """Write a log file; nothing is ever in it."""
         Path(path).write_bytes(_LOG_PAGES)
 
     def upgrade(self, name: str, file: Path, known: Optional[int] = None) -> None:
@@ -181,7 +181,7 @@ class Instance:
                 connection.execute(f"PRAGMA user_version = {self.engine.format}")
 
     def mend(self, name: str) -> None:
-        """The files have been replaced: whatever was wrong with them is over."""
+        """Note that the files have been replaced: whatever was wrong with them is over."""
         self._broken.discard(name)
 
     def _to_alter(self, name: str) -> Entry:

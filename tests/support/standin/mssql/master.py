@@ -64,21 +64,21 @@ class Master:
         beside.replace(self._path)
 
     def accepts(self, user: str, password: str) -> bool:
-        """Whether that is the password of ``sa``."""
+        """Tell whether that is the password of ``sa``."""
         sa = self._content["sa"]
         return user.lower() == "sa" and secrets.compare_digest(_hash(password, sa["salt"]), sa["hash"])
 
     def names(self) -> List[str]:
-        """All databases, the server's own included."""
+        """Return the names of all databases, the server's own included."""
         return sorted([*SYSTEM, *(one["name"] for one in self._content["databases"].values())], key=str.lower)
 
     def find(self, name: str) -> Optional[Entry]:
-        """The database of that name (capitals do not count)."""
+        """Return the database of that name (capitals do not count)."""
         found: Optional[Entry] = self._content["databases"].get(name.lower())
         return found
 
     def all(self) -> List[Entry]:
-        """All databases that are not the server's own."""
+        """Return all databases that are not the server's own."""
         return list(self._content["databases"].values())
 
     def put(self, entry: Entry) -> None:
@@ -92,14 +92,14 @@ class Master:
         self.save()
 
     def owner_of(self, path: str) -> Optional[str]:
-        """The database that a file belongs to."""
+        """Return the database that a file belongs to."""
         for entry in self.all():
             if path in (file["path"] for file in entry["files"]):
                 return str(entry["name"])
         return None
 
     def files_of(self, name: str) -> List[Dict[str, str]]:
-        """The files of a new database."""
+        """Return the files of a new database."""
         return [
             {"logical": name, "path": str(self._data / f"{name}.mdf"), "type": "D"},
             {"logical": f"{name}_log", "path": str(self._data / f"{name}_log.ldf"), "type": "L"},
@@ -107,7 +107,7 @@ class Master:
 
 
 def too_new(name: str, found: int, engine: Engine) -> str:
-    """The text for a file of a newer engine."""
+    """Return the text for a file of a newer engine."""
     return (
         f"The database '{name}' cannot be opened because it is version {found}. This server supports version "
         f"{engine.format} and earlier. A downgrade path is not supported."

@@ -16,7 +16,7 @@ _INTERVAL = re.compile(r"(?:next|\+?(\d+)) (minute|hour|day|week)s?")
 
 
 def seconds(now: datetime, interval: str, form: str) -> int:
-    """Until the moment that is ``form`` of one interval from now; 0 where that is past, or not understood."""
+    """Return the seconds until the moment ``form`` of one interval from now; 0 where it is past or not understood."""
     step = _step(interval)
     if step is None:
         return 0

@@ -79,7 +79,7 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
 
 
 def _joined(arguments: List[str]) -> List[str]:
-    """``-h -1``: argparse would take the number for an option."""
+    """Join ``-h -1``: argparse would take the number for an option."""
     text = list(arguments)
     while "-h" in text[:-1]:
         at = text.index("-h")
@@ -104,7 +104,7 @@ def _password(options: argparse.Namespace) -> str:
 
 
 def _with_variables(text: str) -> str:
-    """``$(name)`` is taken from the environment."""
+    """Replace ``$(name)`` by the variable of the environment."""
     return re.sub(r"\$\((\w+)\)", lambda found: os.environ.get(found[1], found[0]), text)
 
 

@@ -36,7 +36,7 @@ def run(instance: Instance, text: str) -> List[Output]:
 
 
 def understood(text: str) -> bool:
-    """Whether it has one of the forms."""
+    """Tell whether the text has one of the forms."""
     return any(pattern.fullmatch(text) for pattern, _handler in _FORMS)
 
 

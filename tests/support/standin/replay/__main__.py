@@ -72,13 +72,13 @@ def _needed(names: set[str], every: Dict[str, Recording]) -> set[str]:
 
 
 def _left_by(before: List[Recording], scratch: Path, cloud: bool) -> Optional[Path]:
-    """The data of a face at the end of the prerequisite that used it; fresh data (None) without any."""
+    """Return the data of a face at the end of the prerequisite that used it; fresh data (None) without any."""
     users = [one for one in before if (one.uses_cloud() if cloud else one.uses_self_hosted())] or before
     return scratch / users[-1].name / ("cloud" if cloud else "self-hosted") if users else None
 
 
 def main() -> int:
-    """The command; its exit status."""
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m standin.replay", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=PROJECT)
     parser.add_argument("--only", nargs="*", metavar="FILE", help="these files of the folder only")

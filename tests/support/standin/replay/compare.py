@@ -34,12 +34,12 @@ class Comparison:
         self.differences: List[str] = []
 
     def status(self, expected: int, got: int) -> None:
-        """The status line's number."""
+        """Compare the status line's number."""
         if expected != got:
             self._differ("status", expected, got)
 
     def headers(self, expected: Dict[str, str], got: Dict[str, str]) -> None:
-        """The telling headers: those recorded, and no others of them."""
+        """Compare the telling headers: those recorded, and no others of them."""
         for name in TELLING_HEADERS:
             wanted, found = expected.get(name), got.get(name)
             if name == "retry-after" and wanted and found and found.isdigit():
@@ -49,7 +49,7 @@ class Comparison:
                 self._differ(name, wanted, found)
 
     def json(self, expected: Any, got: Any, path: str = "body") -> None:
-        """A JSON value."""
+        """Compare a JSON value."""
         if isinstance(expected, str):
             self._text(expected, got, path)
         elif isinstance(expected, dict) and isinstance(got, dict):
@@ -73,7 +73,7 @@ class Comparison:
             self._differ(path, expected, got)
 
     def claims(self, expected: Dict[str, Any], got: Dict[str, Any]) -> None:
-        """The claims of a license token; its times by the life they give it."""
+        """Compare the claims of a license token; its times by the life they give it."""
         times = {name: (expected.get(name), got.get(name)) for name in _TIME_CLAIMS}
         rest = [{name: value for name, value in one.items() if name not in _TIME_CLAIMS} for one in (expected, got)]
         self.json(rest[0], rest[1], "license token")
@@ -85,7 +85,7 @@ class Comparison:
             self._differ("license token (life)", times, lives)
 
     def log(self, expected: List[str], got: Iterable[str], cut_at: Optional[int] = None) -> None:
-        """Log lines; stack frames and blank lines were not recorded, and only the first ``cut_at`` lines."""
+        """Compare log lines; stack frames and blank lines were not recorded, and only the first ``cut_at`` lines."""
         lines = [line.strip() for line in got]
         lines = [line for line in lines if line and not line.startswith("at ")]
         if cut_at is not None and len(expected) == cut_at:
@@ -105,7 +105,7 @@ class Comparison:
             self._differ(path, expected, got)
 
     def _same_kind(self, expected: str, got: str) -> bool:
-        """Whether the text changes from run to run and is of the same kind: an id, a date of the run."""
+        """Tell whether the text changes from run to run and is of the same kind: an id, a date of the run."""
         if _GUID.match(expected) and expected not in self._known_ids:
             return bool(_GUID.match(got)) and got not in self._known_ids and self._values.stands_for(expected, got)
         one, other = _DATE.match(expected), _DATE.match(got)

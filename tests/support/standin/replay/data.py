@@ -62,15 +62,15 @@ class Data:
         self._hashes: Dict[str, str] = {}
 
     def client_id(self, account: str) -> str:
-        """``user.<id>`` of an account."""
+        """Return ``user.<id>`` of an account."""
         return str(self.about["accounts"][account]).partition(" ")[0]
 
     def about_value(self, text: str) -> str:
-        """The text, or the value that it is a placeholder of."""
+        """Return the text, or the value that it is a placeholder of."""
         return self.values.get(text.strip("{}"), text) if text.startswith("{{") else text
 
     def password_hash(self, account: str) -> str:
-        """The master password's hash of an account."""
+        """Return the master password's hash of an account."""
         if account not in self._hashes:
             known = ACCOUNTS[account]
             password = self.values[known.password or ""]
@@ -78,7 +78,7 @@ class Data:
         return self._hashes[account]
 
     def self_hosted_seed(self, with_connection: bool = False) -> Dict[str, Any]:
-        """The seed of the self-hosted server."""
+        """Return the seed of the self-hosted server."""
         users = {name: self._user(name) for name in ("owner", "admin", "nobody", "twofactor")}
         roles = {"owner": _OWNER, "admin": _ADMIN, "twofactor": _OWNER}
         enterprise = {
@@ -106,7 +106,7 @@ class Data:
         return self._seed(list(users.values()), [families, enterprise])
 
     def cloud_seed(self) -> Dict[str, Any]:
-        """The seed of the cloud."""
+        """Return the seed of the cloud."""
         owner = self._user("cloud owner")
         organizations = [
             {
@@ -127,7 +127,7 @@ class Data:
         return {**self._seed([owner], organizations), "installations": [installation]}
 
     def environment(self, cloud: str) -> Dict[str, str]:
-        """The settings of the self-hosted server; ``cloud`` is where the cloud listens."""
+        """Return the settings of the self-hosted server; ``cloud`` is where the cloud listens."""
         return {
             "globalSettings__selfHosted": "true",
             "globalSettings__enableCloudCommunication": "true",

@@ -51,7 +51,7 @@ class Replay:
         self._known_ids = self._ids()
 
     def run(self) -> FileReport:
-        """Every exchange, in order."""
+        """Replay every exchange, in order."""
         report = FileReport(self._recording.name)
         for number, item in enumerate(self._recording.items):
             name = f"{number + 1}. {item['name']}"
@@ -136,7 +136,7 @@ class Replay:
             comparison.claims(expected["license_token_claims"], claims)
 
     def _subset(self, wanted: Any, got: Any) -> Any:
-        """Of each member of ``data`` that is about the organization, the members that were recorded."""
+        """Return, of each item of ``data`` that is about the organization, the fields that were recorded."""
         members = set().union(*wanted) if isinstance(wanted, list) else set()
         items = got.get("data", []) if isinstance(got, dict) else []
         own = [item for item in items if item.get("id") == self._world.data.about["organization"]]
@@ -192,7 +192,7 @@ class Replay:
         return Comparison(self._values, self._known_ids, self._world.data.recorded_at, method)
 
     def _ids(self) -> Set[str]:
-        """Ids that must come back as they are: those the recording tells, and those its requests send."""
+        """Return the ids that must come back as they are: those the recording tells, and those its requests send."""
         texts = [json.dumps(self._recording.about), self._world.data.cloud_families, EMPTY_GUID]
         texts += [json.dumps(item.get("request", {})) for item in self._recording.items]
         return set(_GUID.findall(" ".join(texts)))

@@ -22,7 +22,7 @@ class NotUnderstood(Exception):
 
 
 def text_of(data: Data, description: Any, now: datetime) -> bytes:
-    """The text to upload: ``description`` as recorded in a multipart part."""
+    """Return the text to upload: ``description`` as recorded in a multipart part."""
     if not isinstance(description, dict):
         return str(description).encode()
     text = _license_text(data, description["license"], now)
@@ -37,7 +37,7 @@ def text_of(data: Data, description: Any, now: datetime) -> bytes:
 
 
 def file_in_state(good: bytes, state: str) -> Optional[bytes]:
-    """The license file in a recorded state, made from the good one; None: no file."""
+    """Return the license file in a recorded state, made from the good one; None: no file."""
     license_ = json.loads(good)
     states: Dict[str, Optional[bytes]] = {
         "missing": None,
@@ -57,7 +57,7 @@ def file_in_state(good: bytes, state: str) -> Optional[bytes]:
 
 
 def with_broken_signature(token: str) -> str:
-    """The token with another first character of its signature."""
+    """Return the token with another first character of its signature."""
     head, _rest, signature = token.rpartition(".")
     return f"{head}.{'B' if signature[:1] == 'A' else 'A'}{signature[1:]}"
 

@@ -25,20 +25,20 @@ class Recording(NamedTuple):
     items: Any
 
     def prerequisites(self) -> List[str]:
-        """The files whose end this one starts from."""
+        """Return the files whose end this one starts from."""
         return re.findall(r"[\w-]+\.json", str(self.about.get("starts_from", "")))
 
     def uses_cloud(self) -> bool:
-        """Whether requests go straight to the cloud."""
+        """Tell whether requests go straight to the cloud."""
         return any(item.get("request", {}).get("base") in _CLOUD_BASES for item in self.items)
 
     def uses_self_hosted(self) -> bool:
-        """Whether requests (or jobs) go to the self-hosted server."""
+        """Tell whether requests (or jobs) go to the self-hosted server."""
         return any(item.get("request", {}).get("base") not in _CLOUD_BASES for item in self.items)
 
 
 def load(folder: Path) -> List[Recording]:
-    """All recordings of a folder, by name. Raises ValueError for a file that is none."""
+    """Return all recordings of a folder, by name. Raises ValueError for a file that is not one."""
     found = [_read(path) for path in sorted(folder.glob("*.json"))]
     if not found:
         raise ValueError(f"no recordings in {folder}")
@@ -46,7 +46,7 @@ def load(folder: Path) -> List[Recording]:
 
 
 def with_prerequisites(found: List[Recording]) -> Dict[str, Recording]:
-    """The recordings of exchanges in the order to replay them.
+    """Return the recordings of exchanges in the order to replay them.
 
     A prerequisite that the folder lacks comes from the project's own recordings, only to bring about its state.
     """

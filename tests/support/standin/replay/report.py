@@ -23,7 +23,7 @@ class Omission(NamedTuple):
 
 
 def omissions() -> List[Omission]:
-    """The list of what the stand-in leaves out."""
+    """Return the list of what the stand-in leaves out."""
     entries = json.loads(Path(__file__).with_name("omitted.json").read_text(encoding="utf-8"))
     return [Omission(entry["file"], entry["name"], entry["reason"]) for entry in entries]
 
@@ -45,7 +45,7 @@ class FileReport:
             self.matches += 1
 
     def lines(self) -> List[str]:
-        """The report's text."""
+        """Return the report's text."""
         omitted = f", {len(self.omitted)} omitted" if self.omitted else ""
         lines = [f"{self.name}: {self.matches} match, {len(self.differences)} differ{omitted}"]
         for item, differences in self.differences.items():
@@ -57,7 +57,7 @@ class FileReport:
 
 
 def summary(reports: List[FileReport]) -> tuple[str, bool]:
-    """The closing line, and whether all passed."""
+    """Return the closing line, and whether all passed."""
     matches = sum(report.matches for report in reports)
     differing = sum(len(report.differences) for report in reports)
     omitted = sum(len(report.omitted) for report in reports)

@@ -22,7 +22,7 @@ _MADE_UP = re.compile(
 
 
 def replay_rewrites(recording: Recording) -> FileReport:
-    """Every file before and after."""
+    """Rewrite every file, and compare it with what was recorded after."""
     report = FileReport(recording.name)
     for item in recording.items:
         before: str = item["before"]
@@ -33,7 +33,7 @@ def replay_rewrites(recording: Recording) -> FileReport:
 
 
 def replay_settings(recording: Recording) -> FileReport:
-    """The stand-in binds exactly the settings that the real server binds."""
+    """Compare the settings that the stand-in binds with those that the real server binds: exactly the same."""
     report = FileReport(recording.name)
     known = known_settings()
     for name in sorted(set(known) | set(recording.items)):
@@ -43,7 +43,7 @@ def replay_settings(recording: Recording) -> FileReport:
 
 
 def _config(name: str) -> Dict[str, Any]:
-    """``config.yml`` as installed, except where the recording's name says otherwise."""
+    """Return ``config.yml`` as installed, except where the recording's name says otherwise."""
     url = "https://new.example.com" if "url changed in config.yml" in name else "http://bw.example.com"
     return {"url": url, "push_notifications": not name.startswith("push notifications off")}
 
@@ -59,7 +59,7 @@ def _differences(before: str, wanted: str, got: str) -> List[str]:
 
 
 def _settled(line: str, before: str) -> str:
-    """What the tool made up differs at each run; what stood there before does not."""
+    """Replace what the tool made up, which differs at each run; what stood there before does not."""
     if line in before.splitlines():
         return line
     return _MADE_UP.sub(lambda match: (match.group(1) or match.group(2)) + "(made up)", line)

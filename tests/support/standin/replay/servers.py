@@ -94,7 +94,7 @@ class StandIn:
         self._pid = 0
 
     def exit_status(self) -> Optional[int]:
-        """The exit status of a process that has ended, negative for a signal; None while it runs."""
+        """Return the exit status of a process that has ended, negative for a signal; None while it runs."""
         if self._pid and self._status is None:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
             if pid:
@@ -102,11 +102,11 @@ class StandIn:
         return self._status
 
     def console(self) -> List[str]:
-        """The lines on its console since the start."""
+        """Return the lines on its console since the start."""
         return self.console_file.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: Optional[bytes] = None) -> Answer:
-        """One request, with exactly these headers."""
+        """Send one request, with exactly these headers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_REQUEST_TIMEOUT)
         try:
             connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
@@ -122,7 +122,7 @@ class StandIn:
             connection.close()
 
     def control(self, method: str, path: str, body: Any = None, service: str = "api") -> Any:
-        """A control endpoint's answer."""
+        """Return a control endpoint's response."""
         data = b"" if body is None else json.dumps(body).encode()
         answer = self.ask(method, f"/{service}/_standin/{path}", {"Content-Type": "application/json"}, data)
         if answer.status != http.client.OK:
@@ -146,7 +146,7 @@ class StandIn:
         return pid
 
     def _become(self, arguments: List[str], environment: Mapping[str, str]) -> NoReturn:
-        """In the child: be ``python -m standin``, as if started with that environment."""
+        """Become ``python -m standin``, as if started with that environment; in the child."""
         faulthandler.disable()  # an abort of the stand-in is not a fault of the program that replays
         console = os.open(self.console_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for descriptor in (1, 2):

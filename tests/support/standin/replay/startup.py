@@ -37,7 +37,7 @@ _POLLING = "Python-urllib/3.11"
 
 
 def replay_starts(recording: Recording, world: World) -> FileReport:
-    """Every recorded environment: does the server start, and what comes of a license sync."""
+    """Start in every recorded environment: does the server start, and what comes of a license sync."""
     report = FileReport(recording.name)
     world.start(with_connection=True)
     for number, case in enumerate(recording.items):
@@ -48,7 +48,7 @@ def replay_starts(recording: Recording, world: World) -> FileReport:
 
 
 def replay_console(recording: Recording, world: World) -> FileReport:
-    """The console of the cases that the recording names."""
+    """Compare the console of the cases that the recording names."""
     report = FileReport(recording.name)
     world.start(with_connection=True)
     for name, lines in recording.items.items():
@@ -104,7 +104,7 @@ def _console(world: World, case: Dict[str, Any], lines: List[str]) -> List[str]:
 
 
 def _missing_lines(wanted: Sequence[str], got: Sequence[str]) -> List[str]:
-    """The first recorded line that does not follow in the console; recordings leave lines out."""
+    """Return the first recorded line that does not follow in the console; recordings leave lines out."""
     rest = iter(got)
     for line in wanted:
         if line not in rest:
@@ -119,7 +119,7 @@ def _settled(line: str) -> str:
 
 
 def _has_twins(environment: Dict[str, str]) -> bool:
-    """Whether two names differ only in case: which one wins is undefined."""
+    """Tell whether two names differ only in case: which one wins is undefined."""
     return len({name.lower() for name in environment}) < len(environment)
 
 

@@ -34,7 +34,7 @@ class Values:
         self.learnt = dict(learnt)
 
     def fill(self, value: Any) -> Any:
-        """The value as it is sent: all placeholders in its texts replaced."""
+        """Return the value as it is sent: all placeholders in its texts replaced."""
         if isinstance(value, str):
             return PLACEHOLDER.sub(lambda match: self._value(match.group(1)), value)
         if isinstance(value, list):
@@ -44,7 +44,7 @@ class Values:
         return value
 
     def matches(self, name: str, got: Any, method: str) -> bool:
-        """Whether ``got`` may stand where the recording shows only ``{{name}}``; learns it if it is new."""
+        """Tell whether ``got`` may stand where the recording shows only ``{{name}}``; learns it if it is new."""
         if name in _ANY_OBJECT:
             return isinstance(got, dict)
         if not isinstance(got, str) or not got:
@@ -61,7 +61,7 @@ class Values:
         return got == self.learnt[name]
 
     def stands_for(self, recorded: str, got: str) -> bool:
-        """Whether this run's id is the one that has stood for the recorded id so far."""
+        """Tell whether this run's id is the one that has stood for the recorded id so far."""
         return self.learnt.setdefault(f"id {recorded}", got) == got
 
     def _value(self, name: str) -> str:

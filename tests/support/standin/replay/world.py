@@ -69,7 +69,7 @@ class World:
         self.cloud.stop()
 
     def environment(self, given: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
-        """The self-hosted server's settings; ``given`` replaces some (by name without case), the cloud as recorded."""
+        """Return the self-hosted server's settings; ``given`` replaces some (in any case), the cloud as recorded."""
         given = given or {}
         names = {name.replace(":", "__").lower() for name in given}
         usual = {
@@ -90,7 +90,7 @@ class World:
         self._give_license_file(given.get("license_file"))
 
     def license_file(self) -> Path:
-        """The license file of the organization that the recordings are about."""
+        """Return the license file of the organization that the recordings are about."""
         return self.self_hosted.data / "licenses" / "organization" / f"{self.data.about['organization']}.json"
 
     def pass_time(self, name: str, given: Mapping[str, Any]) -> None:
@@ -111,15 +111,15 @@ class World:
         self._set_clock({"advance": seconds})
 
     def face(self, base: str) -> StandIn:
-        """The face that a request's base names."""
+        """Return the face that a request's base names."""
         return self.cloud if _SEPARATE_CLOUD.match(base) else self.self_hosted
 
     def recorded_texts(self, lines: list[str]) -> list[str]:
-        """Log lines with the cloud's address as recorded."""
+        """Return log lines with the cloud's address as recorded."""
         return [line.replace(self.cloud.url, CLOUD) for line in lines]
 
     def token(self, account: str) -> str:
-        """An access token of the account: used again for its life, as a client would."""
+        """Return an access token of the account: used again for its life, as a client would."""
         found = self._tokens.get(account)
         now = self.now
         if found is None or now - found[1] > _TOKEN_LIFE:

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a firewall does that inspects TLS: at port 8444 it answers for the clouds' names with certificates of an
-authority of its own (``ca.pem`` in the folder given), and passes everything on.
+"""What a firewall does that inspects TLS.
+
+At port 8444 it answers for the clouds' names with certificates of an authority of its own (``ca.pem`` in the folder
+given), and passes everything on.
 """
 
 from __future__ import annotations

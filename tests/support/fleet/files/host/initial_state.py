@@ -56,7 +56,7 @@ def compose(*arguments: str) -> None:
 
 
 def containers() -> dict[str, object]:
-    """Service -> what its container was made of; a container that is not running counts as absent."""
+    """Return service -> what its container was made of; a container that is not running counts as absent."""
     label = f"label=com.docker.compose.project.working_dir={BWDATA}/docker"
     ids = docker("ps", "--all", "--quiet", "--filter", label).split()
     found: dict[str, object] = {}
@@ -89,7 +89,7 @@ def empty_database() -> None:
 
 
 def images() -> dict[str, str]:
-    """Name with tag -> id of each image that the engine has."""
+    """Return name with tag -> id, of each image that the engine has."""
     listed = docker("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
     return dict(line.split() for line in listed.splitlines())
 
@@ -102,7 +102,7 @@ def restore_images(now: dict[str, str]) -> None:
 
 
 def remove_other_images(now: dict[str, str]) -> None:
-    """Those that containers no longer need: what a test pulled is not there for the next one."""
+    """Remove those that containers no longer need: what a test pulled is not there for the next one."""
     others = sorted(set(now).difference(json.loads(IMAGES.read_text())))
     # One without a name goes by itself, or has a container of another project.
     named = [name for name in others if "<none>" not in name]
@@ -147,7 +147,7 @@ def remove(path: Path) -> None:
 
 
 def remove_strangers(services: Iterable[str]) -> None:
-    """Containers of tests (another data folder, say) that would hold names or ports."""
+    """Remove containers of tests (another data folder, say) that would hold names or ports."""
     known = {f"bitwarden-{service}" for service in services}
     strangers = [name for name in docker("ps", "--all", "--format", "{{.Names}}").split() if name not in known]
     if strangers:

@@ -26,7 +26,7 @@ _ENGINE = ("127.0.0.11", 53)
 
 
 def answer(query: bytes) -> bytes:
-    """The answer to a query: its id and question, and that there is no such name."""
+    """Return the answer to a query: its id and question, and that there is no such name."""
     end = _HEADER
     while query[end]:
         end += query[end] + 1

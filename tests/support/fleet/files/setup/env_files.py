@@ -106,7 +106,7 @@ def _of_installation(new: Installation, password: str) -> bytes:
 
 
 def _merged(defaults: Dict[str, str], before: bytes) -> bytes:
-    """Lines with a key, each key once, the built-in ones first; the last value wins."""
+    """Return the lines with a key, each key once, the built-in ones first; the last value wins."""
     values = dict(defaults)
     for line in before.decode("utf-8", errors="replace").splitlines():
         key, separator, value = line.partition("=")

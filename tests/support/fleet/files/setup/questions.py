@@ -83,7 +83,7 @@ def _ask_region() -> str:
 
 
 def _region(text: str) -> Optional[str]:
-    """As .NET reads a name of an enumeration: case counts, and its number will do."""
+    """Read a name of an enumeration as .NET does: case counts, and its number will do."""
     return {"US": "US", "EU": "EU", "0": "US", "1": "EU"}.get(text.strip())
 
 
