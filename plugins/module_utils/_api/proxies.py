@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import sys
 from typing import Optional, Tuple, Union
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 
 def proxy_of(url: str) -> Optional[str]:
     """Return the URL of the proxy that a request to ``url`` goes through, ``None`` where it goes without."""
+    # macOS has them in its settings as well.
+    if sys.platform != "darwin" and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import getproxies  # noqa: PLC0415 (large, and would be in every process of a run)
+
     parts = urlsplit(url)
     found = getproxies()
     proxy = found.get(parts.scheme) or found.get("all")
@@ -33,6 +38,8 @@ def login_of(proxy: str) -> Tuple[str, str]:
 
 def _is_excluded(parts: SplitResult) -> bool:
     """Tell whether ``NO_PROXY`` names the host. Python knows its names and addresses there, but no networks."""
+    from urllib.request import proxy_bypass  # noqa: PLC0415 (as above)
+
     host = parts.hostname or ""
     if proxy_bypass(f"{host}:{parts.port}" if parts.port else host):
         return True

@@ -11,7 +11,6 @@ import traceback
 import warnings
 from typing import Any, Dict, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
-from urllib.request import Request
 
 from .argspec import ApiOptions
 from .connect_failures import READS
@@ -58,10 +57,6 @@ class Transport:
         certificate of the options that is not there.
         """
         url = _with_ascii_host(url)
-        request = Request(url, headers=dict(headers))
-        if self._cookies is not None:
-            self._cookies.add_cookie_header(request)
-        cookie = request.get_header("Cookie")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InsecureRequestWarning)  # validate_certs=false says it already
             response = self._manager(proxy_of(url)).urlopen(
@@ -69,23 +64,35 @@ class Transport:
                 url,
                 redirect=False,
                 body=body,
-                headers={**headers, "Cookie": cookie} if cookie else headers,
+                headers=self._with_cookie(url, headers),
                 timeout=Timeout(*timeout),
                 retries=_retries(method),
                 preload_content=False,
             )
             content: bytes = response.read(decode_content=True)
         if "Set-Cookie" in response.headers:
-            self._keep_cookies(response, request)
+            self._keep_cookies(url, response)
         return response.status, response.headers, content
 
-    def _keep_cookies(self, response: Any, request: Request) -> None:
+    def _keep_cookies(self, url: str, response: Any) -> None:
         """Keep what a response sets: by a cookie a load balancer may know which server is to get the next request."""
-        from http.cookiejar import CookieJar  # noqa: PLC0415 (few servers need it, and it would be in every process)
+        # Few servers set any, and these libraries would be in every process of a run.
+        from http.cookiejar import CookieJar  # noqa: PLC0415
+        from urllib.request import Request  # noqa: PLC0415
 
         if self._cookies is None:
             self._cookies = CookieJar()
-        self._cookies.extract_cookies(response, request)
+        self._cookies.extract_cookies(response, Request(url))
+
+    def _with_cookie(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if self._cookies is None or any(name.lower() == "cookie" for name in headers):
+            return headers
+        from urllib.request import Request  # noqa: PLC0415
+
+        request = Request(url)
+        self._cookies.add_cookie_header(request)
+        cookie = request.get_header("Cookie")
+        return {**headers, "Cookie": cookie} if cookie else headers
 
     def _manager(self, proxy: Optional[str]) -> Any:
         """Return what keeps the connections to a proxy, or to servers without one."""

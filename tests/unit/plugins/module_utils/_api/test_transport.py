@@ -237,7 +237,7 @@ class TestResponse:
     )
     def test_which_reads_are_repeated(self, wire: Any, send: Any, method: str, status: int, times: int) -> None:
         """Without heed to Retry-After, which may name an hour."""
-        server, began = wire(page(b"{}", "Retry-After: 3600", status=f"{status} Later")), time.monotonic()
+        server, began = wire(page(b"{}", "Retry-After: 12", status=f"{status} Later")), time.monotonic()
         assert send(server.url, method).status == status
         assert len(server.came) == times
         assert time.monotonic() - began < 10
@@ -259,6 +259,13 @@ class TestSession:
             client.send("POST", f"{server.url}/x", "ask")
         client.send("GET", f"{other.url.replace('127.0.0.1', 'localhost')}/x", "ask")
         assert [one.headers.get("cookie") for one in (*server.came, *other.came)] == [None, "node=Canary2", None]
+
+    def test_a_cookie_of_the_options_stays(self, wire: Any, params: dict[str, Any]) -> None:
+        server = wire(page(b"{}", "Set-Cookie: node=2; path=/"))
+        client = Client(read_options({**params, "url": server.url, "headers": {"cookie": "mine=1"}}))
+        for _time in range(2):
+            client.send("GET", f"{server.url}/x", "ask")
+        assert [one.headers.get("cookie") for one in server.came] == ["mine=1", "mine=1"]
 
     def test_no_netrc(self, wire: Any, params: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / "netrc").write_text("default login me password other\n")
