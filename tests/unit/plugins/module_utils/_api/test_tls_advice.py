@@ -101,6 +101,18 @@ def test_a_name_that_is_not_in_the_certificate(params: dict[str, Any], chain: di
     assert "one that is in the certificate" in error.advice and "ca_path" not in error.advice
 
 
+def test_a_name_that_the_library_has_compared_itself(params: dict[str, Any]) -> None:
+    """As urllib3 1.26 does it."""
+
+    class CertificateError(ValueError):
+        pass
+
+    cause = CertificateError("hostname 'x' doesn't match 'y'")
+    error = tls_error([cause], "Could not x: y", False, read_options(params))
+    assert "certificate is not trusted: Hostname mismatch." in error.message
+    assert "one that is in the certificate" in error.advice
+
+
 @pytest.mark.parametrize(("reason", "sent", "advice"), [
     ("TLSV13_ALERT_CERTIFICATE_REQUIRED", None, "set client_cert and client_key"),
     ("TLSV1_ALERT_UNKNOWN_CA", "x.pem", "It may not accept client_cert"),
