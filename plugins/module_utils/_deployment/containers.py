@@ -93,7 +93,7 @@ class Container(NamedTuple):
             image_id=data["Image"],
             labels=labels,
             environment=_variables(config.get("Env")),
-            health_check=_health_check(config),
+            health_check=health_check_of((config.get("Healthcheck") or {}).get("Test"), config.get("Shell")),
             pid=int(state.get("Pid") or 0),
             completed=_has_completed(data),
         )
@@ -165,10 +165,11 @@ def _has_completed(data: Dict[str, Any]) -> bool:
     return state["Status"] == "exited" and not state.get("ExitCode") and policy in ("no", "on-failure")
 
 
-def _health_check(config: Dict[str, Any]) -> Optional[Tuple[str, ...]]:
-    test = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
-    if test[0] == "CMD" and len(test) > 1:
-        return tuple(test[1:])
-    if test[0] == "CMD-SHELL" and len(test) > 1:
-        return (*(config.get("Shell") or ("/bin/sh", "-c")), *test[1:])
+def health_check_of(test: Optional[List[str]], shell: Optional[List[str]] = None) -> Optional[Tuple[str, ...]]:
+    """Return the command of a health check as Docker notes it, None where there is none."""
+    kind, *command = test or ["NONE"]
+    if kind == "CMD" and command:
+        return tuple(command)
+    if kind == "CMD-SHELL" and command:
+        return (*(shell or ("/bin/sh", "-c")), *command)
     return None

@@ -26,6 +26,7 @@ from .._restore.server import Server
 from .._scripts.pair import RUN
 from .._scripts.script_file import exchange
 from . import proof
+from .health_check import own_health_check
 from .journal import SERVING, UpdateJournal
 from .new_server import NewServer, start_together
 from .old_server import OldServer
@@ -150,11 +151,13 @@ class Update:
         self._proofs.append(proof.settings_proof(self._workspace.lost_settings()))
         proof.require(self._proofs)
         self._pull(inventory, [one.image for one in services.values()])
+        described = self._workspace.described()
         if request.try_database and SERVICE in services:
-            with Trial(self._deployment, journal, services[SERVICE].image, request.wait_timeout) as trial:
+            image, check = services[SERVICE].image, own_health_check(described)
+            with Trial(self._deployment, journal, image, request.wait_timeout, check) as trial:
                 self._expected = trial.migrations(self._setup)
             journal.describe(migrations=self._expected)
-        self._start_together = start_together(self._workspace.described())
+        self._start_together = start_together(described)
         self._back_up()
         self._old = OldServer.ask(self._server.deployment(), request.database_timeout)
         self._changed_files = self._workspace.changed()

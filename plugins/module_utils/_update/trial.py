@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import time
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 from urllib.parse import quote
 
 from .._common.errors import BitwardenError
@@ -24,6 +24,7 @@ from .._deployment.containers import Container, checked
 from .._deployment.deployment import Deployment
 from .._deployment.health_wait import Clock, last_log_lines
 from .._env_files.quoting import write_line
+from .health_check import why_it_fails
 from .journal import UpdateJournal
 from .setup_tool import SetupTool
 
@@ -46,8 +47,16 @@ class Trial:
     """One trial of ``image``; its container and files are removed at the end of a ``with`` block."""
 
     def __init__(
-        self, deployment: Deployment, journal: UpdateJournal, image: str, timeout: float, clock: Optional[Clock] = None
+        self,
+        deployment: Deployment,
+        journal: UpdateJournal,
+        image: str,
+        timeout: float,
+        own_check: Optional[Sequence[str]] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
+        """``own_check`` is the health check that the Compose files set in place of that of the image."""
+        self._own_check = own_check
         self._deployment = deployment
         self._engine = deployment.engine
         self._image = image
@@ -116,6 +125,9 @@ class Trial:
             except BitwardenError as error:
                 seen = f"did not answer in time ({error})"
             else:
+                if self._own_check:
+                    self._require_own_check(container, self._own_check)
+                    return
                 if not container.health_check or self._engine.ask([container], _ASK_TIMEOUT)[container.id]:
                     return
                 # It asks no more than was just answered. In the downtime it would be waited for as well.
@@ -124,6 +136,14 @@ class Trial:
             if self._clock.now() >= min(deadline, healthy_until or deadline):
                 raise TrialError(self._failed(container, seen))
             self._clock.sleep(_PAUSE)
+
+    def _require_own_check(self, container: Container, check: Sequence[str]) -> None:
+        why = why_it_fails(self._deployment, container, check)
+        if why:
+            raise TrialError(
+                f"{self._image} was tried on this host and {why}. It would be waited for in vain while the server is "
+                "down. Correct the health check in docker-compose.override.yml."
+            )
 
     def _failed(self, container: Container, seen: str) -> str:
         lines = last_log_lines(mask_text(self._engine.last_lines(container, _LOG_LINES), [self._password]))
