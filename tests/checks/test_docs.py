@@ -153,7 +153,7 @@ class _Texts(ast.NodeVisitor):
 
 
 def _text(node):
-    """A text on one line, a null character in place of what is filled in."""
+    """Return a text on one line, a null character in place of what is filled in."""
     if isinstance(node, ast.Constant):
         return " ".join(str(node.value).split())
     if isinstance(node, ast.JoinedStr):
@@ -166,13 +166,13 @@ def _text(node):
 
 
 def _shows(quoted, texts):
-    """Whether what the page quotes is in a text, of which there is one on each line; ``…`` stands for anything."""
+    """Tell whether what the page quotes is in a text, of which there is one a line; ``…`` stands for anything."""
     pattern = r"[^\n]*?".join(re.escape(part.strip()) for part in quoted.split("…"))
     return re.search(pattern, texts, re.IGNORECASE) is not None
 
 
 def _rows():
-    """The rows of the page's tables: the modules that the text above last named, and the first two cells."""
+    """Yield the rows of the page's tables: the modules that the text above last named, and the first two cells."""
     modules: list[str] = []
     for line in TROUBLESHOOTING.read_text().splitlines():
         if line.startswith("| "):
@@ -240,12 +240,12 @@ def test_every_message_has_a_row():
 
 
 def _is_telling(message):
-    """Whether enough of it is fixed to look for."""
+    """Tell whether enough of it is fixed to look for."""
     return max(len(part.strip(" .:,;()'\"")) for part in message.split("\0")) >= 8
 
 
 def _documented(module):
-    """The causes in the documentation of a module's return values."""
+    """Return the causes in the documentation of a module's return values."""
     if not CAUSES[module]:
         return set()
     text = next(

@@ -32,7 +32,7 @@ SHOW = ("bitwarden_region", "bitwarden_url", *OWN, *ACCOUNT)
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory):
-    """Host -> what the role gets there."""
+    """Return host -> what the role gets there."""
     scratch = tmp_path_factory.mktemp("vault")
     (scratch / "password").write_text("example\n")
     fields = ", ".join(f"'{name}': {name}" for name in SHOW)

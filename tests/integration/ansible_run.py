@@ -64,7 +64,7 @@ class Run(NamedTuple):
     tasks: List[Task]
 
     def of(self, host: str, action: str) -> List[Task]:
-        """The results of a plugin (short or full name) on a host; a step of the role counts as its module."""
+        """Return the results of a plugin (short or full name) on a host; a step of the role counts as its module."""
         return [
             task
             for task in self.tasks
@@ -72,20 +72,20 @@ class Run(NamedTuple):
         ]
 
     def result(self, host: str, action: str) -> Dict[str, Any]:
-        """The one result of a plugin on a host."""
+        """Return the one result of a plugin on a host."""
         found = self.of(host, action)
         assert len(found) == 1, f"{len(found)} results of {action} on {host}:\n{self.output[-6000:]}"
         return found[0].result
 
     def recap(self, host: str) -> Dict[str, int]:
-        """The host's line of the recap, as numbers: ok, changed, unreachable, failed, skipped, rescued, ignored."""
+        """Return the host's recap as numbers: ok, changed, unreachable, failed, skipped, rescued, ignored."""
         lines = self.output.rpartition("PLAY RECAP")[2].splitlines()
         found = next((line for line in lines if re.match(rf"{re.escape(host)}\s*:", line)), None)
         assert found is not None, f"no recap of {host}:\n{self.output[-6000:]}"
         return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", found)}
 
     def ok(self) -> Run:
-        """Itself, after seeing that the run succeeded."""
+        """Return itself, after seeing that the run succeeded."""
         assert self.status == 0, self.output[-8000:]
         return self
 

@@ -15,7 +15,7 @@ from tests.support.fleet import api
 
 @pytest.fixture(scope="session")
 def fleet() -> dict[str, api.Host]:
-    """All hosts by name; each must answer."""
+    """Return all hosts by name; each must respond."""
     hosts = {host.name: host for host in api.hosts()}
     for host in hosts.values():
         host.wait(60)
@@ -31,7 +31,7 @@ def bw4_of_file() -> Iterator[api.Host]:
 
 @pytest.fixture
 def bw4(bw4_of_file: api.Host) -> api.Host:
-    """The host in its state after set-up, whatever the test before it broke (Compose files, engine, registry)."""
+    """Return the host in its state after set-up, whatever was broken before (Compose files, engine, registry)."""
     bw4_of_file.reset()
     return bw4_of_file
 

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.fleet
 
 @pytest.fixture(scope="module")
 def connected() -> Iterator[api.Host]:
-    """A host with cloud communication on."""
+    """Yield a host with cloud communication on."""
     host = api.host(HOST)
     host.reset()
     task("server", HOST, cloud_communication=True, region="US").ok()
@@ -49,7 +49,7 @@ def connected() -> Iterator[api.Host]:
 
 @pytest.fixture
 def host(connected: api.Host) -> api.Host:
-    """It has no connection, and its cloud no fault."""
+    """Return the host without a connection, and its cloud without a fault."""
     connected.reset_data()
     return connected
 
@@ -76,7 +76,7 @@ def run(host: api.Host, *tasks: Dict[str, Any], core: str = "newest", options: A
 
 
 def writes(host: api.Host) -> List[str]:
-    """What the server was asked to change; a login is not a change."""
+    """Return what the server was asked to change; a login is not a change."""
     asked: Any = host.control("requests")
     return [
         f"{item['method']} {item['path']}"

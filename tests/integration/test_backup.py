@@ -33,7 +33,7 @@ def listed(host, folder):
 
 @pytest.fixture(scope="module")
 def server(bw4_of_file):
-    """The host, whose folder of backups is removed in the end."""
+    """Yield the host, whose folder of backups is removed in the end."""
     bw4_of_file.reset()
     yield bw4_of_file
     bw4_of_file.execute("rm", "-rf", DEST, "/opt/bitwarden/backups")

@@ -20,7 +20,7 @@ FILE = "core/attachments/of-the-test"
 
 
 def rows(run):
-    """What changed on each host, and its result."""
+    """Return what changed on each host, and its result."""
     found = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
     return {row[0]: row[-2:] for row in found if len(row) in (4, 5) and row[0].startswith("bw")}
 

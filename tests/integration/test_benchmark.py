@@ -16,7 +16,7 @@ pytestmark = pytest.mark.fleet
 
 @pytest.fixture(scope="module")
 def unchanged(fleet, tmp_path_factory):
-    """All hosts in the state in which a run finds nothing to do."""
+    """Return all hosts in the state in which a run finds nothing to do."""
     controller = Controller(tmp_path_factory.mktemp("first"))
     controller.write_inventory({name: host.variables for name, host in fleet.items()})
     controller.run(FLOW)

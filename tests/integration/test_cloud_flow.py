@@ -27,13 +27,13 @@ KEYS = {"billing_sync_token": "token", "last_license_sync": "sync"}
 
 
 def token_on(host: api.Host) -> Any:
-    """The billing sync token that the server holds."""
+    """Return the billing sync token that the server holds."""
     state: Any = host.control("state")
     return [one["config"]["BillingSyncKey"] for one in state["connection"]]
 
 
 def token_of(host: api.Host) -> Any:
-    """The billing sync token that the cloud knows."""
+    """Return the billing sync token that the cloud knows."""
     state: Any = host.cloud.control("state")
     organization = host.data.organization["cloud_id"]
     (found,) = [one for one in state["organization"] if one["id"] == organization]
@@ -41,7 +41,7 @@ def token_of(host: api.Host) -> Any:
 
 
 def asked(region: str, path: str) -> int:
-    """How often a path of the cloud was asked since ``forget``."""
+    """Count how often a path of the cloud was asked since ``forget``."""
     requests: Any = api.cloud(region).control("requests")
     return sum(1 for one in requests if one["path"].endswith(path) and one["status"] == 200)
 
@@ -52,12 +52,12 @@ def forget() -> None:
 
 
 def fetched(run: Run) -> List[str]:
-    """Whose variables were used; told with -v, as the result holds the tokens."""
+    """Return whose variables were used; told with -v, as the result holds the tokens."""
     return re.findall(r"billing sync token with the variables of (\w+)", run.output)
 
 
 def configured(run: Run, host: str) -> List[Dict[str, Any]]:
-    """The results of module organization on a host, in order."""
+    """Return the results of module organization on a host, in order."""
     actions = (CONFIGURE, "organization")
     return [task.result for task in run.tasks if task.host == host and task.action.endswith(actions)]
 
@@ -79,7 +79,7 @@ def fresh_hosts(fresh):
 
 @pytest.fixture
 def unsynced_hosts(fleet):
-    """Hosts without a connection that were never synced, on whatever settings the test before them left."""
+    """Return hosts without a connection, never synced, on whatever settings the test before them left."""
     for name in HOSTS:
         fleet[name].reset_data()
     return {name: fleet[name] for name in HOSTS}

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.fleet
 
 
 def info(host=HOST, user="root", options=(), **arguments):
-    """The module's result, after seeing that it shows no secret and changes nothing."""
+    """Return the module's result, after seeing that it shows no secret and changes nothing."""
     tasks = [{f"selfhosted.bitwarden.{MODULE}": arguments}]
     play = {"hosts": host, "gather_facts": False, "tasks": tasks}
     run = playbook([play], "-vvv", *options, inventory=inventory.FILE, ansible_user=user).ok()
@@ -42,7 +42,7 @@ def checks(found):
 
 
 def blocked(found, layer, *words):
-    """Every way from the container ends in this layer, none from the host does."""
+    """Require every way from the container to end in this layer, and none from the host to do so."""
     by_name = checks(found)
     assert found["ok"] is False
     for way in WAYS:

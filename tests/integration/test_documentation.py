@@ -31,7 +31,7 @@ PAGES = [
 
 
 def examples(path, license_file):
-    """The tasks in a plugin's EXAMPLES, with ``license_file`` in place of one that a reader has."""
+    """Return the tasks in a plugin's EXAMPLES, with ``license_file`` in place of one that a reader has."""
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "EXAMPLES":
             text = ast.literal_eval(node.value)
@@ -41,7 +41,7 @@ def examples(path, license_file):
 
 
 def shown(page, **given):
-    """The YAML blocks of a page; ``given``: texts in them that stand for something a reader has."""
+    """Return the YAML blocks of a page; ``given``: texts in them that stand for something a reader has."""
     text = page.read_text()
     for name, value in given.items():
         text = text.replace(GIVEN[name], value)
@@ -69,13 +69,13 @@ def host(fleet):
 
 @pytest.fixture(scope="module")
 def changed():
-    """The changes since everything was last in order."""
+    """Return the changes since everything was last in order."""
     return ["set up"]
 
 
 @pytest.fixture
 def synced_host(host, changed):
-    """A host on which everything is in order, so that each example can do what it says."""
+    """Return a host on which everything is in order, so that each example can do what it says."""
     if changed:
         playbook("selfhosted.bitwarden.families_sync", "--limit", HOST).ok()
         changed.clear()
@@ -97,7 +97,7 @@ def test_examples_of_plugins_run(synced_host, changed, license_file, plugin):
 
 @pytest.fixture(scope="module")
 def license_file(host, tmp_path_factory):
-    """The license of the host's organization, downloaded for it."""
+    """Return the license of the host's organization, downloaded for it."""
     file = tmp_path_factory.mktemp("license") / "family.json"
     options = ("client_id", "client_secret", "organization", "ca_path")
     account = {name: f"{{{{ bitwarden_cloud_{name} }}}}" for name in options}

@@ -29,7 +29,7 @@ READERS = {"api", "identity", "sso", "admin", "notifications", "events"}
 
 @pytest.fixture
 def host(bw4: fleet.Host) -> fleet.Host:
-    """A host as after set-up."""
+    """Return a host as after set-up."""
     return bw4
 
 
@@ -126,7 +126,7 @@ def test_a_value_that_kills_the_real_server_kills_api_and_identity(host: fleet.H
 
 
 def version_of(host: fleet.Host, port: int = 443) -> tuple[str, str]:
-    """What the Api and the web vault say that they are."""
+    """Return what the Api and the web vault say that they are."""
     patiently = ("--retry", "30", "--retry-delay", "1", "--retry-all-errors")
     urls = [f"https://localhost:{port}/{path}" for path in ("api/config", "version.json")]
     said = [json.loads(host.execute("curl", "-sSkf", *patiently, url)) for url in urls]
@@ -134,7 +134,7 @@ def version_of(host: fleet.Host, port: int = 443) -> tuple[str, str]:
 
 
 def newest_migration(host: fleet.Host) -> str:
-    """The newest script that was run on the database."""
+    """Return the newest script that was run on the database."""
     password = host.container_env("mssql")["SA_PASSWORD"]
     tool = ("/opt/mssql-tools18/bin/sqlcmd", "-S", "localhost", "-U", "sa", "-b", "-W", "-h", "-1", "-C", "-Q")
     query = "SET NOCOUNT ON; SELECT TOP (1) [ScriptName] FROM [vault].[dbo].[Migration] ORDER BY [Id] DESC"

@@ -30,7 +30,7 @@ TASKS = 8  # of the role on a host in an unchanged run, those that are skipped i
 
 
 def table(run: Run) -> Dict[str, List[str]]:
-    """The printed table: host -> its cells."""
+    """Return the printed table: host -> its cells."""
     rows = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
     return {row[0]: row for row in rows if len(row) in (9, 10)}
 

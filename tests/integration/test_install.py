@@ -27,7 +27,7 @@ pytestmark = pytest.mark.fleet
 
 @pytest.fixture(scope="module")
 def host(bw4_of_file):
-    """The host as it was set up: with a server in another folder than the one that is installed here."""
+    """Yield the host as it was set up: with a server in another folder than the one that is installed here."""
     bw4_of_file.reset()
     yield bw4_of_file
     left = bw4_of_file.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project.working_dir={BWDATA}/docker")
@@ -130,13 +130,13 @@ def test_from_an_empty_folder_to_healthy_and_the_second_time_unchanged(host):
 
 
 def answered(host):
-    """What the new server says of itself, by its name and with a certificate that the fleet's authority has signed."""
+    """Return what the new server says of itself, by its name and with a certificate of the fleet's authority."""
     trusted = ("--cacert", "/usr/local/share/ca-certificates/fleet.crt", "--resolve", "bw4.fleet.test:443:127.0.0.1")
     return json.loads(host.execute("curl", "-sSf", *trusted, "https://bw4.fleet.test/api/config"))
 
 
 def eu():
-    """An installation that the EU's cloud knows."""
+    """Return an installation that the EU's cloud knows."""
     return fleet.host("bw3").data.installation
 
 

@@ -34,7 +34,7 @@ CLOUD = {
 
 
 def download(host: api.Host, dest: Path, of: str = HOST, installation: str = "") -> None:
-    """The license of a host's organization, by default for its own installation."""
+    """Download the license of a host's organization, by default for its own installation."""
     installation = installation or host.data.installation["id"]
     task("cloud_license", of, **CLOUD, installation_id=installation, dest=str(dest)).ok()
 

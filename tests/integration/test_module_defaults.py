@@ -37,7 +37,7 @@ def test_every_module_is_in_one_group():
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def host_group(fleet, request):
-    """One run of all modules of the group on an ansible-core."""
+    """Run all modules of the group once on an ansible-core."""
     tasks = [
         {f"selfhosted.bitwarden.{module}": NEEDED.get(module, {}), "check_mode": True, "ignore_errors": True}
         for module in GROUPS["host"]

@@ -122,7 +122,7 @@ class Watch:
                 continue
 
     def secrets(self) -> Dict[str, str]:
-        """Name -> value of what clients and env files of the host keep secret."""
+        """Return name -> value of what clients and env files of the host keep secret."""
         found = dict(api.secrets())
         for name in ("global", "mssql"):
             path = f"env/{name}.override.env"
@@ -132,7 +132,7 @@ class Watch:
         return found
 
     def places(self) -> Dict[str, str]:
-        """Place -> text, all that is to be free of secrets."""
+        """Return place -> text, all that is to be free of secrets."""
         found = {
             "process lists": BY_BITWARDEN.sub("", "\n".join(set(self.seen))),
             "syslog of the host": self.host.execute("cat", "/var/log/syslog"),
@@ -152,7 +152,7 @@ class Watch:
 
 
 def scenarios(core: str) -> Iterator[Callable[..., Run]]:
-    """Runs that between them pass every secret through every plugin, going well and going wrong."""
+    """Yield runs that between them pass every secret through every plugin, going well and going wrong."""
     settings = {"globalSettings__mail__smtp__password": PLAIN_SECRET}
     flow: Dict[str, Any] = {
         "bitwarden_hosts": HOST,
@@ -282,13 +282,13 @@ def scenarios(core: str) -> Iterator[Callable[..., Run]]:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A home whose path is short enough for the sockets that ssh makes in it."""
+    """Yield a home whose path is short enough for the sockets that ssh makes in it."""
     with tempfile.TemporaryDirectory(prefix="bw") as folder:
         yield Path(folder)
 
 
 def password_hash(host: api.Host) -> str:
-    """What the cloud is shown of its owner's master password."""
+    """Return what the cloud is shown of its owner's master password."""
     kdf = {name: value for name, value in names.KDFS[names.HOSTS[HOST].company].items() if name != "type"}
     owner = host.data.cloud_owner
     kind = names.KDFS[names.HOSTS[HOST].company]["type"]

@@ -120,7 +120,7 @@ USERS = {
 
 @pytest.fixture(scope="module")
 def users_host(bw4_of_file):
-    """One for all users: each finds what the one before has set, and sets its own."""
+    """Return one host for all users: each finds what the one before has set, and sets its own."""
     bw4_of_file.reset()
     return bw4_of_file
 

@@ -79,7 +79,7 @@ def test_a_migration_that_fails_silently_is_taken_back_over_the_engine_step(host
 
 @pytest.fixture
 def scripts(tmp_path):
-    """A folder of the controller with the scripts of 2026.7.0."""
+    """Make a folder of the controller with the scripts of 2026.7.0."""
     for file in (names.FILES / "bitwarden").iterdir():
         (tmp_path / file.name).write_text(file.read_text().replace(names.VERSION, "2026.7.0"))
     return str(tmp_path)

@@ -25,7 +25,7 @@ def update(*options, **extra):
 
 
 def table(run):
-    """Version, changed and result of each host."""
+    """Return version, changed and result of each host."""
     found = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
     return {row[0]: tuple(row[1:]) for row in found if len(row) == 4 and row[0] in HOSTS}
 

@@ -30,7 +30,7 @@ ALPHABET = "ab $'\"\\#=`{}()!%&;:,.-_é☃\t"
 
 
 def values() -> Dict[str, str]:
-    """Setting → value; the seed is fixed, so a failure comes again."""
+    """Return setting → value; the seed is fixed, so a failure comes again."""
     source = random.Random(20260823)
     made_up = ["".join(source.choice(ALPHABET) for _count in range(source.randint(1, 24))) for _count in range(180)]
     return {f"globalSettings__canary__v{number}": value for number, value in enumerate(KNOWN + made_up)}

@@ -32,20 +32,20 @@ class Run(NamedTuple):
         return sorted({host for host, _step, _arguments in self.calls})
 
     def steps(self, host: str) -> List[str]:
-        """The steps called for a host, in order."""
+        """Return the steps called for a host, in order."""
         return [step for name, step, _arguments in self.calls if name == host]
 
     def arguments(self, host: str, step: str) -> Dict[str, Any]:
-        """The arguments of the one call of a step for a host."""
+        """Return the arguments of the one call of a step for a host."""
         (found,) = self.all_arguments(host, step)
         return found
 
     def all_arguments(self, host: str, step: str) -> List[Dict[str, Any]]:
-        """The arguments of each call of a step for a host, in order."""
+        """Return the arguments of each call of a step for a host, in order."""
         return [dict(arguments) for name, called, arguments in self.calls if (name, called) == (host, step)]
 
     def row(self, host: str) -> List[str]:
-        """The host's row of the table, the last cell with what the lines below say of it."""
+        """Return the host's row of the table, the last cell with what the lines below say of it."""
         for line in self.output.splitlines():
             cells = [cell.strip() for cell in line.split("|")]
             if cells[0] == host and len(cells) == COLUMNS:

@@ -119,7 +119,7 @@ def make_collection(base: Path) -> Path:
 
 
 def environment(collections: Path, home: Path) -> Dict[str, str]:
-    """Variables of a run in ``home``, which holds an ``ansible.cfg`` and gets the log ``calls``."""
+    """Return the variables of a run in ``home``, which holds an ``ansible.cfg`` and gets the log ``calls``."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),

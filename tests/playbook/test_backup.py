@@ -27,13 +27,13 @@ def host(result, step="backup", **variables):
 
 
 def set_of(name, result, **variables):
-    """A host that a set is confirmed for."""
+    """Return a host that a set is confirmed for."""
     given = {"bitwarden_restore_set": f"/sets/{name}", "bitwarden_restore_confirm": IDS[name]}
     return host(result, "restore", **{**given, **variables})
 
 
 def rows(run):
-    """The cells of each row: host, version, where known the backup, changed, result."""
+    """Return the cells of each row: host, version, where known the backup, changed, result."""
     found = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
     return {row[0]: row[1:] for row in found if len(row) in (4, 5) and row[0].startswith("bw")}
 

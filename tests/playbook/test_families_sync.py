@@ -23,12 +23,12 @@ COMPANY = "ac5d6e7f-9081-4c23-9e4f-b2e500f1d003"
 
 
 def host(**steps):
-    """A host whose token is given by hand, with the results of its steps."""
+    """Return a host whose token is given by hand, with the results of its steps."""
     return {"fake": {**STEADY, **steps}, "bitwarden_billing_sync_token": "token-of-the-tests"}
 
 
 def member(company="one", /, **steps):
-    """A host of an organization in the cloud, whose token is fetched there."""
+    """Return a host of an organization in the cloud, whose token is fetched there."""
     return {
         "fake": {**STEADY, "billing_sync_token": FETCHED, **steps},
         "bitwarden_cloud_client_id": f"user.{ACCOUNT}",
@@ -48,12 +48,12 @@ LOST = member(server={"unreachable": True})
 
 
 def fetchers(run):
-    """Who fetched, each as often as it did (hosts run side by side: the order says nothing)."""
+    """Return who fetched, each as often as it did (hosts run side by side: the order says nothing)."""
     return sorted(name for name, step, _arguments in run.calls if step == "billing_sync_token")
 
 
 def tokens(run):
-    """The last token that each host was given."""
+    """Return the last token that each host was given."""
     return {
         name: arguments["billing_sync_token"]
         for name, step, arguments in run.calls

@@ -46,7 +46,7 @@ SILENT = host(None, {"failed": True, "msg": "vault.example.com was not reached."
 
 
 def last_cells(run):
-    """The last cell of each host's row; the table has three columns more than that of the Families sync."""
+    """Return the last cell of each host's row; the table has three columns more than that of the Families sync."""
     rows = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
     return {row[0]: row[-1] for row in rows if len(row) == 12 and not row[0].startswith('"')}
 

@@ -23,7 +23,7 @@ def host(install=None, server=None, **variables):
 
 
 def rows(run):
-    """The cells of each row: host, version, cloud, changed, result."""
+    """Return the cells of each row: host, version, cloud, changed, result."""
     found = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
     return {row[0]: tuple(row[1:]) for row in found if len(row) == 5 and row[0].startswith("bw")}
 

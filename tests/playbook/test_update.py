@@ -23,13 +23,13 @@ def host(update=None, **variables):
 
 
 def rows(run):
-    """Version, changed and result of each host, in the order of the table, whose columns of the sync are left out."""
+    """Return version, changed and result of each host, in the table's order, without the columns of the sync."""
     found = [[cell.strip() for cell in line.split("|")] for line in run.output.splitlines()]
     return {row[0]: (row[1], row[-2], row[-1]) for row in found if len(row) == 4 and row[0].startswith("bw")}
 
 
 def asked(run, *names):
-    """Each host's version, in the order in which they were updated."""
+    """Return each host's version, in the order in which they were updated."""
     return [(name, arguments.get("version")) for name, step, arguments in run.calls if step == "update"]
 
 

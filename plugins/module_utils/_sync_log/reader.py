@@ -23,7 +23,7 @@ _MOST_LINES = 50000
 def sync_failures(
     deployment: Deployment, seconds: float, organization: Optional[str] = None, kind: Optional[str] = None
 ) -> Dict[str, Any]:
-    """Everything that ``sync_log_info`` returns, looking back ``seconds``.
+    """Return everything that ``sync_log_info`` returns, looking back ``seconds``.
 
     Raises ``DeploymentError``, ``EngineError``, ``EnvFileError``.
     """

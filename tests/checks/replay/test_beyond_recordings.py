@@ -57,7 +57,7 @@ class Cloud:
         return answer.status_code, answer.json
 
     def sync(self, *offers, token="token"):
-        """Status and answer of a sync of offers, which differ from a new one by these members."""
+        """Return status and response of a sync of offers, which differ from a new one by these fields."""
         defaults = {"sponsoringOrganizationUserId": MEMBER, "friendlyName": "Home", "offeredToEmail": "f@example.org",
                     "planSponsorshipType": 0, "lastSyncDate": None, "validUntil": None, "toDelete": False}  # fmt: skip
         body = {"billingSyncKey": token, "sponsoringOrganizationCloudId": ORGANIZATION,
@@ -69,7 +69,7 @@ class Cloud:
         return answer.status_code, answer.json
 
     def organization_key(self, call, kind):
-        """Status of the owner's request for one of the organization's keys."""
+        """Return the status of the owner's request for one of the organization's keys."""
         headers = {"Authorization": f"Bearer {self.login()['access_token']}"}
         body = {"type": kind, "masterPasswordHash": master_password_hash("secret", "owner@example.com", 5000)}
         return (

@@ -20,7 +20,7 @@ MASK = "mutated"
 
 
 def _file(name, keep):
-    """A recording cut to the items that ``keep`` names."""
+    """Return a recording cut to the items that ``keep`` names."""
     content = json.loads((PROJECT / name).read_text())
     kind = next(kind for kind in ("exchanges", "starts", "logs", "rewrites") if kind in content)
     items = content[kind]
@@ -37,7 +37,7 @@ def _differences(folder, name, content, scratch):
 
 
 def _set(path, value):
-    """A change of one member, by its path."""
+    """Return a change of one field, by its path."""
 
     def change(item):
         *parents, last = path

@@ -18,7 +18,7 @@ NAMES = [path.name for path in sorted(PROJECT.glob("*.json"))]
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory):
-    """All files are replayed once, since they build on each other."""
+    """Replay all files once, since they build on each other."""
     found = list(replay(PROJECT, tmp_path_factory.mktemp("replay")))
     return {report.name: report for report in found}
 

@@ -28,14 +28,14 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_temporary_folder(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers that are known stay so, but only for these tests: a later run may have a cloud at the same port."""
+    """Let servers that are known stay so for these tests only: a later run may have a cloud at the same port."""
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
 
 @pytest.fixture
 def pair(running_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Pair:
-    """Both servers as at first: cloud communication on, no token, never synced."""
+    """Return both servers as at first: cloud communication on, no token, never synced."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "BW_CLIENTID", "BW_CLIENTSECRET"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -45,7 +45,7 @@ def pair(running_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Pair:
 
 @pytest.fixture
 def params(pair: Pair) -> dict[str, Any]:
-    """The shared options, as Ansible hands them over."""
+    """Return the shared options, as Ansible hands them over."""
     return {
         "url": pair.server.url,
         "api_url": None,
@@ -65,7 +65,7 @@ def params(pair: Pair) -> dict[str, Any]:
 
 @pytest.fixture
 def cloud_params(pair: Pair) -> dict[str, Any]:
-    """The shared options of the cloud's plugins, as Ansible hands them over."""
+    """Return the shared options of the cloud's plugins, as Ansible hands them over."""
     return {
         "cloud": pair.cloud.addresses,
         "client_id": f"user.{OWNER}",

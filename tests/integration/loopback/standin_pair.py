@@ -136,7 +136,7 @@ def answer(process: StandIn, path: str, status: int, body: Any = "", **more: Any
 
 
 def new_keys() -> dict[str, str]:
-    """Keys that sign licenses, as members of a seed."""
+    """Return keys that sign licenses, as fields of a seed."""
     command = [sys.executable, "-m", "standin.keys"]
     made = subprocess.run(command, env=_environment(), capture_output=True, check=True, cwd=TESTS)
     return dict(json.loads(made.stdout))
@@ -210,7 +210,7 @@ class Pair:
         }
 
     def reset(self) -> None:
-        """Back to the seeds: no token, never synced, no faults."""
+        """Go back to the seeds: no token, never synced, no faults."""
         for process in (self.cloud, self.server):
             process.plant(process.seed)
         self.cloud.control("POST", "limiter", {"on": False, "scale": 1}, service="identity")
@@ -220,7 +220,7 @@ class Pair:
         self.server.stop()
 
     def writes(self) -> list[tuple[str, str]]:
-        """What asked the server to change something; logging in is none."""
+        """List what asked the server to change something; logging in does not."""
         return [
             (item["method"], item["path"])
             for item in self.server.control("GET", "requests")

@@ -22,7 +22,7 @@ CORES = pytest.mark.parametrize("core", ["oldest", "newest"])
 
 
 def inventory(folder: Path, **variables: Any) -> Path:
-    """One host, ``vault``, which is this machine unless the variables say otherwise."""
+    """Write the inventory of one host, ``vault``, which is this machine unless the variables say otherwise."""
     own = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, **variables}
     path = folder / "hosts.json"
     path.write_text(json.dumps({"all": {"hosts": {"vault": own}}}))
@@ -30,7 +30,7 @@ def inventory(folder: Path, **variables: Any) -> Path:
 
 
 def play(*tasks: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
-    """A play whose shared options come from ``module_defaults`` of the action group."""
+    """Return a play whose shared options come from ``module_defaults`` of the action group."""
     shared = {"url": "{{ url }}", "client_id": "{{ id }}", "client_secret": "{{ secret }}"}
     return [
         {

@@ -52,14 +52,14 @@ def task(cloud_params: dict[str, Any]) -> Task:
 
 
 def asked(pair: Pair) -> list[str]:
-    """What the cloud was asked, reads apart."""
+    """Return what the cloud was asked, reads apart."""
     return [
         item["path"].rpartition("/")[2] for item in pair.cloud.control("GET", "requests") if item["method"] == "POST"
     ]
 
 
 def key(pair: Pair) -> Any:
-    """The organization's keys in the cloud."""
+    """Return the organization's keys in the cloud."""
     found = pair.cloud.control("GET", "state")["organization"]
     return next(one for one in found if one["id"] == CLOUD_ORGANIZATION)["api_keys"].get("billing_sync", {}).get("key")
 
@@ -246,7 +246,7 @@ def test_a_lost_header_is_named(pair: Pair, task: Task, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it would have waited, each time."""
+    """Return how long it would have waited, each time."""
     waited: list[float] = []
     make = CloudAccount.__init__
     monkeypatch.setattr(

@@ -180,7 +180,7 @@ def test_an_answer_that_is_no_license(pair: Pair, task: Task, dest: Path, body: 
 
 
 def across(replace: Callable[[Any, Any], None]) -> Callable[[str, str], None]:
-    """As if each folder were a file system of its own."""
+    """Replace as if each folder were a file system of its own."""
 
     def guarded(source: str, target: str) -> None:
         if Path(source).parent != Path(target).parent:

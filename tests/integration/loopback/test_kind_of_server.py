@@ -58,7 +58,7 @@ CLOUD: dict[str, tuple[dict[str, Any], Perform]] = {
 
 
 def asked(process: StandIn) -> list[str]:
-    """What was asked beside reads, a login among it."""
+    """Return what was asked beside reads, a login among it."""
     return [one["path"] for one in process.control("GET", "requests") if one["method"] != "GET"]
 
 

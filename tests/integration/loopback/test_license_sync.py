@@ -57,7 +57,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def token(params: dict[str, Any]) -> Callable[..., None]:
-    """Applies a token."""
+    """Return what applies a token."""
 
     def apply(token: str = TOKEN, **changed: Any) -> None:
         own = {"state": "present", "enabled": True, "keep_last_sync": True}

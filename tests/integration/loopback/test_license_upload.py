@@ -46,7 +46,7 @@ Task = Callable[..., dict[str, Any]]
 
 
 def on_disk(pair: Pair) -> OnHost:
-    """What server_info would say of the server's license file."""
+    """Return what server_info would say of the server's license file."""
     path = pair.server.license_file
     if path.exists():
         report = parse_license(path.read_bytes(), ORGANIZATION, str(path)).report()
@@ -57,7 +57,7 @@ def on_disk(pair: Pair) -> OnHost:
 
 @pytest.fixture
 def fresh_license(pair: Pair, cloud_params: dict[str, Any]) -> dict[str, Any]:
-    """The license as the cloud delivers it now: it expires later than the server's."""
+    """Return the license as the cloud delivers it now: it expires later than the server's."""
     own = {"installation_id": INSTALLATION, "dest": None}
     text = license_download.perform({**cloud_params, **own}, False)["license"]
     pair.server.control("DELETE", "requests")
@@ -66,7 +66,7 @@ def fresh_license(pair: Pair, cloud_params: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def signed(pair: Pair, fresh_license: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    """A license signed by the cloud with other members (names in PascalCase); ``days`` ago, with or without token."""
+    """Make licenses signed by the cloud with other fields (PascalCase), ``days`` ago, with or without token."""
 
     def make(days: float = 0, with_token: bool = True, **members: Any) -> dict[str, Any]:
         license_ = license_fields.read(json.dumps(fresh_license).encode(), ignore_case=True)

@@ -32,7 +32,7 @@ STARTED_AT_ONCE = 5
 
 
 def number(kind: str, index: int) -> str:
-    """A GUID of that kind for a server."""
+    """Return a GUID of that kind for a server."""
     return f"{kind}-0000-4000-8000-{index:012}"
 
 
@@ -79,7 +79,7 @@ class Office:
             self.servers = list(pool.map(start, range(COUNT)))
 
     def reset(self) -> None:
-        """Never synced; the cloud has heard nothing."""
+        """Go back to never synced; the cloud has heard nothing."""
         for server in self.servers:
             server.control("POST", "reset", {})
         self.cloud.control("DELETE", "requests")
@@ -87,12 +87,12 @@ class Office:
             self.cloud.control("POST", "limiter", {"on": True, "scale": SCALE}, service=service)
 
     def logins(self) -> Counter[int]:
-        """How often the cloud answered a login, by status."""
+        """Count the cloud's responses to logins, by status."""
         requests = self.cloud.control("GET", "requests")
         return Counter(one["status"] for one in requests if one["path"] == "/connect/token")
 
     def synced(self) -> int:
-        """How many servers have synced their license."""
+        """Count the servers that have synced their license."""
         states = [server.control("GET", "state") for server in self.servers]
         return sum(bool(state["connection"][0]["config"]["LastLicenseSync"]) for state in states)
 
@@ -112,13 +112,13 @@ def office(running_office: Office) -> Office:
 
 
 def report(what: str, seconds: float) -> None:
-    """The limit itself needs two of its minutes for 25 logins: the third ten begin after them."""
+    """Print it. The limit itself needs two of its minutes for 25 logins: the third ten begin after them."""
     allowed = 2 * 60 * SCALE
     print(f"\n{what}: {COUNT} syncs in {seconds:.1f} s; the limit allows them in {allowed:.0f} s", file=sys.stderr)
 
 
 def sync(server: StandIn, wait_turn: Callable[[], object] = lambda: None) -> dict[str, Any]:
-    """A sync as the module does it, with waits as short as the limiter's minute."""
+    """Sync as the module does it, with waits as short as the limiter's minute."""
 
     def diagnose(_organization: str, _seconds: float) -> Any:
         return read_log_result({"failures": [one._asdict() for one in find_failures(server.log.read_text())]})

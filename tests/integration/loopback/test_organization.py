@@ -67,7 +67,7 @@ def host(pair: Pair) -> FakeHost:
 
 @pytest.fixture
 def options(params: dict[str, Any]) -> dict[str, Any]:
-    """All options as Ansible hands them over, nothing asked for."""
+    """Return all options as Ansible hands them over, nothing asked for."""
     return {
         **params,
         "license": None,
@@ -113,14 +113,14 @@ WANTED: dict[str, Any] = {"billing_sync_token": TOKEN, "license_max_age": "7d"}
 
 @pytest.fixture
 def configured(pair: Pair, task: Task) -> None:
-    """A server that has token and license, and nothing asked yet."""
+    """Give the server token and license, and let nothing be asked yet."""
     task(**WANTED)
     pair.server.control("DELETE", "requests")
 
 
 @pytest.fixture
 def fresh_license(pair: Pair, cloud_params: dict[str, Any]) -> dict[str, Any]:
-    """The license as the cloud delivers it now: it expires later than the server's."""
+    """Return the license as the cloud delivers it now: it expires later than the server's."""
     text = cloud_license.perform({**cloud_params, "installation_id": INSTALLATION, "dest": None}, False)["license"]
     pair.server.control("DELETE", "requests")
     return dict(json.loads(text))

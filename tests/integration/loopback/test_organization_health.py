@@ -65,7 +65,7 @@ def answering(status: int, body: Union[dict[str, Any], str]) -> Break:
 
 @pytest.fixture(params=["license_sync", "organization"])
 def run(request: pytest.FixtureRequest, pair: Pair, params: dict[str, Any]) -> Run:
-    """A task that keeps the license up to date; ``see_host``: whether it has access to the host."""
+    """Return a task that keeps the license up to date; ``see_host``: whether it has access to the host."""
 
     def task(check_mode: bool = False, see_host: bool = True, **changed: Any) -> dict[str, Any]:
         host = FakeHost(pair)
@@ -86,7 +86,7 @@ def run(request: pytest.FixtureRequest, pair: Pair, params: dict[str, Any]) -> R
 
 
 def status(result: dict[str, Any]) -> dict[str, Any]:
-    """The status of the host, whichever module it was."""
+    """Return the status of the host, whichever module it was."""
     return summarize({"organization" if "reachable" in result else "license": result})
 
 

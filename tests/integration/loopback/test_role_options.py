@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role on a server and a cloud: what its variables set, and what the module_defaults of a play set where they do
-not."""
+"""The role on a server and a cloud: what its variables set, and what module_defaults set where they do not."""
 
 from __future__ import annotations
 

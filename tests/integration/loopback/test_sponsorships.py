@@ -30,7 +30,7 @@ SYNC_FAILED = f"Sponsorship sync for organization {NAME} Failed"
 
 
 def at(hours: float) -> str:
-    """A time that many hours from now."""
+    """Return a time that many hours from now."""
     return (datetime.now(timezone.utc) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -50,7 +50,7 @@ def given(pair: Pair) -> Callable[..., None]:
 
 @pytest.fixture
 def connected(pair: Pair, given: Callable[..., None]) -> Callable[..., None]:
-    """The same, and a connection with the cloud's token."""
+    """Return the same, with a connection with the cloud's token."""
 
     def seed(*listed: dict[str, Any]) -> None:
         given(*listed)

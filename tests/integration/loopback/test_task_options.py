@@ -2,8 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task is given, on the oldest and the newest ansible-core: options that cannot be used show no secret, those
-encrypted in place or left empty mean what they say, and its environment counts on the controller."""
+"""What a task is given, on the oldest and the newest ansible-core.
+
+Options that cannot be used show no secret, those encrypted in place or left empty mean what they say, and its
+environment counts on the controller.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
 
 @lru_cache(maxsize=None)
 def faulty_run(core: str, folder: Path) -> tuple[Run, str]:
-    """One run of all that is wrong, with all that it printed and logged."""
+    """Run once all that is wrong; return it, with all that it printed and logged."""
     tasks = [
         {f"selfhosted.bitwarden.{plugin}": options, "ignore_errors": True, "check_mode": plugin == "license"}
         for plugin, options, _says in FAULTS
