@@ -49,7 +49,7 @@ BEHIND = {
 
 
 def documented(plugin: str) -> Dict[str, Any]:
-    """The options of a module, those of its documentation fragments included."""
+    """Return the options of a module, those of its documentation fragments included."""
     options: Dict[str, Any] = {}
     documentation = yaml.safe_load(_text(ROOT / f"plugins/modules/{plugin}.py", "DOCUMENTATION"))
     for fragment in documentation.get("extends_documentation_fragment", []):

@@ -43,7 +43,7 @@ def make_set(folder, created=NOW, content=b"an archive", verified="checksum", in
 
 @pytest.fixture
 def action(tmp_path, monkeypatch):
-    """One whose host is this machine: ``commands`` are those that it was sent, ``result`` is that of the module."""
+    """Return a plugin whose host is this machine: ``commands`` are what it was sent, ``result`` is the module's."""
     monkeypatch.setattr(_set_fetch, "PIECE", PIECE)
     monkeypatch.setattr(HostActionModule, "execute", lambda self, task_vars: dict(self.result))
     found = ActionModule.__new__(ActionModule)

@@ -28,7 +28,7 @@ GIVEN = {
 
 @pytest.fixture
 def action(tmp_path, monkeypatch):
-    """The plugin for a task of a playbook in a folder with files; ``sent`` are those that went to the host."""
+    """Return the plugin for a task of a playbook in a folder with files; ``sent`` are those that went to the host."""
     (tmp_path / "files").mkdir()
     (tmp_path / "scripts").mkdir()
     for name in ("bitwarden.sh", "run.sh"):

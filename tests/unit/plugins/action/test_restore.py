@@ -45,7 +45,7 @@ def make_set(folder):
 
 @pytest.fixture
 def action(tmp_path, monkeypatch):
-    """One whose host is the folder ``host``, and whose module reads the set that it is given."""
+    """Return a plugin whose host is the folder ``host``, and whose module reads the set that it is given."""
     host = tmp_path / "host"
     seen = []
 

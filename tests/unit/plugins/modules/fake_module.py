@@ -24,6 +24,6 @@ class FakeModule:
 
 
 def server_module(host, check_mode=False, **params):
-    """Module server for a pretended host, of which only the wanted end is waited for."""
+    """Return module server for a pretended host, of which only the wanted end is waited for."""
     short = {"bwdata": str(host.bwdata), "wait_timeout": "60s", "lock_timeout": "1s"}
     return FakeModule("server", check_mode, **{**short, **params})

@@ -16,7 +16,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.plugin_utils._files import
 
 @pytest.fixture
 def action(tmp_path, monkeypatch):
-    """A task of a playbook in the folder ``playbook``; the run is started in ``started``."""
+    """Return a task of a playbook in the folder ``playbook``; the run is started in ``started``."""
     for name in ("playbook", "inventory", "started"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "started")

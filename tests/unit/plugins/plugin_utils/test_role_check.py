@@ -34,7 +34,7 @@ SECRETS = [("default", VaultSecret(b"canary"))]
 
 @pytest.fixture
 def resolved():
-    """The values whose templates were resolved."""
+    """Return the values whose templates were resolved."""
     return []
 
 

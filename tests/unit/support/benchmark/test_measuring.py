@@ -45,7 +45,7 @@ def test_bytes_sent_are_counted_and_the_answer_comes_back(tmp_path):
 
 @pytest.fixture
 def python(tmp_path):
-    """The program that stands in for Python on a host."""
+    """Return the program that stands in for Python on a host."""
     program = tmp_path / "python"
     program.write_text(size._PROGRAM)
     program.chmod(0o755)

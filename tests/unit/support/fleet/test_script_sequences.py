@@ -31,7 +31,7 @@ DATABASE = 'globalSettings__sqlServer__connectionString="Data Source=tcp:mssql,1
 
 
 def pattern(token: str) -> str:
-    """The command of a token as a regular expression."""
+    """Return the command of a token as a regular expression."""
     text = SEQUENCES["commands"][token].split("   (")[0].replace("'", "")
     if text.startswith("as "):
         base, rest = re.match(r"as ([\w-]+),? (.*)", text).groups()
@@ -133,7 +133,7 @@ class Case:
         ).returncode  # fmt: skip
 
     def tokens(self) -> List[str]:
-        """The calls as tokens, in order."""
+        """Return the calls as tokens, in order."""
         found = []
         for line in (self.fake / "calls").read_text().splitlines():
             status, *words = line.split("\t")
@@ -148,7 +148,7 @@ class Case:
         return found
 
     def files(self) -> Dict[str, bytes]:
-        """Files and folders (their names end in ``/``) of the installation."""
+        """Return files and folders (their names end in ``/``) of the installation."""
         found = {}
         for path in self.home.rglob("*"):
             name = str(path.relative_to(self.home))

@@ -43,7 +43,7 @@ class Sql:
         self.start(version)
 
     def start(self, version=VERSION, password=PASSWORD):
-        """A new container of that version on the same files."""
+        """Start a new container of that version on the same files."""
         self.instance = Instance(engine_of(version), self.folder / "data", password, ErrorLog(self.folder / "log"))
         self.server = Server(("127.0.0.1", 0), self.instance)
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
@@ -61,7 +61,7 @@ class Sql:
         return Vault(self.string, self.folder / "keys", version)
 
     def run(self, text, *options, password=PASSWORD):
-        """Status and output of sqlcmd."""
+        """Return status and output of sqlcmd."""
         self.capsys.readouterr()
         given = ["-C", "-S", self.address, "-U", "sa", "-P", password, "-b", "-W", "-s", "|", *options]
         status = sqlcmd.main([*given, "-Q", text])

@@ -63,7 +63,7 @@ class Service:
         raise AssertionError(self.process.stdout.read())
 
     def ask(self, path, body=None, method=None, token=None, form=None):
-        """Status and JSON (or text) of an answer."""
+        """Return status and JSON (or text) of a response."""
         data = urlencode(form).encode() if form else None if body is None else json.dumps(body).encode()
         kind = "application/x-www-form-urlencoded" if form else "application/json"
         headers = {"Content-Type": kind, "Bitwarden-Client-Version": "2026.8.0"}
@@ -116,7 +116,7 @@ def seed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def services(seed, tmp_path_factory):
-    """Api and Identity, started at the same moment on one empty folder."""
+    """Yield Api and Identity, started at the same moment on one empty folder."""
     data = tmp_path_factory.mktemp("core")
     found = [Service(name, data, seed) for name in ("api", "identity")]
     yield [one.wait() for one in found]
@@ -126,7 +126,7 @@ def services(seed, tmp_path_factory):
 
 @pytest.fixture
 def api(services):
-    """The Api, as new."""
+    """Return the Api, as new."""
     assert services[0].ask("/_standin/reset", {})[0] == 200
     return services[0]
 
@@ -223,7 +223,7 @@ def test_requests_are_listed_for_both_services(api, token):
 
 @pytest.fixture
 def open_folder():
-    """A folder that other users may reach; pytest's own are for one user only."""
+    """Yield a folder that other users may reach; pytest's own are for one user only."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -299,7 +299,7 @@ def test_sigterm_ends_it_even_in_the_midst_of_a_request(seed, tmp_path):
 
 @pytest.fixture
 def with_database(seed, tmp_path):
-    """Api and Identity on a database server, in a folder with the seed of the first start; and how to restart that."""
+    """Yield Api and Identity on a database server, in a folder with the first start's seed; and how to restart that."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -382,7 +382,7 @@ def test_a_lost_database_stays_lost_until_a_reset(with_database):
 
 
 def _port_of(folder):
-    """The port in the newest errorlog."""
+    """Return the port in the newest errorlog."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         found = re.search(r"<ipv4> (\d+)]", (folder / "log/errorlog").read_text())

@@ -18,7 +18,7 @@ GENERIC = "An error has occurred. Check your internet connection and ensure the 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A self-hosted server with the right token, and its cloud."""
+    """Yield a self-hosted server with the right token, and its cloud."""
     found = World(Data(load(PROJECT)), tmp_path_factory.mktemp("world"))
     found.start(with_connection=True)
     yield found
@@ -27,7 +27,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def fresh(world):
-    """The same, as new."""
+    """Return the same, as new."""
     world.cloud.control("POST", "reset", {})
     world.self_hosted.control("POST", "reset", {})
     world.cloud.control("POST", "limiter", {}, service="identity")
@@ -36,7 +36,7 @@ def fresh(world):
 
 
 def _sync(world):
-    """Status, message, the last line of the last failure logged."""
+    """Return status, message, the last line of the last failure logged."""
     before = world.self_hosted.control("GET", "log")["next"]
     path = f"/api/organizations/licenses/self-hosted/{world.data.about['organization']}/sync"
     answer = world.self_hosted.ask("POST", path, {"Authorization": f"Bearer {world.token('owner')}"}, b"")

@@ -43,7 +43,7 @@ def warn(result):
 
 @pytest.fixture
 def sample(monkeypatch):
-    """A module with errors."""
+    """Make a module with errors; return how the messages of a function are read."""
     module = types.ModuleType(f"{messages._PACKAGE}.sample")
     exec(CODE, vars(module))
     module.SampleError.__module__ = module.__name__

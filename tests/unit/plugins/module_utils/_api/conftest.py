@@ -28,7 +28,7 @@ def server() -> Iterator[RecordedServer]:
 
 @pytest.fixture
 def params(server: RecordedServer) -> dict[str, Any]:
-    """The shared options, as Ansible hands them over."""
+    """Return the shared options, as Ansible hands them over."""
     return {
         "url": server.url,
         "api_url": None,

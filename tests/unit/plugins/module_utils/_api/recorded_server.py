@@ -50,14 +50,14 @@ class Request:
 
 
 def recorded(file: str, name: str) -> Reply:
-    """The recorded answer of the exchange of that name."""
+    """Return the recorded response of the exchange of that name."""
     recording = json.loads((RECORDINGS / file).read_text())
     (response,) = (exchange["response"] for exchange in recording["exchanges"] if exchange.get("name") == name)
     return _reply(recording, response)
 
 
 def recorded_at(file: str, index: int) -> Reply:
-    """The recorded answer of the exchange at that place."""
+    """Return the recorded response of the exchange at that index."""
     recording = json.loads((RECORDINGS / file).read_text())
     return _reply(recording, recording["exchanges"][index]["response"])
 
@@ -72,7 +72,7 @@ def _reply(recording: dict[str, Any], response: dict[str, Any]) -> Reply:
 def connection(
     token: Union[str, None] = TOKEN, enabled: bool = True, last: Union[str, None] = None, id: str = CONNECTION_ID
 ) -> Reply:
-    """The server's answer with a connection."""
+    """Return the server's response with a connection."""
     config = {"BillingSyncKey": token, "CloudOrganizationId": "ac5d6e7f-9081-4c23-9e4f-b2e500f1d003"}
     body = {"id": id, "type": 1, "organizationId": ORGANIZATION, "enabled": enabled}
     return Reply(200, {**body, "config": {**config, "LastLicenseSync": last}})
@@ -151,7 +151,7 @@ class RecordedServer:
         self.on("GET", sponsored, recorded_at("sponsorships.json", 3))
 
     def on(self, method: str, path: str, *replies: Reply) -> None:
-        """Response so from now on."""
+        """Respond so from now on."""
         self.replies[(method, path)] = list(replies)
 
     def count(self, method: str, path: str) -> int:

@@ -36,7 +36,7 @@ def options(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def organizations(*changed: dict[str, Any]) -> Reply:
-    """The recorded list of organizations with one entry (the enterprise one) for each of these changes."""
+    """Return the recorded list of organizations with one entry (the enterprise one) for each of these changes."""
     reply = copy.deepcopy(recorded_at("reading.json", 6))
     (entry,) = (item for item in reply.body["data"] if item["id"] == ORGANIZATION)
     reply.body["data"] = [{**entry, **change} for change in changed]

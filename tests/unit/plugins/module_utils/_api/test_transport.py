@@ -491,7 +491,7 @@ class TestCertificates:
 
 
 def hashed(authority: Authority, folder: Path) -> Path:
-    """The folder with the certificate under its hash, as OpenSSL looks for it."""
+    """Return the folder with the certificate under its hash, as OpenSSL looks for it."""
     command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(authority.pem)]
     name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     (folder / f"{name}.0").write_bytes(authority.text)

@@ -28,7 +28,7 @@ class Came(NamedTuple):
 
 
 def page(body: bytes = b"{}", *headers: str, status: str = "200 OK", length: Optional[int] = None) -> bytes:
-    """The bytes of an answer."""
+    """Return the bytes of a response."""
     size = len(body) if length is None else length
     lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {size}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

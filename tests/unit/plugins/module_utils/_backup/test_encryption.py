@@ -103,7 +103,7 @@ def test_which_program():
 
 @pytest.fixture
 def gpg(tmp_path, monkeypatch):
-    """The real one, with a key of its own; the fingerprint."""
+    """Give the real gpg a key of its own; return the fingerprint."""
     program = shutil.which("gpg")
     if program is None:
         pytest.skip("gpg is not installed here")

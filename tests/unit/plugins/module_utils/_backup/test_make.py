@@ -42,7 +42,7 @@ def listed(folder):
 
 
 def nothing_left(host, dest):
-    """Neither a part below dest nor a backup of the database in the server's folder."""
+    """Tell whether neither a part below dest nor a backup of the database in the server's folder is left."""
     return listed(dest) == [] and listed(host.bwdata / "mssql/backups") == ["vault_FULL_20261126_000000.BAK"]
 
 
@@ -207,7 +207,7 @@ def flip(path):
 
 
 def broken_copy(monkeypatch, dest):
-    """The disk keeps other bytes than were written."""
+    """Let the disk keep other bytes than were written."""
     original = make_module.damage
 
     def spoiled(backup, files):

@@ -23,7 +23,7 @@ from .stand_ins import Authority, Server
 
 
 def is_whole(request: bytes) -> bool:
-    """Whether head and body are there."""
+    """Tell whether head and body are there."""
     head, blank, body = request.partition(b"\r\n\r\n")
     length = re.search(rb"(?im)^content-length: *([0-9]+)", head)
     return bool(blank) and len(body) >= (int(length.group(1)) if length else 0)
@@ -75,13 +75,13 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    """The one that is trusted."""
+    """Return the authority that is trusted."""
     return Authority(tmp_path, "Trusted Authority")
 
 
 @pytest.fixture
 def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What every name is found to be."""
+    """Return the addresses that every name is found to have."""
     found = ["127.0.0.1"]
     real = socket.getaddrinfo
 
@@ -95,5 +95,5 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def network(authority: Authority, addresses: list[str]) -> Network:
-    """One that trusts ``authority``, finds every name on loopback, knows no proxy."""
+    """Return a network that trusts ``authority``, finds every name on loopback, knows no proxy."""
     return Network({}, context_of([authority.pem]))

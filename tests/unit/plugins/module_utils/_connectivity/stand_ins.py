@@ -42,7 +42,7 @@ class Authority:
         self.pem = self._make(self.name, self.key, -DAY, DAY, None).public_bytes(serialization.Encoding.PEM)
 
     def context(self, name: str = NAME, begins: datetime.timedelta = -DAY, ends: datetime.timedelta = DAY):
-        """A server's side with a new certificate for ``name``, valid between these moments from now."""
+        """Return a server's side with a new certificate for ``name``, valid between these moments from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         certificate = self._make(subject, key, begins, ends, name)
@@ -86,28 +86,28 @@ class Server(NamedTuple):
 
 
 def page(status: str, body: str, *headers: str) -> bytes:
-    """An HTTP response."""
+    """Return an HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
 
 
 def dated(shift: float) -> str:
-    """A ``Date`` header that many seconds off."""
+    """Return a ``Date`` header that many seconds off."""
     return "Date: " + email.utils.formatdate(time.time() + shift, usegmt=True)
 
 
 def endpoint(url, name=API):
-    """One of that kind at this address."""
+    """Return an endpoint of that kind at this address."""
     return Endpoint(name, f"setting_of_{name}", url, url)
 
 
 def ask(network, endpoint, timeout=5):
-    """The outcome of this one."""
+    """Probe the endpoint; return its outcome."""
     return probe(network, [endpoint], timeout)[endpoint.name]
 
 
 def failing(found, layer, *words):
-    """The outcome, after seeing that it failed there and says these words."""
+    """Return the outcome, after seeing that it failed in this layer and says these words."""
     assert (found.ok, found.layer) == (False, layer), found
     assert found.advice
     for word in words:

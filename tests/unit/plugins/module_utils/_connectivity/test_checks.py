@@ -20,7 +20,7 @@ OURS, THEIRS = {"HTTPS_PROXY": "http://ours.test"}, {"HTTPS_PROXY": "http://thei
 
 
 def run(here, inside, server=None, host=None):
-    """The checks when api and identity both went like this, by name and vantage point."""
+    """Return the checks when api and identity both went like this, by name and vantage point."""
     both = [dict.fromkeys(("api", "identity"), one) for one in (here, inside)]
     environments = {HOST: host or {}, CONTAINER: server or {}}
     return {(check.name, check.where): check for check in compare(CLOUD.endpoints, *both, environments)}

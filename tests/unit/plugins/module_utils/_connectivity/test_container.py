@@ -39,7 +39,7 @@ def test_a_process_is_told_from_one_of_the_same_number():
 
 @pytest.fixture
 def entered(monkeypatch):
-    """``entered(problem)``: the process in some network; with a ``problem`` (an exception) it cannot be entered."""
+    """Yield ``entered(problem)``: the process in some network; with ``problem`` (an exception) none can be entered."""
     found = []
 
     def start(problem=None):
@@ -58,7 +58,7 @@ def entered(monkeypatch):
 
 
 def where(network, word):
-    """What is called there."""
+    """Return what is seen in the network that was entered."""
     return os.getpid(), network.servers, network.environment, word
 
 
@@ -113,7 +113,7 @@ while True:
 
 @pytest.fixture
 def other(tmp_path):
-    """The number of a process that has its own network, name server and hosts file."""
+    """Yield the number of a process that has its own network, name server and hosts file."""
     command = ["unshare", "--net", "--mount", sys.executable, "-c", _CONTAINER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:

@@ -78,13 +78,13 @@ def host(tmp_path, monkeypatch):
 
 
 def be(monkeypatch, root):
-    """Whether the check runs as root."""
+    """Let the check run as root, or not."""
     monkeypatch.setattr(run_module, "os", SimpleNamespace(geteuid=lambda: 0 if root else 1000))
 
 
 @pytest.fixture
 def world(host, monkeypatch):
-    """``host``, ``container``, ``image`` are what these say (by endpoint); ``asked`` is what they were asked."""
+    """Return what ``host``, ``container``, ``image`` say (by endpoint), and what they were asked (``asked``)."""
     found = {"host": {}, "container": {}, "image": [], "asked": [], "closed": 0, "environment": None, "here": True,
              "entering": None, "pause": 0.0}  # fmt: skip
     host.world = found

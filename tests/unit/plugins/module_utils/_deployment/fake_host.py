@@ -229,7 +229,7 @@ class FakeHost:
         return self
 
     def expected(self, service, folder):
-        """The environment that Compose would give a service, with ``folder`` as its project's folder."""
+        """Return the environment that Compose would give a service, with ``folder`` as its project's folder."""
         found = {}
         for name in self.read[service]:
             path = Path(folder).parent / name
@@ -296,7 +296,7 @@ class FakeHost:
         return {"services": services}
 
     def _is_in_project(self, listed):
-        """Compose goes only by the project's name: whose folder it was made from does not matter to it."""
+        """Tell it by the project's name only, as Compose does: whose folder it was made from does not matter to it."""
         labels = listed["Labels"]
         if labels.get("com.docker.compose.oneoff") == "True":
             return False

@@ -84,7 +84,7 @@ class Runs:
             self.host.containers = pickle.loads(self.containers)
 
     def left(self):
-        """The files beside those of the server."""
+        """Return the files beside those of the server."""
         known = {"global.override.env", "mssql.override.env", "uid.env"}
         return sorted(path.name for path in self.file.parent.iterdir() if path.name not in known)
 

@@ -36,7 +36,7 @@ OFF = SettingsRequest(cloud_communication=False)
 
 @pytest.fixture
 def settled(host):
-    """A host on which nothing is to be done, by Docker's own account."""
+    """Return a host on which nothing is to be done, by Docker's own account."""
     host.start().health = "healthy"
     host.now += 60
     return host

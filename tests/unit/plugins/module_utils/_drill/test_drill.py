@@ -41,7 +41,7 @@ SETTINGS = (
 
 @pytest.fixture
 def place(tmp_path):
-    """The folder of the drill."""
+    """Return the folder of the drill."""
     return tmp_path / "drill"
 
 
@@ -71,7 +71,7 @@ class Inventory(install_host.EngineInventory):
 
 @pytest.fixture
 def database(host, place, monkeypatch):
-    """That of the drill; that of the server is only read."""
+    """Return the database of the drill; that of the server is only read."""
     mine, server = DrillDatabase(place), RowsDatabase(host)
     monkeypatch.setattr(plan_module, "running_server", lambda *_: server)
 
@@ -119,7 +119,7 @@ def drill(host, backup, place):
 
 
 def untouched(host):
-    """All of the server: its files, its containers, what was done to it."""
+    """Return all of the server: its files, its containers, what was done to it."""
     files = {path: path.read_bytes() for path in host.bwdata.parent.rglob("*") if path.is_file()}
     return files, json.dumps(host.containers), list(host.done)
 

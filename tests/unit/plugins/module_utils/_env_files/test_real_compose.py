@@ -35,7 +35,7 @@ TABLE = [
 
 
 def compose_command() -> Optional[List[str]]:
-    """The binary that ``COMPOSE_BINARY`` names, or the Compose 2 that set-up unpacked, or that of this machine."""
+    """Return what ``COMPOSE_BINARY`` names, or the Compose 2 that set-up unpacked, or that of this machine."""
     given = os.environ.get("COMPOSE_BINARY")
     unpacked = WORK / "programs/usr/libexec/docker/cli-plugins/docker-compose"
     candidates = [[given]] if given else [[str(unpacked)], ["docker", "compose"], ["docker-compose"]]

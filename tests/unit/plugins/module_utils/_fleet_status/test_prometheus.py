@@ -29,7 +29,7 @@ GOOD = status(server(), organization())
 
 
 def read(text):
-    """The samples by name and labels. Prometheus refuses what comes twice, and the collector refuses times."""
+    """Return the samples by name and labels. Prometheus rejects what comes twice, and the collector rejects times."""
     found = {}
     families = list(text_string_to_metric_families(text))
     assert len({family.name for family in families}) == len(families)

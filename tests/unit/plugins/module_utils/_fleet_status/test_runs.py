@@ -39,7 +39,7 @@ UNREACHABLE = {"unreachable": True, "changed": False, "msg": "no route to host"}
 
 
 def cells(results, predicted=False):
-    """The row of a host without its name, by the heading."""
+    """Return the row of a host without its name, by the heading."""
     lines = table_lines({"bw1": run_status(results, predicted, NOW)}, (*OPTIONAL, *OF_SYNC))
     heading, row = ([cell.strip() for cell in line.split("|")] for line in (lines[0], lines[2]))
     return dict(zip(heading[1:], row[1:]))

@@ -27,7 +27,7 @@ def status(server_info=None, organization_info=None, thresholds=STRICT):
 
 
 def files(*licenses):
-    """License files: id, when it expires, and what is wrong with it."""
+    """Return license files: id, when it expires, and what is wrong with it."""
     return [
         {"organization_id": one, "expires": expires, "state": "corrupt" if problem else "ok", "problem": problem}
         for one, expires, problem in licenses

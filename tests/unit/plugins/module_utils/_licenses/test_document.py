@@ -112,7 +112,7 @@ Broken = Iterator[tuple[str, bytes, str]]
 
 
 def broken_texts() -> Broken:
-    """Name, content and cause of what is not a whole JSON object."""
+    """Yield name, content and cause of what is not a whole JSON object."""
     raw = TEXT.encode()
     for length in range(0, len(raw), max(1, len(raw) // 60)):
         yield f"cut off at {length}", raw[:length], "empty" if not length else "not_json"
@@ -134,7 +134,7 @@ def broken_texts() -> Broken:
 
 
 def broken_members() -> Broken:
-    """The same for members that are missing or of another kind."""
+    """Yield the same for fields that are missing or of another kind."""
     for name in ("LicenseKey", "InstallationId", "Id", "Name"):
         yield f"without {name}", json.dumps({**LICENSE, name: None, "Token": None}).encode(), "not_a_license"
         yield f"blank {name}", json.dumps({**LICENSE, name: "", "Token": None}).encode(), "not_a_license"
@@ -155,7 +155,7 @@ def broken_members() -> Broken:
 
 
 def broken_tokens_and_others() -> Broken:
-    """The same for tokens that cannot be read, and licenses of people."""
+    """Yield the same for tokens that cannot be read, and licenses of people."""
     for bad in ("x", "a.b", "a.b.c.d", "a.!!!.c", "..", f"a.{base64.b64encode(b'[]').decode()}.c", "a.bm8ganNvbg.c",
                 token([]), token("x"), token(None)):  # fmt: skip
         yield f"token {bad[:12]}", changed(Token=bad), "token_invalid"

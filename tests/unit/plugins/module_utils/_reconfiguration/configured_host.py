@@ -66,7 +66,7 @@ class ConfiguredHost(FakeHost):
         self.generate()
 
     def install(self, monkeypatch):
-        """Also have TLS connections end here."""
+        """Have TLS connections end here, too."""
         monkeypatch.setattr(served_module.Published, "fingerprint", lambda where, timeout=1: self.answer(where))
         monkeypatch.setattr(served_module, "_TIMEOUT", 0.0)
         return super().install(monkeypatch)
@@ -83,7 +83,7 @@ class ConfiguredHost(FakeHost):
         return self.served
 
     def read_certificates(self):
-        """nginx reads its certificate, as it starts or reloads."""
+        """Read nginx's certificate, as it does when it starts or reloads."""
         site = self.path("nginx/default.conf").read_text()
         found = re.search(r"ssl_certificate (\S+);", site)
         self.served = None
@@ -92,7 +92,7 @@ class ConfiguredHost(FakeHost):
             self.served = read_certificate(text).fingerprint
 
     def generate(self):
-        """What the setup tool makes of config.yml."""
+        """Write what the setup tool makes of config.yml."""
         values = self.config()
         ports = [(values["http_port"], 8080), (values["https_port"], 8443)]
         published = [{"published": port, "target": inside, "protocol": "tcp"} for port, inside in ports if port]

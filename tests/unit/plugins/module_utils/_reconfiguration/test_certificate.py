@@ -26,7 +26,7 @@ def files(issued, *issuers, **others):
 
 @pytest.fixture
 def new(host):
-    """A certificate from the same authority, for the same host."""
+    """Return a certificate from the same authority, for the same host."""
     return issue(HOST, (HOST,), host.authority)
 
 

@@ -118,7 +118,7 @@ def test_options_that_are_not_a_key(params, faults):
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
 @pytest.mark.parametrize("program", ["curl", "wget"])
 def test_the_program_of_the_image_gets_the_form_on_stdin(tmp_path, program):
-    """curl where the image has it, else wget."""
+    """The image's curl is taken where it has one, else wget."""
     tool = tmp_path / program
     tool.write_text('#!/bin/sh\necho "$0 $*"\nread -r given\necho "$given"\n')
     tool.chmod(0o755)

@@ -377,7 +377,7 @@ class Frozen:
 
 @pytest.fixture
 def updated(host, database, runs):
-    """A set of the old version, on a host that was updated over a step of the engine since, and has other rows."""
+    """Return a set of the old version; the host was updated over a step of the engine since, and has other rows."""
     path = runs.back_up()
     host.on(NEW)
     database.write({"User": 7, "Organization": 1, "Cipher": 5, "Migration": 400})

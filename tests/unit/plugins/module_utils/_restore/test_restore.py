@@ -94,7 +94,7 @@ def runs(host, database, tmp_path):
 
 
 def files(host):
-    """Everything below bwdata but what SQL Server has, and the times of folders."""
+    """Return everything below bwdata but what SQL Server has, and the times of folders."""
     return {
         str(path.relative_to(host.bwdata)): path.read_text()
         for path in sorted(host.bwdata.rglob("*"))
@@ -368,7 +368,7 @@ def test_what_is_not_proven_is_rolled_back(host, database, runs, fault, monkeypa
     tried = []
 
     def once(self, dump, name, original=restore_server.Server.restore_database):
-        """The fault is there for the set, and not for the safety backup."""
+        """Let the fault be there for the set, and not for the safety backup."""
         tried.append(dump)
         database.fails = database.fails if len(tried) == 1 else ()
         original(self, dump, name)

@@ -136,7 +136,7 @@ exit $rc
 
 @pytest.fixture
 def curl(tmp_path):
-    """A curl that answers as the given shell variables say; returns commands that find it, and its calls."""
+    """Make a curl that responds as the given shell variables say; return commands that find it, and its calls."""
     folder = tmp_path / "curl"
     folder.mkdir()
     (folder / "curl").write_text(CURL.format(folder=folder))

@@ -37,7 +37,7 @@ def port(server):
 
 @pytest.fixture
 def plain():
-    """The number of a port that answers whatever comes as a web server without TLS does."""
+    """Yield the number of a port that responds to whatever comes as a web server without TLS does."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer():

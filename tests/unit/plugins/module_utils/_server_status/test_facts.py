@@ -33,7 +33,7 @@ PUBLISHED = {"coreVersion": "2026.9.0", "webVersion": "2026.9.0", "keyConnectorV
 
 @pytest.fixture
 def host(tmp_path, monkeypatch, serve, authority, addresses):
-    """A server with a certificate, a script and a published version that is newer."""
+    """Return a server with a certificate, a script and a published version that is newer."""
     fake = FakeHost(tmp_path / "bitwarden" / "bwdata")
     context = authority.context(NAME, ends=40 * DAY)
     fake.served = serve(page("200 OK", ""), context)

@@ -54,7 +54,7 @@ def override(bwdata: Path, file: str = "global") -> OverrideFile:
 
 
 def names(bwdata: Path) -> List[str]:
-    """The files in the folder of the override file."""
+    """Return the files in the folder of the override file."""
     return sorted(path.name for path in (bwdata / "env").iterdir())
 
 

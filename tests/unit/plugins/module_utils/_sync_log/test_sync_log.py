@@ -34,7 +34,7 @@ def exchanges_with_log():
 
 
 def timed(lines, second=0):
-    """As ``docker logs --timestamps`` prints them."""
+    """Return the lines as ``docker logs --timestamps`` prints them."""
     return "\n".join(f"2026-11-22T10:00:{second:02}.{number:09}Z {line}" for number, line in enumerate(lines))
 
 

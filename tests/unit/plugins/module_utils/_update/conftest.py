@@ -210,7 +210,7 @@ class UpdateHost(RestoreHost):
         return Result(int(self.create_fails), "", "")
 
     def _up(self, everything=False, only=None):
-        """Containers of another image are replaced, and those that do not run are started."""
+        """Replace containers of another image, and start those that do not run."""
         for name in only or self.read:
             now = self.containers.get(name)
             if now and (now["version"] != self.version or now["state"] != "running"):
@@ -340,7 +340,7 @@ def run(host, database, tmp_path):
 
 
 def files(host):
-    """Everything below bwdata but what SQL Server has, and the script."""
+    """Return everything below bwdata but what SQL Server has, and the script."""
     found = {
         str(path.relative_to(host.bwdata)): path.read_bytes()
         for path in sorted(host.bwdata.rglob("*"))

@@ -104,7 +104,7 @@ def test_the_nightly_backup_of_an_old_installation_keeps_its_database(host, run,
 
 
 def is_as_before(host, database, before, result):
-    """Whether the server is on the old version, with files and database as they were, and no leftovers."""
+    """Require the server to be on the old version, with files and database as they were, and no leftovers."""
     assert host.versions() == {OLD}, result
     assert files(host) == before
     assert database.scripts == scripts_up_to(OLD)
