@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import __main__ as program
+from . import next_backup
 from .engine import has_old_tools
 
 _NOBODY = 65534
@@ -44,7 +45,7 @@ def main() -> int:
     os.umask(0o007)
     if os.environ.get("BACKUP_DB") != "0":
         null = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_WRONLY, 0) for number in (1, 2)]
-        os.posix_spawn("/bin/sh", ["sh", _SCRIPT, "loop"], os.environ, file_actions=null)
+        os.posix_spawn("/bin/sh", ["sh", _SCRIPT, "loop", str(next_backup.wait())], os.environ, file_actions=null)
     return program.main([])
 
 

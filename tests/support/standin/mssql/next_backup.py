@@ -33,6 +33,12 @@ def _step(interval: str) -> Optional[timedelta]:
     return timedelta(**{f"{found[2]}s": int(found[1] or 1)}) if found else None
 
 
+def wait() -> int:
+    """Return the seconds from now, by the environment of the container."""
+    interval, form = os.environ.get("BACKUP_INTERVAL"), os.environ.get("BACKUP_INTERVAL_FORMAT")
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    return seconds(now, interval or "next day", form or "%Y-%m-%d 00:00:00")
+
+
 if __name__ == "__main__":
-    known = os.environ.get("BACKUP_INTERVAL") or "next day", os.environ.get("BACKUP_INTERVAL_FORMAT")
-    print(seconds(datetime.now(timezone.utc).replace(tzinfo=None), known[0], known[1] or "%Y-%m-%d 00:00:00"))
+    print(wait())

@@ -1,6 +1,8 @@
 #!/bin/sh
 # First process of a host container (below tini): log daemon, SSH, engine. It stays as long as the host does.
 mkdir -p /run/sshd /var/log
+# As in `engine`, for those who come over SSH.
+echo 1000000 > /proc/self/timerslack_ns 2> /dev/null
 # As an administrator's own authority is trusted; once, as update-ca-certificates takes a second.
 authority=/usr/local/share/ca-certificates/fleet.crt
 bundle=/etc/ssl/certs/ca-certificates.crt

@@ -8,8 +8,4 @@ gid=$(owner "$LOCAL_GID")
 mkdir -p /etc/nginx/conf.d /run/nginx
 cp /etc/bitwarden/nginx/*.conf /etc/nginx/conf.d/
 chown -R "$uid:$gid" /etc/ssl /etc/letsencrypt /run/nginx /var/log/nginx /var/lib/nginx
-exec /usr/libexec/standin/python3 -I -S -c '
-import os, sys
-os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1]))
-os.execvp("nginx", ["nginx"])
-' "$uid" "$gid"
+exec busybox start-stop-daemon -S -c "$uid:$gid" -x /usr/sbin/nginx
