@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Set
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._cloud.kdf import Kdf, master_password_hash
@@ -51,6 +51,23 @@ AT_HOME = (
 # The health check of the real mssql, too, has the password among its arguments.
 BY_BITWARDEN = re.compile(r" -U sa -P \S+(?= -b -Q SELECT 1 )")
 
+# On the host, where it takes the least that looks thirty times a second.
+_LOOK = """
+import os, sys, time
+seen = set()
+end = time.monotonic() + 600
+while not os.path.exists("/var/tmp/watch-ended") and time.monotonic() < end:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/cmdline", "rb", buffering=0) as file:
+                    seen.add(file.read())
+            except OSError:
+                pass
+    time.sleep(0.03)
+sys.stdout.buffer.write(b"\\n".join(seen).replace(b"\\0", b" "))
+"""
+
 
 class Watch:
     """Looks at the process lists of both sides while runs go on, and takes what is sent to the controller's syslog."""
@@ -58,7 +75,7 @@ class Watch:
     def __init__(self, host: api.Host, work: Path) -> None:
         self.host = host
         self.work = work
-        self.seen: List[str] = []
+        self.seen: Set[str] = set()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._here, self._there)]
         self._syslog: List[bytes] = []
@@ -83,26 +100,27 @@ class Watch:
             Path("/dev/log").unlink()
 
     def _here(self) -> None:
-        # What runs in containers, be it another fleet's, is not a process of the controller.
+        # What runs in containers, be it another fleet's, is not a process of the controller, and never becomes one.
         space = os.readlink("/proc/self/ns/pid")
+        elsewhere: Set[str] = set()
         while not self._stop.is_set():
-            for process in Path("/proc").glob("[0-9]*"):
+            processes = {entry.name for entry in os.scandir("/proc") if entry.name.isdigit()}
+            elsewhere &= processes
+            for process in processes - elsewhere:
                 try:
-                    if os.readlink(process / "ns/pid") != space:
+                    if os.readlink(f"/proc/{process}/ns/pid") != space:
+                        elsewhere.add(process)
                         continue
-                    self.seen.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+                    line = Path("/proc", process, "cmdline").read_bytes()
+                    self.seen.add(line.replace(b"\0", b" ").decode("utf-8", "replace"))
                 except OSError:
                     continue
             time.sleep(0.05)
 
     def _there(self) -> None:
-        loop = (
-            "for i in $(seq 6000); do test -e /var/tmp/watch-ended && exit; "
-            "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo; sleep 0.03; done"
-        )
         self.host.execute("rm", "-f", "/var/tmp/watch-ended")
         process = subprocess.Popen(
-            ["docker", "exec", self.host.container, "sh", "-c", loop],
+            ["docker", "exec", self.host.container, "python3", "-I", "-S", "-c", _LOOK],
             stdout=subprocess.PIPE,
             text=True,
             errors="replace",
@@ -111,8 +129,7 @@ class Watch:
             target=lambda: (self._stop.wait(), self.host.execute("touch", "/var/tmp/watch-ended")), daemon=True
         ).start()
         assert process.stdout is not None
-        lines = set(process.stdout)
-        self.seen.extend(lines)
+        self.seen.update(process.stdout)
 
     def _log(self) -> None:
         while not self._stop.is_set():
@@ -134,7 +151,7 @@ class Watch:
     def places(self) -> Dict[str, str]:
         """Return place -> text, all that is to be free of secrets."""
         found = {
-            "process lists": BY_BITWARDEN.sub("", "\n".join(set(self.seen))),
+            "process lists": BY_BITWARDEN.sub("", "\n".join(self.seen)),
             "syslog of the host": self.host.execute("cat", "/var/log/syslog"),
             "syslog of the controller": b"\n".join(self._syslog).decode("utf-8", "replace"),
         }
