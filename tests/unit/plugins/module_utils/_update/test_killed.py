@@ -203,7 +203,7 @@ def cut_off_in(phase, context, host):
 def test_what_users_wrote_stays_where_the_server_was_started_since(
     host, database, run, monkeypatch, phase, on, becomes, in_volume
 ):
-    """By hand, by a service of the host, or by Docker after a reboot, which starts containers that were stopped."""
+    """By hand, by a service of the host, or by Docker after a reboot, which starts containers that are only stopped."""
     if in_volume:
         (host.bwdata / "config.yml").write_text("url: https://vault.example.com\ndatabase_docker_volume: true\n")
     with monkeypatch.context() as context:
