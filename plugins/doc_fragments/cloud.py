@@ -14,72 +14,72 @@ class ModuleDocFragment:
 options:
   cloud:
     description:
-      - The cloud of Bitwarden that the organization is in, V(US) or V(EU), in any case.
-      - For another connection to it a mapping with C(api_url) and C(identity_url). What answers there has to prove that
-        it is the cloud before the key is sent.
+      - The Bitwarden cloud of the organization, V(US) or V(EU), in any case.
+      - For another connection to it, a mapping with C(api_url) and C(identity_url). The API key is sent only after that
+        address was found to be the cloud.
     type: raw
     default: US
   client_id:
     description:
-      - Client id of the personal API key of an owner of the organization in the cloud, C(user.) followed by an id. It is
-        another account than the one on the self-hosted server.
-      - Two-step login and single sign-on do not concern this key.
-      - If not given, E(BW_CLOUD_CLIENTID) is used, as the task's C(environment) sets it or the environment of the controller.
+      - Client id of the personal API key of an owner of the organization in the cloud, C(user.) followed by an id. This
+        is not the account on the self-hosted server.
+      - Two-step login and single sign-on do not apply to this key.
+      - The default is E(BW_CLOUD_CLIENTID), from the task's C(environment) or that of the controller.
     type: str
   client_secret:
     description:
       - Client secret of the personal API key.
-      - If not given, E(BW_CLOUD_CLIENTSECRET) is used, as the task's C(environment) sets it or the environment of the controller.
+      - The default is E(BW_CLOUD_CLIENTSECRET), from the task's C(environment) or that of the controller.
     type: str
   master_password:
     description:
-      - Master password of that account. It never leaves the controller; where the cloud requires proof, it is sent the hash
-        that a web vault would send.
-      - If not given, E(BW_CLOUD_PASSWORD) is used, as the task's C(environment) sets it or the environment of the controller.
+      - Master password of that account. It never leaves the controller. Where the cloud requires proof of it, the hash
+        is sent that a web vault would send.
+      - The default is E(BW_CLOUD_PASSWORD), from the task's C(environment) or that of the controller.
     type: str
   organization:
     description:
-      - Name or id of the organization, as the cloud knows it. Its id there is another one than on a self-hosted server.
-      - May be left out where the account owns just one organization.
+      - Name or id of the organization in the cloud. The id is not that on a self-hosted server.
+      - Can be omitted if the account owns only one organization.
     type: str
   validate_certs:
     description:
-      - Whether the cloud's TLS certificate must be valid. Turn it off for tests only.
+      - Whether the cloud's TLS certificate must be valid. Disable this only for tests.
     type: bool
     default: true
   ca_path:
     description:
-      - File (PEM) with the certificates of the authorities to trust, or a directory of such prepared by C(c_rehash); for
-        instance where a proxy looks into connections.
-      - By default those of the Python library C(certifi), or those of the system where it is not installed.
+      - File (PEM) with the certificates of the authorities to trust, or a directory of these prepared by C(c_rehash).
+        Required for instance behind a proxy that intercepts TLS.
+      - The default are those of the Python library C(certifi), or those of the system where it is not installed.
     type: path
   client_cert:
     description:
-      - File (PEM) with a client certificate, where a proxy asks for one. May hold the key, too.
+      - File (PEM) with a client certificate, for a proxy that requires one. It can include the key.
     type: path
   client_key:
     description:
-      - File (PEM) with the key of O(client_cert), not protected by a password.
+      - File (PEM) with the key of O(client_cert), without a password.
     type: path
   timeout:
     description:
-      - How long to wait for an answer, as V(<n>[s|m|h|d|w]). A connection has to be made within 10 seconds of it.
+      - How long to wait for an answer, as V(<n>[s|m|h|d|w]). A connection must be made within 10 seconds of it.
     type: str
     default: 30s
   retry_timeout:
     description:
-      - How long to wait in all when the cloud says that it was asked too often from this address, as V(<n>[s|m|h|d|w]).
-        It takes ten logins a minute.
+      - How long to retry in total while rate limited by the cloud, as V(<n>[s|m|h|d|w]). The cloud allows ten logins a
+        minute from an address.
     type: str
     default: 300s
 requirements:
   - Python library C(urllib3) 1.26 or later on the controller
 notes:
-  - It runs on the controller; no host is needed.
-  - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, as the task's
-    C(environment) sets them or the environment of the controller.
-  - An empty text and null mean that an option is not set. Secrets in the form of YAML's numbers, booleans and dates must be
-    quoted.
+  - It runs on the controller. No host is required.
+  - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, from the task's
+    C(environment) or that of the controller.
+  - An empty string and null mean that an option is not set. Secrets that look like YAML's numbers, booleans or dates must
+    be quoted.
   - Each task logs in once. The access token is kept in memory only.
   - Redirects are not followed.
 """

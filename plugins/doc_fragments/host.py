@@ -27,8 +27,8 @@ options:
   fail_when_unreachable:
     version_added: 0.2.0
     description:
-      - Whether the task fails on a host that cannot be reached. A C(rescue) then handles it as any other failure, while
-        an unreachable host leaves the play.
+      - Whether the task fails on a host that cannot be reached. A C(rescue) can then handle it like any other failure.
+        Otherwise an unreachable host leaves the play.
     type: bool
     default: false
 """

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: families_sync_status
-short_description: Summarize the results of the steps of a Families sync
+short_description: Summarize the results of the steps of a Families sync for one host
 version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Turns the results of the steps into the fact C(bitwarden_status) of one host.
-  - For playbooks that call the modules themselves. The role P(selfhosted.bitwarden.families_sync#role) sets the fact
-    by M(selfhosted.bitwarden.families_sync_status).
+  - Turns the results of the steps into the fact C(bitwarden_status) of one host, for playbooks that call the modules
+    themselves.
+  - The role P(selfhosted.bitwarden.families_sync#role) sets the fact with M(selfhosted.bitwarden.families_sync_status).
 options:
   _input:
     description:
-      - The results by step.
+      - The results by step. A step that did not run is left out or empty.
       - C(preflight) of M(selfhosted.bitwarden.cloud_connectivity_info), C(server) of M(selfhosted.bitwarden.server),
-        C(organization) of M(selfhosted.bitwarden.organization), C(fetch) of
-        M(selfhosted.bitwarden.billing_sync_token).
-      - Where single modules take its place, C(info) of M(selfhosted.bitwarden.organization_info), C(log) of
+        C(organization) of M(selfhosted.bitwarden.organization), C(fetch) of M(selfhosted.bitwarden.billing_sync_token).
+      - In place of C(organization), C(info) of M(selfhosted.bitwarden.organization_info), C(log) of
         M(selfhosted.bitwarden.sync_log_info), C(upload) of M(selfhosted.bitwarden.license), C(billing) of
         M(selfhosted.bitwarden.billing_sync), C(license) of M(selfhosted.bitwarden.license_sync).
-      - C(server_info) of M(selfhosted.bitwarden.server_info) adds what only the host tells.
-      - A step that did not run is left out or empty.
+      - C(server_info) of M(selfhosted.bitwarden.server_info) adds what only the host knows.
     type: dict
     required: true
   problem:
@@ -62,18 +60,18 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The state of the host after the steps; in check mode as it would be, as far as that can be told.
-    - A value is null, and C(last_sync) and C(license_expires) are absent, where no step could tell.
-    - C(sponsorships) says how many sponsorships the account sees, when they were last synced, and whether that is
+    - The state of the host after the steps. In check mode as it would be, as far as that can be predicted.
+    - A value is null, and C(last_sync) and C(license_expires) are absent, where no step returned it.
+    - C(sponsorships) has how many sponsorships the account sees, when they were last synced, and whether that is
       overdue.
-    - C(available_version), C(backup) (when the last verified one was made, its age in seconds, and how it was verified)
-      and C(certificate) (when it expires, and the days left) are there where C(server_info) ran, and null where it
-      could not tell.
+    - C(available_version), C(backup) (time of the last verified one, age in seconds, and how it was verified) and
+      C(certificate) (time of its expiry, and days left) are there if C(server_info) ran, and null where it could not
+      find out.
     - C(actions) is what was done, for instance C(settings), C(restart), C(token rotated) or C(license sync).
-      C(predicted) says that it is what check mode predicts.
-    - C(problem) is what went wrong, or what keeps the organization from being used and no step has mended. A disabled
-      organization, for instance, or a license that has expired or that the server cannot read.
-    - C(warnings) is what should be looked at, although nothing has failed.
+      C(predicted) means that check mode predicts it.
+    - C(problem) is what went wrong, or what keeps the organization from being used and no step has solved, for instance
+      a disabled organization, or a license that has expired or that the server cannot read.
+    - C(warnings) is what needs attention, although nothing has failed.
   type: dict
   sample:
     version: 2026.8.0

@@ -13,18 +13,13 @@ version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Turns the C(bitwarden_status) of each host into the lines of a table.
-  - The columns are host, version, cloud communication, token, last sync, license expiry, sponsorships
-    (when they were last synced), what changed, and the result. In check mode what would change is in brackets.
-  - Where a host knows them, also the available version, the age of the last verified backup, and the days until the
-    certificate expires.
-  - The result is V(ok), V(warning), V(failed), or V(not touched) for a host without a status. The problems and warnings
-    follow the table in full, each once.
+  - Turns the C(bitwarden_status) of each host into the lines of a table, for output.
+  - Problems and warnings follow the table in full, each once.
 options:
   _input:
     description:
-      - The hosts by name, each with the C(bitwarden_status) that the role
-        P(selfhosted.bitwarden.families_sync#role) set.
+      - The hosts by name, each with the C(bitwarden_status) that the role P(selfhosted.bitwarden.families_sync#role)
+        set.
       - Empty where a host has none.
     type: dict
     required: true
@@ -43,7 +38,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The lines of the table, the heading first.
+  description:
+    - The lines of the table, the heading first.
+    - The columns are host, version, cloud communication, token, last sync, license expiry, last sync of sponsorships,
+      what changed, and the result. In check mode, what would change is in brackets.
+    - Columns for the available version, the age of the last verified backup, and the days until the certificate expires
+      are shown if a host has a value.
+    - The result is V(ok), V(warning), V(failed), or V(not touched) for a host without a status.
   type: list
   elements: str
   sample:

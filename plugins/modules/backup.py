@@ -14,17 +14,9 @@ version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - B(A set holds every key of the server) - the database, the key ring, the certificate and passwords of the services,
-    the installation key. Anyone who can read it can read what the server can read. Keep it as safe as the server.
-  - A set is a folder or an archive with a backup of the built-in database, all of O(bwdata) that is needed to restore
-    the server, C(bitwarden.sh), and a manifest with versions, hashes, row counts and key ids. Logs and the database's
-    own files are left out.
-  - The database writes a backup of its own (C(COPY_ONLY, CHECKSUM)), which does not touch the chain of Bitwarden's
-    nightly backups. The files are copied after it, so that they have what its rows need.
-  - Verifies the set before it gets its name, see O(verify), and fails where the key ring lacks a key that protects
-    something in the database. A set that is not complete never looks like one.
-  - Checks options, rights, free space, recipients, database and key ring before it changes anything, alike in check
-    mode, and reports all problems at once.
+  - Backs up database, keys, certificates and settings of a self-hosted Bitwarden server.
+  - Writes a verified set as a folder or archive.
+  - B(A set holds every key of the server.) Keep it as safe as the server.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -50,42 +42,41 @@ options:
   dest:
     description:
       - Folder on the host for the sets, an absolute path. It is created with the mode V(0700) where it does not exist.
-      - It must not be inside O(bwdata), whose files the server gives to other owners at every start.
+      - It must not be inside O(bwdata), as the server changes the owner of the files there at every start.
     type: path
     default: /var/backups/bitwarden
   max_age:
     description:
-      - Make no set where there is one that is newer than this, as V(<n>[s|m|h|d|w]).
-      - It counts only when it is complete, was verified at least as O(verify) asks for, and is of this installation,
-        its versions and its database. With O(format=tar) it must be an archive, encrypted or not as O(encrypt) asks.
+      - Make no set if one exists that is newer than this, as V(<n>[s|m|h|d|w]).
+      - That set must be complete, verified at least as O(verify) requires, and of this installation, its versions and
+        its database. With O(format=tar) it must be an archive, encrypted or not as O(encrypt) says.
     type: str
     default: 0s
   keep:
     description:
       - How many of the newest sets of this installation to keep. Others are removed after the new set is complete.
-      - With O(keep_days) as well, a set is removed only where neither keeps it. Without either, none is removed.
-      - The newest verified set is never removed, nor is anything that is not a set of this installation.
+      - With O(keep_days) as well, a set is removed only if neither keeps it. Without either, none is removed.
+      - The newest verified set is never removed, and neither is anything that is not a set of this installation.
     type: int
   keep_days:
     description:
-      - Keep the sets of this installation that are not older than this number of days. See O(keep).
+      - Keep the sets of this installation that are at most this number of days old. See O(keep).
     type: int
   database:
     description:
       - V(built_in) backs up the database in the service C(mssql). This is the default where the server uses it.
-      - V(none) leaves the database out, as is always the case with an external one. Its administrator has to back it
-        up, and no server can be restored from the set without that. The module warns of it.
+      - V(none) leaves the database out, with a warning. An external database is always left out. Its administrator has
+        to back it up, as no server can be restored without it.
     type: str
     choices:
       - built_in
       - none
   consistent:
     description:
-      - V(online) copies while the server is running. A file that is deleted meanwhile may be missing, and one that is
+      - V(online) copies while the server is running. A file that is deleted meanwhile may be missing. A file that is
         added meanwhile may be in the set without its row, which does no harm.
-      - V(stopped) stops the services that write for the time of the copy, and starts them again, also after a failure.
-        The set is exact, and RV(downtime) says how long nobody could log in. Where the run itself is killed, the next
-        run starts them.
+      - V(stopped) stops the services that write, copies, and starts them again, also after a failure. The set is exact.
+        If the run itself is killed, the next run starts the services.
     type: str
     choices:
       - online
@@ -93,12 +84,11 @@ options:
     default: online
   verify:
     description:
-      - V(checksum) has SQL Server verify the checksums of its backup, compares its header and the key ring, then reads
+      - V(checksum) has SQL Server verify the checksums of the backup, compares its header and the key ring, then reads
         the set back and compares every hash.
-      - V(restore) also restores the backup as another database, checks it (C(DBCC CHECKDB)), counts its rows and drops
-        it. It takes longer, and space for a second database. Without a database it is the same as V(checksum).
-      - V(none) verifies nothing but the key ring. Such a set does not count for O(max_age), nor as the newest verified
-        one.
+      - V(restore) also restores the backup as a second database, runs C(DBCC CHECKDB), counts the rows and drops it.
+        Without a database it is the same as V(checksum).
+      - V(none) checks only the key ring. Such a set does not count for O(max_age), nor as the newest verified one.
     type: str
     choices:
       - checksum
@@ -107,8 +97,8 @@ options:
     default: checksum
   format:
     description:
-      - V(directory) makes a folder, for tools that find duplicates by themselves (restic, borg).
-      - V(tar) makes one C(.tar.gz), compressed as it is written, and its manifest beside it.
+      - V(directory) makes a folder, for tools that deduplicate (restic, borg).
+      - V(tar) makes a C(.tar.gz), compressed as it is written, with its manifest beside it.
     type: str
     choices:
       - directory
@@ -116,43 +106,42 @@ options:
     default: directory
   encrypt:
     description:
-      - Encrypt the archive as it is written. Nothing unencrypted is written below O(dest). It needs O(format=tar).
-      - What is encrypted is not decrypted for the proof, as the private key does not belong on the server.
+      - Encrypt the archive as it is written. Nothing unencrypted is written below O(dest). Requires O(format=tar).
+      - The encrypted archive is not decrypted for verification, since the private key does not belong on the server.
     type: dict
     suboptions:
       recipients:
         description:
-          - Who can decrypt it - public keys for C(age) (C(age1…), C(ssh-ed25519 …)), fingerprints of keys in the
-            keyring of the task's user for C(gpg).
+          - Who can decrypt the archive. For C(age) these are public keys (C(age1…), C(ssh-ed25519 …)), for C(gpg)
+            fingerprints of keys in the keyring of the task's user.
         type: list
         elements: str
         required: true
       program:
         description:
-          - The program on the host that encrypts. The default is C(age), and C(gpg) where that is not installed.
+          - The program on the host that encrypts. The default is C(age), or C(gpg) where C(age) is not installed.
         type: str
         choices:
           - age
           - gpg
   fetch_dest:
     description:
-      - Folder on the controller to fetch the set to, into a folder in it that is named after the host. Both are created
-        with the mode V(0700). It needs O(format=tar).
-      - A relative path is in the folder of the playbook, or of the inventory where the playbook is a collection's.
-      - The set is only sent where the controller does not have it already, which its SHA-256 decides. What arrives is
-        compared with the manifest before it gets its name. It is never in memory as a whole.
-      - O(keep) and O(keep_days) hold for that folder, too, by the same rules.
+      - Folder on the controller to fetch the set to, into a subfolder named after the host. Both are created with the
+        mode V(0700). Requires O(format=tar).
+      - A relative path starts at the playbook, or at the inventory where the playbook belongs to a collection.
+      - O(keep) and O(keep_days) apply to that folder, too, by the same rules.
       - Without O(encrypt) the controller then has every key of the server in a file that this user can read.
     type: path
   database_timeout:
     description:
-      - How long each statement of the database may take (backup, verification, restore for the proof), as
-        V(<n>[s|m|h|d|w]).
+      - How long each statement to the database may take (backup, verification, test restore), as V(<n>[s|m|h|d|w]).
+        O(verify=restore) takes longer, and needs space for a second database.
     type: str
     default: 2h
   wait_timeout:
     description:
-      - With O(consistent=stopped), how long stopping, starting, and the wait for healthy services may take each.
+      - With O(consistent=stopped), how long each of these may take, as V(<n>[s|m|h|d|w]). Stopping, starting, and the
+        wait for healthy services.
     type: str
     default: 600s
   lock_timeout:
@@ -160,6 +149,18 @@ options:
       - How long to wait while another run works on the same server, as V(<n>[s|m|h|d|w]).
     type: str
     default: 15m
+notes:
+  - Anyone who can read a set can read everything that the server can read.
+  - A set has a backup of the built-in database, all files of O(bwdata) that a restore needs, C(bitwarden.sh), and a
+    manifest with versions, hashes, row counts and key ids. Logs and the database's own files are left out.
+  - The backup of the database (C(COPY_ONLY, CHECKSUM)) does not affect the chain of Bitwarden's nightly backups. The
+    files are copied after it, so that every row of the backup has its files.
+  - Options, permissions, free space, recipients, database and key ring are checked before anything is changed, also in
+    check mode. All problems are reported at once.
+  - A set gets its name only once it is complete and verified as O(verify) requires. The module fails where the key ring
+    lacks a key that protects data in the database.
+  - Fetching to O(fetch_dest) sends only what the controller lacks, by its SHA-256. The received archive is compared
+    with its manifest before it gets its name, and is never held in memory as a whole.
 seealso:
   - module: selfhosted.bitwarden.backup_info
   - module: selfhosted.bitwarden.server
@@ -263,15 +264,18 @@ manifest:
     size: 73400320
   contains:
     format:
-      description: The form of the set.
+      description:
+        - Version of the set's format.
       type: int
       returned: always
     created:
-      description: When it was made.
+      description:
+        - When the set was made.
       type: str
       returned: always
     installation_id:
-      description: The installation that it is of.
+      description:
+        - The installation id of the server.
       type: str
       returned: always
     url:
@@ -289,7 +293,8 @@ manifest:
       type: dict
       returned: always
     key_ids:
-      description: The keys in the set that protect texts of the database.
+      description:
+        - The keys in the set that protect data in the database.
       type: list
       elements: str
       returned: always
@@ -303,7 +308,8 @@ manifest:
       elements: dict
       returned: always
     verified:
-      description: How and when it was verified.
+      description:
+        - How and when the set was verified.
       type: dict
       returned: always
     archive:
@@ -311,7 +317,8 @@ manifest:
       type: dict
       returned: always
     file_count:
-      description: The number of files in it.
+      description:
+        - The number of files in the set.
       type: int
       returned: always
     size:
@@ -349,7 +356,8 @@ fetch:
       type: str
       returned: always
     fetched:
-      description: Whether it was fetched, or would be in check mode. It is not where the controller has it already.
+      description:
+        - Whether the set was fetched, or would be in check mode. False where the controller has it already.
       type: bool
       returned: always
     removed:
@@ -358,7 +366,9 @@ fetch:
       elements: str
       returned: always
 downtime:
-  description: For how many seconds the services that write were down. Null where they were not stopped.
+  description:
+    - How many seconds the services that write were stopped, so that nobody could log in. Null where they were not
+      stopped.
   returned: always
   type: float
   sample: 14.2

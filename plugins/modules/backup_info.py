@@ -14,11 +14,9 @@ version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Returns the sets of M(selfhosted.bitwarden.backup) on the host, their age, whether they are complete and verified,
-    and whether they can be restored on this server.
-  - Tells whether Bitwarden's own nightly backup of the database works, which reports no failure itself.
-  - Lists the jobs of the host that update the server by themselves. It changes nothing.
-  - Where something cannot be read, the task fails with the reason, and its result has the other facts.
+  - Gathers facts about the backup sets of a self-hosted Bitwarden server, and about its nightly database backup.
+  - Tells whether each set is complete, verified and restorable.
+  - Changes nothing.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -27,14 +25,17 @@ extends_documentation_fragment:
 options:
   dest:
     description:
-      - Folder on the host with the sets, an absolute path. One that does not exist has none.
+      - Folder on the host with the sets, an absolute path. A folder that does not exist has none.
     type: path
     default: /var/backups/bitwarden
   verify:
     description:
-      - Whether to read every set whole and compare all hashes. Otherwise sizes are compared.
+      - Whether to read every set in full and compare all hashes. Otherwise only sizes are compared.
     type: bool
     default: false
+notes:
+  - Bitwarden's own nightly backup reports no failure itself. RV(nightly) tells whether it works.
+  - Where something cannot be read, the task fails with the reason, and its result has the other facts.
 seealso:
   - module: selfhosted.bitwarden.backup
 """
@@ -84,11 +85,13 @@ sets:
       type: str
       returned: always
     created:
-      description: When it was made.
+      description:
+        - When the set was made.
       type: str
       returned: always
     age:
-      description: Its age in seconds.
+      description:
+        - Its age in seconds.
       type: int
       returned: always
     size:
@@ -104,25 +107,30 @@ sets:
       type: str
       returned: always
     verified:
-      description: Whether it was verified when it was made, and is complete now.
+      description:
+        - Whether the set was verified when it was made, and is complete now.
       type: bool
       returned: always
     problems:
-      description: What is missing or different now, empty for a complete set.
+      description:
+        - What is missing or different now. Empty for a complete set.
       type: list
       elements: str
       returned: always
     restorable:
-      description: Whether it can be restored on this server as it is.
+      description:
+        - Whether the set can be restored on this server as it is.
       type: bool
       returned: always
     obstacles:
-      description: Why it cannot, each with what it takes.
+      description:
+        - Why the set cannot be restored as it is, each with what a restore requires.
       type: list
       elements: str
       returned: always
     manifest:
-      description: Its manifest, as M(selfhosted.bitwarden.backup) returns it.
+      description:
+        - The manifest of the set, as M(selfhosted.bitwarden.backup) returns it.
       type: dict
       returned: always
 newest_verified:
@@ -135,7 +143,8 @@ newest_verified:
     age: 7200
     size: 73400320
 broken:
-  description: What is named like a set and is not one, with the reason.
+  description:
+    - What has the name of a set and is not a set, with the reason.
   returned: always
   type: list
   elements: dict
@@ -167,11 +176,13 @@ nightly:
         env/mssql.override.env, and restart the server.
   contains:
     healthy:
-      description: Whether no problem is seen.
+      description:
+        - Whether no problem was found.
       type: bool
       returned: always
     enabled:
-      description: Whether it is switched on.
+      description:
+        - Whether the nightly backup is enabled.
       type: bool
       returned: always
     database:
@@ -179,19 +190,23 @@ nightly:
       type: str
       returned: always
     path:
-      description: Its newest file, null without one.
+      description:
+        - Its newest file. Null without one.
       type: str
       returned: always
     created:
-      description: When that was completed.
+      description:
+        - When that file was completed.
       type: str
       returned: always
     age:
-      description: Its age in seconds.
+      description:
+        - The file's age in seconds.
       type: int
       returned: always
     size:
-      description: Its size in bytes.
+      description:
+        - The file's size in bytes.
       type: int
       returned: always
     confirmed:

@@ -13,11 +13,7 @@ version_added: 0.1.0
 description:
   - Creates, changes or removes the connection of an organization to Bitwarden's cloud, which holds the billing sync
     token.
-  - Writes only on a difference. The same token, or enabling the connection again, keeps the date of the last license
-    sync. A different token sets that date back to never, as it proves nothing for the new one.
-  - The server does not check the token when it is saved. Run M(selfhosted.bitwarden.license_sync) afterwards, which
-    does.
-  - Cloud communication need not be on for this.
+  - The server does not check the token; M(selfhosted.bitwarden.license_sync) does.
 extends_documentation_fragment:
   - selfhosted.bitwarden.api
   - selfhosted.bitwarden.api.assume_ready
@@ -37,7 +33,7 @@ attributes:
 options:
   state:
     description:
-      - V(present), the organization has a connection with this token. V(absent), it has none.
+      - V(present) requires a connection with this token, V(absent) requires none.
       - Several connections, which clients that write at the same time can leave, are reduced to one (or none).
     type: str
     choices:
@@ -46,8 +42,10 @@ options:
     default: present
   billing_sync_token:
     description:
-      - The token from the organization in the cloud (Billing, Subscription, Manage billing sync). Needed with
+      - The token from the organization in the cloud (Billing, Subscription, Manage billing sync). Required with
         O(state=present).
+      - A different token resets the date of the last license sync to never, as that sync says nothing about the new
+        token.
     type: str
   enabled:
     description:
@@ -57,11 +55,16 @@ options:
   keep_last_sync:
     version_added: 0.2.0
     description:
-      - Whether the date of the last license sync is kept with the same token.
-      - V(false) sets it back to never. That is for a server that has another region or installation since, for which
-        that sync proves nothing; then one is due until it has worked.
+      - Whether the date of the last license sync is kept while the token stays the same, also when the connection is
+        enabled again.
+      - V(false) resets it to never, so that a sync is due until one has succeeded. Use it after the server has got
+        another region or installation.
     type: bool
     default: true
+notes:
+  - Run M(selfhosted.bitwarden.license_sync) afterwards to check the token.
+  - Cloud communication does not have to be enabled.
+  - Writes only what differs.
 seealso:
   - module: selfhosted.bitwarden.license_sync
   - module: selfhosted.bitwarden.organization_info
@@ -79,6 +82,14 @@ EXAMPLES = r"""
     organization: "{{ bitwarden_organization }}"
     ca_path: "{{ bitwarden_ca_path }}"
     billing_sync_token: "{{ bitwarden_billing_sync_token }}"
+
+- name: Sync the license, which checks a new token
+  selfhosted.bitwarden.license_sync:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
 
 - name: Disable the connection, and keep its token and last sync
   selfhosted.bitwarden.billing_sync:
@@ -124,7 +135,8 @@ connection:
   type: dict
   contains:
     before:
-      description: As it was; null if there was none.
+      description:
+        - As it was. Null if there was none.
       type: dict
       returned: success
       sample:
@@ -134,7 +146,8 @@ connection:
         cloud_organization_id: ac5d6e7f-9081-4c23-9e4f-b2e500f1d003
         last_license_sync: '2026-11-21T22:00:00Z'
     after:
-      description: As it is (or would be; the ids of a new one are null in check mode); null if there is none.
+      description:
+        - As it is, or would be in check mode, where the ids of a new connection are null. Null if there is none.
       type: dict
       returned: success
       sample:

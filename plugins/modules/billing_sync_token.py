@@ -12,13 +12,8 @@ module: billing_sync_token
 short_description: Fetch or rotate the billing sync token of an organization in Bitwarden's cloud
 version_added: 0.1.0
 description:
-  - Returns the token that a self-hosted server needs to sync with the organization in the cloud. It is made if there is
-    none yet, and replaced on request.
-  - There is one token for an organization. Replacing it stops all servers that hold the old one from syncing until they
-    get the new one.
-  - The organization's public API key is another key, which this module never touches.
-  - The whole result of a task that succeeds is hidden, as with C(no_log), because it is the token. It can be registered
-    and used. A failure can be read.
+  - Returns the billing sync token that a self-hosted server needs to sync with its organization in the cloud.
+  - Creates the token if there is none, or rotates it on request.
 extends_documentation_fragment:
   - selfhosted.bitwarden.cloud
   - selfhosted.bitwarden.attributes
@@ -27,11 +22,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - It reads, and makes or rotates nothing. A token that there is already is returned.
+      - Reads only. Returns an existing token, and creates or rotates none.
   diff_mode:
     support: none
     details:
-      - The result is hidden as a whole.
+      - The whole result is hidden.
   idempotent:
     support: partial
     details:
@@ -39,8 +34,9 @@ attributes:
 options:
   state:
     description:
-      - V(present) returns the token, and makes it if there is none.
-      - V(rotated) replaces it by a new one; with O(max_age) or O(rotated_before) only if it is older.
+      - V(present) returns the token, and creates it if there is none.
+      - V(rotated) replaces the token by a new one. With O(max_age) or O(rotated_before) it does so only if the token is
+        older.
     type: str
     choices: [present, rotated]
     default: present
@@ -51,16 +47,22 @@ options:
     type: str
   rotated_before:
     description:
-      - With O(state=rotated), rotate a token that is from before that time, such as V(2026-11-22T10:00:00Z). It can be
-        run again until it has worked, and rotates once. It cannot be empty or in the future.
+      - With O(state=rotated), rotate a token from before that time, such as V(2026-11-22T10:00:00Z). It cannot be empty
+        or in the future.
+      - The task can be repeated until it has succeeded, and still rotates only once.
     type: str
   otp:
     description:
-      - A one-time password that the cloud has mailed to the account, in place of O(master_password). For accounts that
-        have no master password.
+      - A one-time password that the cloud has mailed to the account, in place of O(master_password). For accounts
+        without a master password.
     type: str
 requirements:
   - Python library C(argon2-cffi) on the controller, for accounts whose master password is hashed with Argon2id
+notes:
+  - An organization has one token. After a rotation, servers with the old token cannot sync until they get the new one.
+  - The organization's public API key is a different key, which this module never touches.
+  - The result of a successful task is hidden as with C(no_log), since it is the token. It can still be registered and
+    used. Failures are shown.
 seealso:
   - module: selfhosted.bitwarden.billing_sync
   - module: selfhosted.bitwarden.cloud_license
@@ -79,7 +81,7 @@ EXAMPLES = r"""
     ca_path: "{{ bitwarden_cloud_ca_path }}"
   register: cloud_token
 
-- name: Give it to the server
+- name: Apply the token to the server
   selfhosted.bitwarden.billing_sync:
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
@@ -88,7 +90,7 @@ EXAMPLES = r"""
     ca_path: "{{ bitwarden_ca_path }}"
     billing_sync_token: "{{ cloud_token.billing_sync_token }}"
 
-- name: Have a token that is not older than a year
+- name: Rotate a token that is older than a year
   selfhosted.bitwarden.billing_sync_token:
     cloud: "{{ bitwarden_cloud }}"
     client_id: "{{ bitwarden_cloud_client_id }}"
@@ -99,21 +101,36 @@ EXAMPLES = r"""
     state: rotated
     max_age: 365d
   register: cloud_token
+
+- name: Rotate the token once, after it was exposed on that day
+  selfhosted.bitwarden.billing_sync_token:
+    cloud: "{{ bitwarden_cloud }}"
+    client_id: "{{ bitwarden_cloud_client_id }}"
+    client_secret: "{{ bitwarden_cloud_client_secret }}"
+    master_password: "{{ bitwarden_cloud_password }}"
+    organization: "{{ bitwarden_cloud_organization }}"
+    ca_path: "{{ bitwarden_cloud_ca_path }}"
+    state: rotated
+    rotated_before: "2026-03-31T18:00:00Z"
+  register: cloud_token
 """
 
 RETURN = r"""
 billing_sync_token:
-  description: The token. Null where check mode would make or rotate it.
+  description:
+    - The token. Null where check mode would create or rotate it.
   returned: success
   type: str
   sample: vNPiSdD0mq7rXfN6cVtYbA8gKzW3hE
 revision_date:
-  description: Since when the token is what it is, UTC; in check mode that of the present one, and null without one.
+  description:
+    - Since when the token is valid, UTC. In check mode that of the present token. Null without one.
   returned: success
   type: str
   sample: '2026-11-22T10:00:00Z'
 action:
-  description: What was done to the token (in check mode, would be). V(none), V(created) or V(rotated).
+  description:
+    - What was done to the token, or would be in check mode. V(none), V(created) or V(rotated).
   returned: success
   type: str
   sample: none

@@ -14,17 +14,9 @@ version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Checks the connections from a server to Bitwarden's cloud, on the settings that the server is meant to have. With
-    O(region) or O(settings) these are what M(selfhosted.bitwarden.server) with the same options would write.
-  - Requests each of C(api), C(identity) and C(push) from the host and from the network of the container C(api). Name,
-    proxy, connection, TLS and response are checked one after the other, all addresses at once.
-  - As root it enters the container's own network and uses its name servers, its proxy settings and the authorities that
-    it trusts. The image needs nothing for that.
-  - As another user it requests with the C(wget) of the image, where there is one, and tells less. That C(wget) knows no
-    proxy, so where the server has one the container's checks are skipped.
-  - Then it looks the installation up in the cloud, logs in with its credentials once, and checks that region, addresses
-    and installation belong together.
-  - Changes nothing. A check that finds something wrong does not fail the task.
+  - Checks whether a self-hosted server can reach Bitwarden's cloud.
+  - Checks DNS, proxy, TCP, TLS and HTTP from host and containers, and the installation's credentials.
+  - Changes nothing, and does not fail when it finds problems.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -33,8 +25,8 @@ extends_documentation_fragment:
 options:
   settings:
     description:
-      - Settings that the server is to have, as in M(selfhosted.bitwarden.server). A proxy can be tried out here, for
-        instance as C(HTTPS_PROXY).
+      - Settings that the server is to have, as in M(selfhosted.bitwarden.server).
+      - A proxy can be tried out, for instance as C(HTTPS_PROXY).
     type: dict
     default: {}
   secret_settings:
@@ -44,16 +36,16 @@ options:
     default: {}
   cloud_communication:
     description:
-      - Whether the server is to talk to Bitwarden's cloud. It only matters for O(unless_current).
+      - Whether the server is to communicate with Bitwarden's cloud. Used only with O(unless_current).
     type: bool
   region:
     description:
-      - The cloud that the server is to talk to, as in M(selfhosted.bitwarden.server).
+      - The cloud that the server is to use, as in M(selfhosted.bitwarden.server).
     type: str
     choices: [EU, US]
   timeout:
     description:
-      - How long the request of one address may take, as V(<n>[s|m|h|d|w]).
+      - How long the request to one address may take, as V(<n>[s|m|h|d|w]).
     type: str
     default: 10s
   login:
@@ -64,18 +56,28 @@ options:
     default: true
   unless_current:
     description:
-      - Check nothing where the server already runs on the desired settings with cloud communication on.
+      - Check nothing if the server already runs on the desired settings with cloud communication on.
     type: bool
     default: false
 notes:
-  - From the host, the authorities in C(ca-certificates) below O(bwdata) are trusted beside those of the host, since the
-    services trust them, too.
+  - The checks use the settings in the server's files. With O(region) or O(settings) they use those that
+    M(selfhosted.bitwarden.server) would write with the same options.
+  - C(api), C(identity) and C(push) are each requested from the host and from the network of the container C(api). Name,
+    proxy, connection, TLS and response are checked in this order, for all addresses at once.
+  - As root, the module checks in the container's own network, with the container's name servers, proxy settings and
+    trusted authorities. The image needs nothing for that.
+  - As another user, it uses the C(wget) of the image, where there is one, and can tell less. That C(wget) supports no
+    proxy, so the container's checks are skipped where the server has one.
+  - The installation is then looked up in the cloud, its credentials are used for one login (see O(login)), and region,
+    addresses and installation are compared.
+  - On the host, the authorities in C(ca-certificates) below O(bwdata) are trusted in addition to those of the host,
+    since the services trust them, too.
   - The proxies of the host are those of the task's environment, see the keyword C(environment).
-  - What the host cannot reach is not a problem for the server as long as the container can. Nor is it one where the
-    server goes through a proxy that the host does not have and the container could not be checked, for instance while
-    the stack is down.
-  - A proxy with an address that starts with C(https://) or names SOCKS is not tried, though the server may use it.
-  - An address of the cloud that starts with C(http://) is not requested, as keys and licenses would travel in clear.
+  - What only the host cannot reach is not a problem for the server. The same holds if the server uses a proxy that the
+    host does not have and the container could not be checked, for instance while the stack is down.
+  - A proxy whose address starts with C(https://) or names SOCKS is not tried, although the server may use it.
+  - An address of the cloud that starts with C(http://) is not requested, since keys and licenses would be sent
+    unencrypted.
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.server_info
@@ -108,7 +110,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: What was checked.
+  description:
+    - The checks.
   returned: success
   type: list
   elements: dict
@@ -124,31 +127,35 @@ checks:
   contains:
     name:
       description:
-        - V(api), V(identity) or V(push) for the connections to these.
+        - V(api), V(identity) or V(push) for a connection to one of these.
         - V(installation) for what the cloud knows about the installation, V(credentials) for its login, V(settings) for
-          what does not fit together.
+          settings that do not match.
       type: str
       returned: always
     from:
-      description: From where, V(host) or V(container).
+      description:
+        - Where the check was made, V(host) or V(container).
       type: str
       returned: always
     target:
-      description: Address or setting that it is about.
+      description:
+        - The address or setting that was checked.
       type: str
       returned: always
     ok:
-      description: V(false) where something is wrong. What was skipped is not wrong.
+      description:
+        - V(false) where something is wrong. A skipped check counts as V(true).
       type: bool
       returned: always
     layer:
       description:
-        - Where it failed, V(dns), V(proxy), V(tcp), V(tls), V(http), V(installation), V(login) or V(settings).
+        - Where the check failed, V(dns), V(proxy), V(tcp), V(tls), V(http), V(installation), V(login) or V(settings).
         - Empty where it did not.
       type: str
       returned: always
     detail:
-      description: What was seen, or why it was skipped.
+      description:
+        - What was seen, or why the check was skipped.
       type: str
       returned: always
     advice:
@@ -156,17 +163,20 @@ checks:
       type: str
       returned: always
     skipped:
-      description: Whether it was not tried, because the stack is down, for instance.
+      description:
+        - Whether the check was skipped, for instance because the stack is down.
       type: bool
       returned: always
 ok:
   description:
-    - Whether nothing is wrong that the server needs. What only the host cannot reach does not count, see the notes.
+    - Whether everything that the server needs is in order. What only the host cannot reach does not count, see the
+      notes.
   returned: success
   type: bool
   sample: false
 problems:
-  description: One readable line for everything that is wrong, with what to do about it.
+  description:
+    - One line for each problem, with what to do about it.
   returned: success
   type: list
   elements: str
@@ -175,8 +185,9 @@ problems:
       Set region to EU, or use an installation id and key of US (from https://bitwarden.com/host)."
 certain:
   description:
-    - Those of the problems that no wait and no change of the network can mend, as Bitwarden itself says so. The
-      installation is unknown or disabled, of the other region, or its key is missing or refused.
+    - Those of RV(problems) that neither waiting nor a change of the network can solve, since Bitwarden itself reports
+      them.
+    - The installation is unknown or disabled, of the other region, or its key is missing or refused.
   returned: success
   type: list
   elements: str
@@ -206,15 +217,18 @@ installation:
       type: str
       returned: always
     known_in:
-      description: The region whose cloud knows it. Null where none does or none was reached.
+      description:
+        - The region whose cloud knows the installation. Null where none does or none was reached.
       type: str
       returned: always
     enabled:
-      description: Whether it is enabled there, null where that is not known.
+      description:
+        - Whether the installation is enabled there. Null where that is not known.
       type: bool
       returned: always
     credentials_ok:
-      description: Whether the cloud accepted id and key, null where that was not tried.
+      description:
+        - Whether the cloud accepted id and key. Null where no login was tried.
       type: bool
       returned: always
 """

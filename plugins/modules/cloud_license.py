@@ -12,11 +12,8 @@ module: cloud_license
 short_description: Download an organization's license from Bitwarden's cloud
 version_added: 0.1.0
 description:
-  - Downloads the license of the organization for one installation, to a file on the controller or as a result.
-  - A file is written only where its license differs in meaning, or was issued more than 30 days earlier. What differs
-    with each issue (token, signature, time of issue) does not count.
-  - Without O(dest) the whole result is hidden, as with C(no_log), because a license holds secrets. It can be registered
-    and used. A failure can be read.
+  - Downloads an organization's license for one self-hosted installation, to a file on the controller or as a result.
+  - Replaces the file only if its license differs, or was issued more than 30 days earlier.
 extends_documentation_fragment:
   - selfhosted.bitwarden.cloud
   - selfhosted.bitwarden.attributes
@@ -25,7 +22,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The license is downloaded and compared, and nothing written. A file that could not be written fails here, too.
+      - The license is downloaded and compared, and nothing is written. A file that cannot be written is a failure here, too.
   diff_mode:
     support: full
     details:
@@ -36,21 +33,26 @@ options:
   installation_id:
     description:
       - The installation that the license is for. M(selfhosted.bitwarden.server) and M(selfhosted.bitwarden.server_info)
-        return that of a server. Capitals and braces make no difference.
+        return that of a server.
+      - Capitals and braces make no difference.
     type: str
     required: true
   dest:
     description:
-      - File on the controller to keep the license in. Its folder must exist.
-      - A relative path is found as O(selfhosted.bitwarden.license#module:src) is, so both can name one file. A new file
-        is made beside the playbook, or beside the inventory where the playbook is that of a collection.
-      - Only its owner may read it. A file on which others have any rights is written again, unless it is encrypted.
-      - A file that is encrypted with C(ansible-vault) is decrypted for the comparison, and never replaced by plain
-        text. Where its license differs the task fails; download to another file then, and encrypt that one.
+      - File on the controller for the license. Its folder must exist.
+      - A relative path is searched as for O(selfhosted.bitwarden.license#module:src), so both can name one file. A new
+        file is created beside the playbook, or beside the inventory where the playbook belongs to a collection.
+      - Only its owner may read the file. An unencrypted file with permissions for others is written again.
+      - A file encrypted with C(ansible-vault) is decrypted for the comparison, and never replaced by plain text. If its
+        license differs the task fails. Download to another file then, and encrypt that one.
     type: path
 notes:
-  - A license is made for one installation, so each host has a task, and a login, of its own. Where many hosts take more
-    than the ten logins a minute of the cloud's limit, O(retry_timeout) must be long enough for them to take turns.
+  - Licenses are compared by their meaning. What differs with each issue (token, signature, time of issue) does not
+    count.
+  - Without O(dest) the result is hidden as with C(no_log), since a license holds secrets. It can still be registered
+    and used. Failures are shown.
+  - A license is made for one installation, so each host needs its own task and login. If many hosts exceed the cloud's
+    limit of ten logins a minute, O(retry_timeout) must be long enough for them to take turns.
 seealso:
   - module: selfhosted.bitwarden.license
   - module: selfhosted.bitwarden.server_info
@@ -59,11 +61,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the server
+- name: Gather facts about the server
   selfhosted.bitwarden.server_info:
+    show_settings: false
+  become: true
   register: bitwarden_server
 
-- name: Have its license on the controller
+- name: Keep the server's license on the controller
   selfhosted.bitwarden.cloud_license:
     cloud: "{{ bitwarden_cloud }}"
     client_id: "{{ bitwarden_cloud_client_id }}"
@@ -72,6 +76,31 @@ EXAMPLES = r"""
     ca_path: "{{ bitwarden_cloud_ca_path }}"
     installation_id: "{{ bitwarden_server.installation_id }}"
     dest: "/tmp/{{ inventory_hostname }}-license.json"
+  register: bitwarden_cloud_license
+
+- name: Require a license that is valid today
+  ansible.builtin.assert:
+    that: bitwarden_cloud_license.expires > now(utc=true, fmt='%Y-%m-%dT%H:%M:%SZ')
+    fail_msg: "The license of {{ bitwarden_cloud_license.organization.name }} has expired."
+
+- name: Download the license without a file
+  selfhosted.bitwarden.cloud_license:
+    cloud: "{{ bitwarden_cloud }}"
+    client_id: "{{ bitwarden_cloud_client_id }}"
+    client_secret: "{{ bitwarden_cloud_client_secret }}"
+    organization: "{{ bitwarden_cloud_organization }}"
+    ca_path: "{{ bitwarden_cloud_ca_path }}"
+    installation_id: "{{ bitwarden_server.installation_id }}"
+  register: bitwarden_cloud_license
+
+- name: Upload that license
+  selfhosted.bitwarden.license:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    content: "{{ bitwarden_cloud_license.license }}"
 """
 
 RETURN = r"""
@@ -81,12 +110,14 @@ license:
   type: str
   sample: '{"licenseKey": "...", "installationId": "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b"}'
 dest:
-  description: The file.
+  description:
+    - Path of the file.
   returned: success, with O(dest)
   type: str
   sample: /tmp/vault.example.com-license.json
 changes:
-  description: What the file lacked, without values.
+  description:
+    - What differed in the file, without values.
   returned: success, with O(dest)
   type: list
   elements: dict
@@ -95,7 +126,8 @@ changes:
       action: changed
   contains:
     key:
-      description: Member of the license, or C(file), or C(mode) where others may use the file.
+      description:
+        - Field of the license, or C(file), or C(mode) where others have permissions for the file.
       type: str
       returned: always
     action:
@@ -115,22 +147,26 @@ installation_id:
   type: str
   sample: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
 plan:
-  description: The license's plan.
+  description:
+    - Plan of the license.
   returned: success
   type: str
   sample: Enterprise (Annually)
 seats:
-  description: The license's seats; null for no limit.
+  description:
+    - Seats of the license. Null for no limit.
   returned: success
   type: int
   sample: 10
 expires:
-  description: When the license expires, days of grace included, UTC.
+  description:
+    - When the license expires, grace period included, UTC.
   returned: success
   type: str
   sample: '2027-12-28T00:00:00Z'
 expires_without_grace:
-  description: When the subscription ends, UTC; null where the license has no days of grace.
+  description:
+    - When the subscription ends, UTC. Null where the license has no grace period.
   returned: success
   type: str
   sample: '2027-10-28T00:00:00Z'

@@ -11,10 +11,9 @@ module: families_sync_apply
 short_description: Apply the settings of a server as the role families_sync has planned
 version_added: 0.2.0
 description:
-  - Runs M(selfhosted.bitwarden.server) on the host with the options that follow from the variables of the role
-    P(selfhosted.bitwarden.families_sync#role) and from its plan, and returns what that returns.
-  - What no variable sets is left to the C(module_defaults) of the play. A host that cannot be reached is a failure.
-  - It is not meant for use outside of the role.
+  - Runs M(selfhosted.bitwarden.server) as the variables and the plan of the role
+    P(selfhosted.bitwarden.families_sync#role) say, and returns its result.
+  - It is a step of that role, and not meant for other use.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
 attributes:
@@ -25,6 +24,9 @@ attributes:
   idempotent:
     support: full
 options: {}
+notes:
+  - Options that no variable sets are left to the C(module_defaults) of the play.
+  - A host that cannot be reached is a failed host.
 seealso:
   - module: selfhosted.bitwarden.families_sync_plan
   - module: selfhosted.bitwarden.server
@@ -46,8 +48,8 @@ RETURN = r"""
 restarted:
   description:
     - Whether services were restarted. The other keys are those of M(selfhosted.bitwarden.server), too.
-    - Where nothing was changed, and nothing failed, they are C(changes), C(version), C(cloud_communication),
-      C(installation_id), and what there is to warn of. The services are told by M(selfhosted.bitwarden.server_info).
+    - Where nothing was changed and nothing failed, those are C(changes), C(version), C(cloud_communication),
+      C(installation_id) and any warnings. M(selfhosted.bitwarden.server_info) returns the services.
   returned: always
   type: bool
   sample: false

@@ -11,15 +11,10 @@ module: families_sync_configure
 short_description: Configure an organization as the role families_sync has planned
 version_added: 0.2.0
 description:
-  - Runs M(selfhosted.bitwarden.organization) on the controller with the options that follow from the variables of the
-    role P(selfhosted.bitwarden.families_sync#role), from its plan, and from what its earlier tasks registered. Returns
-    what that returns.
-  - What no variable sets is left to the C(module_defaults) of the play.
-  - Takes the billing sync token from M(selfhosted.bitwarden.families_sync_fetch). Where that failed, does what needs no
-    token, and then fails.
-  - Sets the fact C(bitwarden_status) as M(selfhosted.bitwarden.families_sync_status) does, also where nothing is to be
-    done through the API.
-  - It is not meant for use outside of the role.
+  - Runs M(selfhosted.bitwarden.organization) as the variables and the plan of the role
+    P(selfhosted.bitwarden.families_sync#role) say, and returns its result.
+  - Sets the fact C(bitwarden_status).
+  - It is a step of that role, and not meant for other use.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.api
@@ -35,15 +30,22 @@ attributes:
 options:
   second_pass:
     description:
-      - Whether the license was uploaded and the token rotated by tasks before, so that only token and license sync are
+      - Whether earlier tasks have uploaded the license and rotated the token, so that only token and license sync are
         left.
     type: bool
     default: false
   after_update:
     description:
-      - Whether the server was updated because it was too old for its license, so that this does again what was refused.
+      - Whether the server was updated because it was too old for its license, so that what was refused is tried again.
     type: bool
     default: false
+notes:
+  - Runs on the controller, and uses what earlier tasks of the role registered.
+  - Options that no variable sets are left to the C(module_defaults) of the play.
+  - The billing sync token comes from M(selfhosted.bitwarden.families_sync_fetch). If that failed, the module does what
+    needs no token, and then fails.
+  - The fact is that of M(selfhosted.bitwarden.families_sync_status). It is set even if nothing has to be done through
+    the API.
 seealso:
   - module: selfhosted.bitwarden.families_sync_plan
   - module: selfhosted.bitwarden.organization
@@ -63,16 +65,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 step:
-  description: The step that failed. V(fetch) where the token could not be fetched, otherwise as the module says.
+  description:
+    - The step that failed. V(fetch) where the token could not be fetched, otherwise as
+      RV(selfhosted.bitwarden.organization#module:step).
   returned: failure
   type: str
   sample: sync
 status:
   description:
     - The same as the fact C(bitwarden_status).
-    - Where nothing was changed, no step failed and nothing is to be warned of, this and C(changes) are all. What
-      M(selfhosted.bitwarden.organization) returns comes along otherwise; M(selfhosted.bitwarden.organization_info)
-      returns it at any time.
+    - Where nothing was changed, no step failed and there are no warnings, only this and C(changes) are returned.
+      Otherwise the keys of M(selfhosted.bitwarden.organization) are returned, too.
+      M(selfhosted.bitwarden.organization_info) returns the facts at any time.
   returned: always
   type: dict
   sample:
@@ -89,7 +93,8 @@ update_required:
   type: str
   sample: 'The server rejected the license: "Version 15 is not supported."'
 first_pass:
-  description: What the calls before returned, as one.
+  description:
+    - The results of the earlier calls, as one.
   returned: O(second_pass=true) or O(after_update=true)
   type: dict
   sample:

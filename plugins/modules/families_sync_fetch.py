@@ -11,13 +11,9 @@ module: families_sync_fetch
 short_description: Fetch the billing sync token of each organization of a run once
 version_added: 0.2.0
 description:
-  - Runs M(selfhosted.bitwarden.billing_sync_token) on the controller, once for each organization in the cloud whose
-    token hosts of the batch need, with the variables of the first of them that is healthy so far.
-  - A token that was fetched in an earlier batch or play is not fetched again, also where that failed.
-  - A token that cannot be fetched does not fail this task. M(selfhosted.bitwarden.families_sync_configure) then
-    fails on the hosts that need it.
-  - It is not meant for use outside of the role P(selfhosted.bitwarden.families_sync#role), where it runs once for all
-    hosts (C(run_once)).
+  - Runs M(selfhosted.bitwarden.billing_sync_token) once for each cloud organization whose token hosts of the role
+    P(selfhosted.bitwarden.families_sync#role) need.
+  - It is a step of that role, and not meant for other use.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
 attributes:
@@ -32,9 +28,16 @@ attributes:
 options:
   rotate:
     description:
-      - Whether to rotate the tokens of the hosts that have C(bitwarden_rotate), rather than to fetch those of the rest.
+      - Whether to rotate the tokens of the hosts with C(bitwarden_rotate), instead of fetching those of the other
+        hosts.
     type: bool
     default: false
+notes:
+  - Runs on the controller, once for all hosts of a batch (C(run_once)), with the variables of the first of them that is
+    healthy so far.
+  - A token that an earlier batch or play has fetched, or failed to fetch, is not fetched again.
+  - A token that cannot be fetched does not fail this task. M(selfhosted.bitwarden.families_sync_configure) then fails
+    on the hosts that need it.
 seealso:
   - module: selfhosted.bitwarden.billing_sync_token
   - module: selfhosted.bitwarden.families_sync_plan
@@ -47,7 +50,7 @@ EXAMPLES = r"""
   ansible.builtin.import_role:
     name: selfhosted.bitwarden.families_sync
 
-- name: Show who fetched
+- name: Show with which hosts the tokens were fetched
   ansible.builtin.debug:
     var: families_sync_tokens.hosts
 """

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: families_sync_plan
-short_description: Check the variables of the role families_sync on all hosts and decide what it does
+short_description: Check the variables of the role families_sync on all hosts and plan its run
 version_added: 0.2.0
 description:
-  - Checks on the controller what can be known before a host is touched, for all hosts of the run, those of later
-    batches included. It fails with every fault of every host.
-  - That includes types and durations, addresses, credentials, files of the controller, variables that contradict each
-    other on a host or within an organization, and the strategy of the play.
-  - Warns of a variable that the role does not read and that resembles one of its own.
-  - Decides what the tasks of the role P(selfhosted.bitwarden.families_sync#role) do on each host. The tags of the run
-    count, as they do for tasks.
-  - Takes no options but reads the variables of the role. It is not meant for use outside of it, where it runs once for
-    all hosts (C(run_once)).
+  - Checks the variables of the role P(selfhosted.bitwarden.families_sync#role) on all hosts before any host is touched,
+    and plans what each task does.
+  - It is a step of that role, and not meant for other use.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.info_module
+notes:
+  - Fails with every fault of every host.
+  - Runs on the controller, once for all hosts, those of later batches included (C(run_once)). It has no options.
+  - Checks types and durations, addresses, credentials, files on the controller, variables that contradict each other on
+    a host or within an organization, and the strategy of the play.
+  - Warns of a variable that the role does not read and whose name resembles one that it does.
+  - The tags of the run count as they do for tasks.
 seealso:
   - module: selfhosted.bitwarden.organization
   - module: selfhosted.bitwarden.server

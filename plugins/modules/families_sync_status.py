@@ -13,17 +13,18 @@ version_added: 0.2.0
 description:
   - Summarizes what the tasks of the role P(selfhosted.bitwarden.families_sync#role) registered on a host, and sets the
     fact C(bitwarden_status).
-  - Playbooks that call the modules themselves use the filter P(selfhosted.bitwarden.families_sync_status#filter).
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.info_module
 options:
   failed:
     description:
-      - Whether a task has failed on the host. The fact then names the task and its message as C(problem). For the
-        C(rescue) of a block around the role.
+      - Whether a task has failed on the host, for the C(rescue) of a block around the role. C(problem) of the fact is
+        then the name of the task and its message.
     type: bool
     default: false
+notes:
+  - Playbooks that call the modules themselves use the filter P(selfhosted.bitwarden.families_sync_status#filter).
 seealso:
   - plugin: selfhosted.bitwarden.families_sync_status
     plugin_type: filter

@@ -8,33 +8,34 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_hosts
-short_description: Require the hosts of a run over a fleet
+short_description: Check the hosts of a run over a fleet before its first play
 version_added: 0.2.0
 description:
-  - Fails where no host of the run matches, as Ansible would skip the next plays and end well.
-  - Fails where C(serial) of the next play could not be used, which Ansible would end with a traceback.
-  - With O(role) it checks on the controller what can be known of the variables of that role, for all hosts, those of
-    later batches included. It fails with every fault of every host.
+  - Fails if no host matches, which Ansible would skip without an error, or if C(serial) of the next play is not valid.
+  - Checks the variables of a role on all hosts if O(role) is given.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.info_module
 options:
   hosts:
     description:
-      - The hosts of the next play, as a pattern or a list of patterns. The limit of the run counts, too.
+      - The hosts of the next play, as a pattern or a list of patterns. The limit of the run applies.
     type: raw
     required: true
   serial:
     description:
-      - How many hosts the next play takes at a time. A number, a percentage, or a list of these.
+      - How many hosts the next play takes at a time, as a number, a percentage, or a list of these.
     type: raw
     default: 100%
   role:
     description:
-      - The role whose variables are checked. For V(restore) each host that is not for a drill needs a confirmation of
-        its own.
+      - The role whose variables are checked. For V(restore), each host needs its own confirmation, except for a drill.
     type: str
     choices: [restore]
+notes:
+  - An invalid C(serial) would end the run with a traceback of Ansible.
+  - O(role) checks on the controller, for all hosts, those of later batches included, and fails with every fault of
+    every host.
 seealso:
   - module: selfhosted.bitwarden.update_plan
   - module: selfhosted.bitwarden.fleet_report

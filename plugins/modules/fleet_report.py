@@ -11,11 +11,8 @@ module: fleet_report
 short_description: Print the table of a fleet of Bitwarden servers
 version_added: 0.2.0
 description:
-  - Prints the lines of the filter P(selfhosted.bitwarden.fleet_table#filter), whatever the output of the run shows of
-    other tasks (E(ANSIBLE_DISPLAY_OK_HOSTS) for instance).
-  - Hands the same data to C(set_stats) as C(bitwarden_fleet), which AWX keeps as artifacts of the job.
-  - A callback that prints JSON shows the lines in the result of the task instead.
-  - Never fails because of what it reports. RV(failing) says which hosts a playbook should let fail.
+  - Prints the status of a fleet of Bitwarden servers as a table, and stores it in the run's statistics for AWX.
+  - Never fails because of what it reports.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.info_module
@@ -23,15 +20,20 @@ options:
   hosts:
     description:
       - The hosts by name, each with its C(bitwarden_status). Empty where a host has none.
-      - Give either this or O(results).
+      - Either O(hosts) or O(results) is required.
     type: dict
   results:
     description:
-      - The steps that ran by name, each with its registered results by host. Empty where it did not run on a host.
+      - The steps that ran by name, each with its registered results by host. Empty where a step did not run on a host.
       - The steps are C(update), C(backup), C(restore), C(install) and C(server), named after the modules, and
-        C(failure) for the C(ansible_failed_result) that a C(rescue) has noted.
-      - Columns of the Families sync are only shown where something in them is known.
+        C(failure) for the C(ansible_failed_result) that a C(rescue) has recorded.
+      - Columns of the Families sync are shown only if they have a value.
     type: dict
+notes:
+  - The table is that of the filter P(selfhosted.bitwarden.fleet_table#filter). It is printed even if the run hides the
+    output of other tasks, for instance with E(ANSIBLE_DISPLAY_OK_HOSTS).
+  - The data is set with C(set_stats) as C(bitwarden_fleet), which AWX keeps as artifacts of the job.
+  - A callback that prints JSON shows the lines in the result of the task instead.
 seealso:
   - plugin: selfhosted.bitwarden.fleet_table
     plugin_type: filter
@@ -81,7 +83,9 @@ hosts:
       warnings: []
       problem: ""
 failing:
-  description: Why hosts should fail, by name. Hosts without a problem are not in it.
+  description:
+    - The problem of each host that a playbook should let fail, by name of the host. Hosts without a problem are left
+      out.
   returned: success
   type: dict
   sample:

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_status
-short_description: Judge the status of a fleet of Bitwarden servers and write it for monitoring
+short_description: Evaluate the status of a fleet of Bitwarden servers and write it for monitoring
 version_added: 0.2.0
 description:
-  - Judges on the controller what M(selfhosted.bitwarden.server_info) and M(selfhosted.bitwarden.organization_info)
-    gathered on the hosts of a fleet, and prints its table as M(selfhosted.bitwarden.fleet_report) does.
-  - Writes the status to a JSON file, and to a file for the textfile collector of Prometheus's node_exporter. Each is
-    replaced as a whole. Neither holds a secret, and every user can read a new one.
-  - Does not fail because of a host, and says in RV(failing) which hosts should. The playbook
-    C(selfhosted.bitwarden.fleet_status) fails on those.
+  - Evaluates the facts of M(selfhosted.bitwarden.server_info) and M(selfhosted.bitwarden.organization_info) for a
+    fleet, and prints them as a table.
+  - Writes the status as JSON and for Prometheus.
+  - Does not fail because of a host.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
 attributes:
   check_mode:
     support: full
     details:
-      - The files are compared, and not written.
+      - The files are compared, but not written.
   diff_mode:
     support: none
   idempotent:
     support: none
     details:
-      - The files say when they were written.
+      - The files contain the time of their writing.
 options:
   server_info:
     description:
@@ -38,43 +36,51 @@ options:
     required: true
   organization_info:
     description:
-      - The same with the results of M(selfhosted.bitwarden.organization_info). A host whose API was not asked can be
-        left out; its licenses are those on its disk.
+      - The same with the results of M(selfhosted.bitwarden.organization_info).
+      - A host whose API was not asked can be left out. Its licenses are then those on its disk.
     type: dict
     default: {}
   expiring_within:
     description:
-      - How long before its end a license or a certificate is a problem, as V(<n>[s|m|h|d|w]).
+      - How long before its end a license or a certificate counts as a problem, as V(<n>[s|m|h|d|w]).
     type: str
     default: 30d
   backup_older_than:
     description:
-      - From which age on the last verified backup is a problem, as V(<n>[s|m|h|d|w]). So is a missing one.
-      - Without it backups are shown, and are never a problem.
+      - The age from which the last verified backup counts as a problem, as V(<n>[s|m|h|d|w]). A missing backup is a
+        problem then, too.
+      - Without it, backups are shown and never count as a problem.
     type: str
   sync_older_than:
     description:
-      - How long ago the last license sync has to be to be a problem, as V(<n>[s|m|h|d|w]).
-      - Without it the date is shown, and is never a problem.
+      - The age from which the last license sync counts as a problem, as V(<n>[s|m|h|d|w]).
+      - Without it, the date is shown and never counts as a problem.
     type: str
   fail_when_outdated:
-    description: Whether it is a problem that a newer version of Bitwarden is available.
+    description:
+      - Whether an available newer version of Bitwarden counts as a problem.
     type: bool
     default: false
   fail_on_warnings:
-    description: Whether a host fails because of a warning, too.
+    description:
+      - Whether warnings count as problems, too.
     type: bool
     default: false
   status_file:
     description:
       - A file on the controller for the status of the fleet as JSON. Its folder must exist.
-      - A relative path is that of a file beside the playbook, or in the folder of the inventory.
+      - A relative path starts at the playbook, or at the inventory where the playbook belongs to a collection.
     type: path
   prometheus_file:
     description:
-      - A file on the controller for the status of the fleet in Prometheus's text format, in the folder that
-        node_exporter's C(--collector.textfile.directory) names. It must end in C(.prom).
+      - A file on the controller for the status of the fleet in Prometheus's text format, for the textfile collector of
+        node_exporter. It must end in C(.prom).
+      - Its folder is the one that C(--collector.textfile.directory) names.
     type: path
+notes:
+  - Runs on the controller. The table is printed as by M(selfhosted.bitwarden.fleet_report).
+  - The files are replaced as a whole. They hold no secrets, and every user can read a new file.
+  - RV(failing) names the hosts that should fail. The playbook C(selfhosted.bitwarden.fleet_status) fails on these.
 seealso:
   - module: selfhosted.bitwarden.server_info
   - module: selfhosted.bitwarden.organization_info
@@ -92,19 +98,32 @@ EXAMPLES = r"""
   ignore_errors: true
   ignore_unreachable: true
 
+- name: Gather facts about the organization
+  selfhosted.bitwarden.organization_info:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+  register: bitwarden_organization_facts
+  ignore_errors: true
+
 - name: Show the fleet, and write its status for programs
   selfhosted.bitwarden.fleet_status:
-    server_info: "{{ dict(ansible_play_hosts_all | zip(results)) }}"
+    server_info: "{{ dict(ansible_play_hosts_all | zip(servers)) }}"
+    organization_info: "{{ dict(ansible_play_hosts_all | zip(organizations)) }}"
     expiring_within: 60d
     status_file: bitwarden-fleet.json
     prometheus_file: bitwarden.prom
   vars:
-    results: "{{ ansible_play_hosts_all | map('extract', hostvars) | map(attribute='bitwarden_server', default={}) }}"
+    hosts: "{{ ansible_play_hosts_all | map('extract', hostvars) }}"
+    servers: "{{ hosts | map(attribute='bitwarden_server', default={}) }}"
+    organizations: "{{ hosts | map(attribute='bitwarden_organization_facts', default={}) }}"
   register: bitwarden_fleet_status
   run_once: true
   delegate_to: localhost
 
-- name: Show where something is wrong
+- name: Show the hosts that should fail, with the reason
   ansible.builtin.debug:
     var: bitwarden_fleet_status.failing
   run_once: true
@@ -165,12 +184,13 @@ hosts:
       returned: always
     licenses:
       description:
-        - The licenses by organization, those on the disk and the one that the API told of (C(asked)).
+        - The licenses by organization, those on the disk and the one that the API returned (C(asked)).
       type: list
       elements: dict
       returned: always
 failing:
-  description: Why hosts are to fail, by the name of the host. Empty where none is.
+  description:
+    - Why hosts should fail, by name of the host. Empty where none should.
   returned: success
   type: dict
   sample:
@@ -186,7 +206,8 @@ lines:
     - "-----+----------+-----------+-------+-------+------------------+------------------+--------------+-------"
     - "bw1  | 2026.8.0 | 2026.9.0  | on    | set   | 2026-11-22 14:16 | 2027-12-28 00:00 | none         | ok"
 files:
-  description: The files that are on the status of this run; in check mode that would be.
+  description:
+    - The files that have the status of this run, or would have it in check mode.
   returned: success
   type: list
   elements: str

@@ -14,20 +14,9 @@ version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Installs a standard deployment (C(bitwarden.sh), Docker Compose) without questions, starts it, and waits until all
+  - Installs a standard deployment (C(bitwarden.sh), Docker Compose) without prompts, starts it, and waits until all
     services are healthy.
-  - Changes nothing about a server that is installed already, which is one whose O(bwdata) has a C(config.yml). It only
-    starts one that is stopped. Settings, configuration and certificate are changed by M(selfhosted.bitwarden.server).
-  - Checks everything that can be known before it makes anything, and names every problem at once. Those are the user,
-    folders, Docker and Compose, container names, ports, the scripts, the image of the setup tool, and whether the cloud
-    knows the installation id and accepts its key. Check mode checks the same.
-  - Runs Bitwarden's setup tool as C(bitwarden.sh install) does, but without a terminal. Id and key reach it by its
-    input.
-  - Makes the installation in a folder of its own inside O(bwdata), and moves it to its place once all files are there.
-    A run that fails or is ended by a signal removes what it made. The next run finishes or removes what a killed one
-    left.
-  - Removes what an installation by hand left that the setup tool refused. It fails where O(bwdata) has other files and
-    no C(config.yml).
+  - Leaves an installed server as it is, and starts it if it is stopped.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -45,7 +34,7 @@ attributes:
 options:
   script:
     description:
-      - Path where C(bitwarden.sh) is to be.
+      - Path for C(bitwarden.sh).
       - The default is C(bitwarden.sh) in the folder that contains O(bwdata).
     type: path
   domain:
@@ -60,14 +49,14 @@ options:
     required: true
   installation_key:
     description:
-      - The key of that installation id.
+      - The key of O(installation_id).
     type: str
     required: true
   verify_installation:
     description:
-      - Whether to ask the cloud about the installation id and key. The setup tool asks for the id, too.
-      - With V(false) nothing is sent to the cloud. That is for air-gapped hosts. The setup tool then runs on the
-        network of the host, and gets its answer from this module.
+      - Whether to check the installation id and key with the cloud. The setup tool checks the id, too.
+      - V(false) is for air-gapped hosts, and sends nothing to the cloud. The setup tool then runs on the network of the
+        host, and this module answers its request.
     type: bool
     default: true
   region:
@@ -84,18 +73,17 @@ options:
     default: vault
   certificate:
     description:
-      - Which certificate the server gets.
-      - V(self_signed) has the setup tool make one, which clients do not trust.
-      - V(files) uses the files of O(certificate_files).
-      - V(lets_encrypt) obtains one from Let's Encrypt. O(domain) must lead to the host, and port 80 be open to the
+      - The certificate of the server. V(self_signed) has the setup tool create one, which clients do not trust.
+        V(files) uses O(certificate_files).
+      - V(lets_encrypt) obtains one from Let's Encrypt. O(domain) must lead to the host, and port 80 must be open to the
         Internet.
-      - V(none) serves HTTP, for a reverse proxy that ends TLS. Then set C(url) in O(config) to the C(https) address.
+      - V(none) serves HTTP, for a reverse proxy that terminates TLS. Set C(url) in O(config) to the C(https) address.
     type: str
     choices: [self_signed, files, lets_encrypt, none]
     default: self_signed
   certificate_files:
     description:
-      - The files of the certificate on the controller, in PEM, for O(certificate=files).
+      - PEM files of the certificate on the controller, for O(certificate=files).
       - They can be encrypted with Ansible Vault.
     type: dict
     suboptions:
@@ -104,7 +92,8 @@ options:
         type: str
         required: true
       key:
-        description: Its private key, without a passphrase.
+        description:
+          - The private key, without a passphrase.
         type: str
         required: true
       ca:
@@ -114,23 +103,24 @@ options:
         type: str
   config:
     description:
-      - Keys of C(config.yml) by name, such as C(http_port), C(real_ips) or C(enable_scim), each of its type.
+      - Keys of C(config.yml) by name, such as C(http_port), C(real_ips) or C(enable_scim), with values of the key's
+        type.
       - A C(url) must be an address of O(domain).
     type: dict
     default: {}
   version:
     description:
       - The version to install, such as V(2026.8.0), or V(latest).
-      - With O(source) it is the version that the scripts there must have; V(latest) takes any.
+      - With a folder in O(source), its scripts must have this version. V(latest) accepts any.
     type: str
     default: latest
   source:
     description:
       - Where C(bitwarden.sh) and C(run.sh) come from.
-      - V(download) downloads them to the host with curl, from C(func.bitwarden.com), or from the tag of O(version) at
+      - V(download) has the host download them with curl, from C(func.bitwarden.com), or from the tag of O(version) at
         C(raw.githubusercontent.com).
-      - Any other value is a folder that has both scripts of one release, on the controller, or with O(remote_src) on
-        the host.
+      - Any other value is a folder with both scripts of one release, on the controller, or with O(remote_src) on the
+        host.
     type: str
     default: download
   remote_src:
@@ -140,14 +130,15 @@ options:
     default: false
   owner:
     description:
-      - The user that is to own the installation and run Docker for it, a member of the group V(docker). It must exist,
+      - The user who owns the installation and runs Docker for it, a member of the group V(docker). The user must exist,
         and cannot be root.
-      - The default is the owner of the folder that contains O(bwdata), or V(bitwarden) where that is root or does not
-        exist.
+      - The default is the owner of the folder that contains O(bwdata), or V(bitwarden) where that is root or the folder
+        does not exist.
     type: str
   start:
     description:
-      - Whether to start the server. V(false) leaves it to M(selfhosted.bitwarden.server), after settings were written.
+      - Whether to start the server. With V(false), M(selfhosted.bitwarden.server) can start it after settings were
+        written.
     type: bool
     default: true
   wait:
@@ -157,15 +148,14 @@ options:
     default: true
   wait_timeout:
     description:
-      - How long each step may take, as C(<n>[s|m|h|d|w]). Steps are each image pulled, certbot, each run of the setup
-        tool, the start, and the wait for healthy services.
-      - A command that takes longer is killed, and the message names it. The first start makes the database, and pulls
-        all images.
+      - How long each step may take, as V(<n>[s|m|h|d|w]). Each of these is a step. The pull of an image, certbot, a run
+        of the setup tool, the start, and the wait for healthy services.
+      - A command that takes longer is killed, and the message names it. The first start also creates the database.
     type: str
     default: 600s
   pull:
     description:
-      - Whether images that are not local are pulled. With V(false) all must be local.
+      - Whether to pull images that are not local. With V(false) all images must be local.
     type: bool
     default: true
   lock_timeout:
@@ -174,8 +164,20 @@ options:
     type: str
     default: 15m
 notes:
-  - Needs Docker Engine 20.10 or later with Compose 2, bash, and curl on the host. It installs none of them.
-  - A host can run only one standard deployment, since the names of its containers are fixed.
+  - A server counts as installed if its O(bwdata) has a C(config.yml). Its settings, configuration and certificate are
+    managed by M(selfhosted.bitwarden.server).
+  - Everything that can be known is checked before anything is created, also in check mode, and all problems are
+    reported at once. These checks cover the user, folders, Docker and Compose, container names, ports, the scripts, the
+    image of the setup tool, and whether the cloud accepts the installation id and key.
+  - Bitwarden's setup tool is run as C(bitwarden.sh install) runs it, but without a terminal. It reads the installation
+    id and key from its standard input.
+  - The installation is created in a temporary folder inside O(bwdata), and moved into place once all files are there. A
+    run that fails or is ended by a signal removes what it created. The next run completes or removes what a killed run
+    left.
+  - Leftovers of a manual installation that the setup tool refused are removed. The module fails if O(bwdata) has other
+    files and no C(config.yml).
+  - Docker Engine 20.10 or later with Compose 2, bash, and curl are required on the host. The module installs none of them.
+  - A host can run only one standard deployment, since its container names are fixed.
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.override_env
@@ -183,7 +185,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Install a server with a certificate that it makes itself
+- name: Install a server with a self-signed certificate
   selfhosted.bitwarden.install:
     domain: vault.example.com
     installation_id: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
@@ -204,7 +206,7 @@ EXAMPLES = r"""
         - 10.0.0.0/8
   become: true
 
-- name: Install an exact version, and leave the start to the module server
+- name: Install an exact version without starting it
   selfhosted.bitwarden.install:
     domain: vault.example.com
     installation_id: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
@@ -214,7 +216,7 @@ EXAMPLES = r"""
     start: false
   become: true
 
-- name: Install a server on an air-gapped host from scripts and images that are there already
+- name: Install a server on an air-gapped host from scripts and images on that host
   selfhosted.bitwarden.install:
     domain: vault.example.com
     installation_id: b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b
@@ -233,12 +235,14 @@ installed:
   type: bool
   sample: true
 version:
-  description: Version of Bitwarden that is installed.
+  description:
+    - The installed version of Bitwarden.
   returned: when it is known
   type: str
   sample: 2026.8.0
 url:
-  description: Address of the server, as C(config.yml) has it.
+  description:
+    - Address of the server in C(config.yml).
   returned: always
   type: str
   sample: https://vault.example.com
@@ -253,7 +257,8 @@ script:
   type: str
   sample: /opt/bitwarden/bitwarden.sh
 removed:
-  description: What was removed in O(bwdata) of installations that were not finished.
+  description:
+    - What was removed from O(bwdata) of incomplete installations.
   returned: always
   type: list
   elements: str

@@ -12,15 +12,10 @@ module: license
 short_description: Upload a license to an organization of a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
-  - Uploads the license where the server's own differs from it, is older, missing or broken, and where the server has it
-    but does not live by it, for instance because it has disabled the organization meanwhile. An equal one is not
-    uploaded otherwise, and neither is one that is older than the server's.
-  - The license is checked before anything is sent. What the server would refuse is named at once. What it would take
-    although it does harm is refused here, unless O(force) is set. That is the license of another organization, one of a
-    Free or Families plan for an organization of a company, and one whose subscription has expired, for which the server
-    would disable the organization within twelve hours.
-  - An organization that syncs with the cloud gets its license by M(selfhosted.bitwarden.license_sync) instead. This is
-    for servers without a way to the cloud, and for those on which a sync cannot start.
+  - Uploads a license to an organization of a self-hosted server if the server's license differs, or is missing, older
+    or broken.
+  - Checks the license first, and refuses one that would do harm.
+  - For servers that cannot sync with the cloud.
 extends_documentation_fragment:
   - selfhosted.bitwarden.api
   - selfhosted.bitwarden.api.assume_ready
@@ -40,10 +35,11 @@ attributes:
 options:
   src:
     description:
-      - A license file on the controller, as the cloud delivers it; found as M(ansible.builtin.copy) finds its sources,
-        then beside the inventory and in the working directory, and decrypted if it is a vault.
-      - In check mode a missing file does not fail the task on the controller, since an earlier task may bring it.
-      - One of O(src) and O(content) is needed.
+      - A license file on the controller, as downloaded from the cloud. It is decrypted if it is a vault.
+      - A relative path is searched as M(ansible.builtin.copy) searches its sources, then beside the inventory and in
+        the working directory.
+      - In check mode a missing file does not fail the task on the controller, since an earlier task may create it.
+      - Either O(src) or O(content) is required.
     type: path
   content:
     description:
@@ -51,24 +47,33 @@ options:
     type: raw
   force:
     description:
-      - Upload also what does harm (see above), and a license that is older than the server's.
-      - What the server would refuse in any case is not sent even so.
+      - Upload a license even if it would do harm (see the notes), or is older than the server's.
+      - What the server would refuse anyway is still not sent.
     type: bool
     default: false
   inspect:
     description:
-      - Whether to look at the license file on the host, with M(selfhosted.bitwarden.server_info), which has what the
-        API does not show (installation, license key, organization in the cloud). It needs the same rights there; set
-        C(become) on the task where the connection has them not.
-      - Without it, or without access to the host, the license is compared with what the API shows, and a warning says
+      - Whether to inspect the license file on the host, with M(selfhosted.bitwarden.server_info). It has what the API
+        does not show (installation, license key, organization in the cloud).
+      - This requires the same permissions. Set C(become) on the task where the connection lacks them.
+      - Otherwise, or without access to the host, the license is compared with what the API shows, and a warning says
         so.
     type: bool
     default: true
   bwdata:
     description:
-      - Path of the data folder on the host; used only by O(inspect).
+      - Path of the data folder on the host. Used only with O(inspect).
     type: path
     default: /opt/bitwarden/bwdata
+notes:
+  - Servers that can reach the cloud get their license with M(selfhosted.bitwarden.license_sync). This module is for
+    air-gapped servers, and for those on which a sync cannot start.
+  - A license is also uploaded if the server has it but does not use it, for instance after it has disabled the
+    organization. Otherwise an equal license is not uploaded, and neither is one that is older than the server's.
+  - What the server would refuse is reported before anything is sent.
+  - Harm is done by the license of another organization, by one of a Free or Families plan for a company's organization,
+    and by one whose subscription has expired, as the server would disable the organization within twelve hours. The
+    server would accept these.
 seealso:
   - module: selfhosted.bitwarden.cloud_license
   - module: selfhosted.bitwarden.license_sync
@@ -78,11 +83,29 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the server
+- name: Upload a license file
+  selfhosted.bitwarden.license:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    src: "{{ inventory_hostname }}-license.json"
+  become: true
+  register: bitwarden_license
+
+- name: Show what the upload changed
+  ansible.builtin.debug:
+    var: bitwarden_license.changes
+  when: bitwarden_license.uploaded
+
+- name: Gather facts about the server
   selfhosted.bitwarden.server_info:
+    show_settings: false
+  become: true
   register: bitwarden_server
 
-- name: Download the license for it
+- name: Download the license for the server
   selfhosted.bitwarden.cloud_license:
     cloud: "{{ bitwarden_cloud }}"
     client_id: "{{ bitwarden_cloud_client_id }}"
@@ -92,7 +115,7 @@ EXAMPLES = r"""
     installation_id: "{{ bitwarden_server.installation_id }}"
     dest: "/tmp/{{ inventory_hostname }}-license.json"
 
-- name: Upload it
+- name: Upload the downloaded license
   selfhosted.bitwarden.license:
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
@@ -100,28 +123,29 @@ EXAMPLES = r"""
     organization: "{{ bitwarden_organization }}"
     ca_path: "{{ bitwarden_ca_path }}"
     src: "/tmp/{{ inventory_hostname }}-license.json"
+  become: true
 """
 
 RETURN = r"""
 uploaded:
-  description: Whether the license was sent; false in check mode.
+  description:
+    - Whether the license was sent. False in check mode.
   returned: success
   type: bool
   sample: true
 reason:
   description:
     - Why it was uploaded. V(missing), V(corrupt), V(camel_case), V(unreadable) or V(invalid) for the state of the
-      server's license, V(unknown) where the server fails to read it and its file could not be inspected, V(differs), or
-      V(token) where all is equal but the given one is good for a month or more longer.
-    - Why it was not. V(equal), or V(older) than the server's. V(unknown) when check mode found no O(src), or a server
-      that does not answer (see O(assume_ready)).
+      server's license, V(unknown) where the server cannot read its license and the file could not be inspected,
+      V(differs), or V(token) where only the validity of the given one is longer, by a month or more.
+    - Why it was not uploaded. V(equal), or V(older) than the server's. V(unknown) when check mode found no O(src), or a
+      server that does not answer (see O(assume_ready)).
   returned: success
   type: str
   sample: differs
 compared:
   description:
-    - What it was compared with, V(file) for the file on the host together with what the API shows, V(api) for only what
-      the API shows.
+    - What it was compared with. V(file) is the file on the host together with the API, V(api) only the API.
   returned: success
   type: str
   sample: file
@@ -135,7 +159,8 @@ changes:
       action: changed
   contains:
     key:
-      description: Member of the license, or C(license) where there was none to compare with.
+      description:
+        - Field of the license, or C(license) where there was none to compare with.
       type: str
       returned: always
     action:
@@ -155,7 +180,8 @@ license:
   type: dict
   contains:
     before:
-      description: Before the task; null where there was none that could be read.
+      description:
+        - Before the task. Null where no license could be read.
       type: dict
       returned: success
       sample:
@@ -165,7 +191,8 @@ license:
         expires_without_grace: null
         issued: '2026-01-02T10:00:00Z'
     after:
-      description: After the task; in check mode as it would be.
+      description:
+        - After the task. In check mode as it would be.
       type: dict
       returned: success
       sample:

@@ -11,14 +11,9 @@ module: license_sync
 short_description: Sync an organization's license from the cloud to a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
-  - Brings an organization to the state "license synced within O(max_age)". Nothing else does that; the server syncs
-    sponsorships once a day by itself, but never the license.
-  - Syncs also a young license where that can mend what is wrong. RV(due) names the reasons. What is wrong after it is
-    in RV(problems), and a warning.
-  - It is done only when the date of the last sync on the server has moved.
-  - To every failure between server and cloud the API has one and the same answer. Then the log of the server's api
-    container is read on the host (see O(diagnose)), and the task fails with the true cause and what to do about it.
-    A transient cause, such as the rate limit of the cloud, is waited out.
+  - Has a self-hosted server sync an organization's license from Bitwarden's cloud, if the last sync is older than
+    O(max_age) or the license has a problem.
+  - Reports the cause of a failed sync from the server's log.
 extends_documentation_fragment:
   - selfhosted.bitwarden.api
   - selfhosted.bitwarden.api.assume_ready
@@ -38,58 +33,66 @@ attributes:
 options:
   max_age:
     description:
-      - How old the last sync may be, as V(<n>[s|m|h|d|w]); V(0s) for a sync each time. The age is counted by the
-        server's clock.
+      - How old the last sync may be by the server's clock, as V(<n>[s|m|h|d|w]). V(0s) syncs each time.
     type: str
     default: 7d
   license_expiry_warning:
     version_added: 0.2.0
     description:
-      - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
-      - From then on it is synced once a day, also where the cloud has nothing newer.
+      - How long before its end a license counts as V(expiring), with a warning, as V(<n>[s|m|h|d|w]).
+      - From then on it is synced once a day, even if the cloud has nothing newer.
     type: str
     default: 30d
   force:
     description:
-      - Sync in any case; for instance after the token, the region or the installation changed.
+      - Sync in any case, for instance after the token, the region or the installation has changed.
     type: bool
     default: false
   retry_timeout:
     description:
       - How long to retry after a transient failure (rate limit, outage of the cloud or the network), as
         V(<n>[s|m|h|d|w]). V(0s) tries once.
-      - This is apart from O(timeout), which is about one answer. For a sync the server gets at least 130 seconds.
+      - O(timeout) is separate, and applies to a single answer. For a sync the server has at least 130 seconds.
     type: str
     default: 300s
   diagnose:
     description:
-      - Whether to read the server's log on the host after a failure, with M(selfhosted.bitwarden.sync_log_info), and
-        the license file where the server fails to read it, with M(selfhosted.bitwarden.server_info). It needs the same
-        rights there (root, or the owner of O(bwdata)); set C(become) on the task where the connection
-        has them not.
-      - Without it, or without access to the host, the likely causes are named, and no cause is waited out but those
-        of the way to the server itself.
+      - Whether to read the server's log on the host after a failure, with M(selfhosted.bitwarden.sync_log_info). Where
+        the server cannot read its license file, that file is inspected with M(selfhosted.bitwarden.server_info).
+      - This requires the same permissions (root, or the owner of O(bwdata)). Set C(become) on the task where the
+        connection lacks them.
+      - Otherwise, or without access to the host, likely causes are named, and only failures to reach the server itself
+        are retried.
     type: bool
     default: true
   bwdata:
     description:
-      - Path of the data folder on the host; used only by O(diagnose).
+      - Path of the data folder on the host. Used only with O(diagnose).
     type: path
     default: /opt/bitwarden/bwdata
   egress:
     description:
-      - A name for the address that the server has for the cloud. Servers that share one have the same.
+      - A name for the address from which the server's requests reach the cloud. Servers behind one address have the
+        same.
     type: str
     default: ''
   syncs_per_minute:
     description:
-      - How many syncs may be started in a minute for servers of one O(egress). The others wait for their turn on the
-        controller, across hosts, batches and runs. V(0) sets no pace.
-      - The cloud takes ten logins a minute from an address, and each sync is one. A sync that it refuses is tried again
-        in any case, see O(retry_timeout); a pace avoids that.
-      - Has no effect with O(run_on=host).
+      - How many syncs may start in a minute for servers of one O(egress). V(0) sets no limit.
+      - The others wait for their turn on the controller, across hosts, batches and runs. Has no effect with
+        O(run_on=host).
+      - The cloud allows ten logins a minute from an address, and each sync is one. A sync beyond that is retried (see
+        O(retry_timeout)).
     type: int
     default: 0
+notes:
+  - The server syncs sponsorships once a day, but never the license. This module does.
+  - A recently synced license is synced again where that can solve a problem. RV(due) names the reason. Problems that
+    remain are in RV(problems), and a warning.
+  - A sync counts as successful only when the date of the last sync on the server has moved.
+  - The API gives the same answer to every failure between server and cloud. So the log of the service C(api) is read on
+    the host (see O(diagnose)), and the task fails with the cause and with advice.
+  - Transient failures, such as the cloud's rate limit, are retried (see O(retry_timeout)).
 seealso:
   - module: selfhosted.bitwarden.billing_sync
   - module: selfhosted.bitwarden.sync_log_info
@@ -99,7 +102,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Have a license that is not older than a week
+- name: Sync a license whose last sync is older than a week
   selfhosted.bitwarden.license_sync:
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
@@ -107,8 +110,21 @@ EXAMPLES = r"""
     organization: "{{ bitwarden_organization }}"
     ca_path: "{{ bitwarden_ca_path }}"
     max_age: 7d
+  become: true
+  register: bitwarden_license_sync
 
-- name: Sync now, and wait up to ten minutes for a cloud that does not answer
+- name: Show what keeps the organization from being used
+  ansible.builtin.debug:
+    var: bitwarden_license_sync.problems
+  when: bitwarden_license_sync.problems | length > 0
+
+- name: Require a license for the next two weeks
+  ansible.builtin.assert:
+    that: bitwarden_license_sync.license.days_left | default(0, true) >= 14
+    fail_msg: "The license expires on {{ bitwarden_license_sync.license.expires }}."
+  when: not ansible_check_mode
+
+- name: Sync now, and retry for up to ten minutes during an outage of the cloud
   selfhosted.bitwarden.license_sync:
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
@@ -117,17 +133,29 @@ EXAMPLES = r"""
     ca_path: "{{ bitwarden_ca_path }}"
     force: true
     retry_timeout: 10m
+  become: true
+
+- name: Sync the servers behind one address without exceeding the rate limit of the cloud
+  selfhosted.bitwarden.license_sync:
+    url: "{{ bitwarden_url }}"
+    client_id: "{{ bitwarden_client_id }}"
+    client_secret: "{{ bitwarden_client_secret }}"
+    organization: "{{ bitwarden_organization }}"
+    ca_path: "{{ bitwarden_ca_path }}"
+    egress: branch-office
+    syncs_per_minute: 8
+  become: true
 """
 
 RETURN = r"""
 due:
   description:
-    - Why a sync was due. V(never) synced, V(forced), V(age), or V(future) for a date of the last sync that lies in
-      the future.
-    - V(disabled) for an organization that is disabled, V(license) for a license that is missing, corrupt or not
-      accepted, V(expired), and V(expiring) for one that ends within O(license_expiry_warning). V(expired), V(expiring),
-      and V(license) where only the API was asked, are due once a day where a sync brings nothing newer.
-    - Null if it was not, and when check mode found a server that does not answer (see O(assume_ready)).
+    - Why a sync was due. V(never) synced, V(forced), V(age), or V(future) for a date of the last sync in the future.
+    - V(disabled) for a disabled organization, V(license) for a license that is missing, corrupt or not accepted,
+      V(expired), and V(expiring) for one that ends within O(license_expiry_warning).
+    - V(expired), V(expiring), and V(license) where only the API was asked, are due once a day if a sync brings nothing
+      newer.
+    - Null if no sync was due, and when check mode found a server that does not answer (see O(assume_ready)).
   returned: success, and when a sync that was due failed
   type: str
   sample: age
@@ -148,7 +176,8 @@ organization:
     plan: Enterprise
     seats: 10
 last_license_sync:
-  description: Date of the last license sync, UTC; null for never.
+  description:
+    - Date of the last license sync, UTC. Null for never.
   returned: success
   type: dict
   contains:
@@ -158,12 +187,14 @@ last_license_sync:
       returned: success
       sample: '2026-11-01T10:00:00Z'
     after:
-      description: After the task; null where check mode predicts a sync.
+      description:
+        - After the task. Null where check mode predicts a sync.
       type: str
       returned: success
       sample: '2026-11-22T10:00:00Z'
 license_expires:
-  description: Expiry of the license, days of grace included, UTC; null if not known.
+  description:
+    - Expiry of the license, grace period included, UTC. Null if not known.
   returned: success
   type: dict
   contains:
@@ -173,7 +204,8 @@ license_expires:
       returned: success
       sample: '2026-12-28T00:00:00Z'
     after:
-      description: After the task; null where check mode predicts a sync.
+      description:
+        - After the task. Null where check mode predicts a sync.
       type: str
       returned: success
       sample: '2027-12-28T00:00:00Z'
@@ -196,9 +228,9 @@ license:
     advice: ''
 problems:
   description:
-    - What keeps the organization from being used after the task, or will soon. Empty where nothing does, and where
+    - What keeps the organization from being used after the task, or soon will. Empty where nothing does, and where
       check mode predicts a sync.
-    - Where the sync failed, the same before it.
+    - If the sync failed, what it was before.
   returned: success, and when a sync that was due failed
   type: list
   elements: str

@@ -12,16 +12,9 @@ module: organization
 short_description: Manage license, billing sync token and license sync of a self-hosted Bitwarden organization
 version_added: 0.2.0
 description:
-  - Brings an organization of a self-hosted server to its desired state in one session, with one login. License, billing
-    sync token and license sync are handled in this order, as each needs the one before.
-  - What is not given stays as it is. Where nothing is to change, the API is read four times; a fifth read is made where
-    admins can give sponsorships and none that the account sees was synced within O(sponsorships_max_age).
-  - The first run from the controller asks the server beforehand, without a login, whether it is self-hosted. That is
-    remembered in a folder of the user's below E(TMPDIR); with O(run_on=host) each run asks.
-  - Returns the facts of M(selfhosted.bitwarden.organization_info) as they are afterwards, also when a step fails.
-  - A new or different token is proven by a license sync at once, where O(license_max_age) is set.
-  - Does the same as M(selfhosted.bitwarden.license), M(selfhosted.bitwarden.billing_sync) and
-    M(selfhosted.bitwarden.license_sync), which remain for playbooks of your own.
+  - Brings license, billing sync token and license sync of a self-hosted organization to the desired state, in one
+    session with one login.
+  - What no option sets stays as it is.
 extends_documentation_fragment:
   - selfhosted.bitwarden.api
   - selfhosted.bitwarden.api.assume_ready
@@ -41,14 +34,15 @@ attributes:
 options:
   license:
     description:
-      - License to upload where it differs from the server's, by the rules of M(selfhosted.bitwarden.license).
+      - License to upload if it differs from the server's, by the rules of M(selfhosted.bitwarden.license).
       - The license file on the host is inspected for the comparison.
     type: dict
     suboptions:
       src:
         description:
-          - License file on the controller, found as M(ansible.builtin.copy) finds its sources, and decrypted if it is a
-            vault. In check mode a missing file is a warning.
+          - License file on the controller, searched as M(ansible.builtin.copy) searches its sources, and decrypted if
+            it is a vault.
+          - In check mode a missing file is a warning.
         type: path
       content:
         description:
@@ -58,6 +52,7 @@ options:
     description:
       - Token from the organization in the cloud (Billing, Subscription, Manage billing sync).
       - Without it the connection to the cloud stays as it is.
+      - With O(license_max_age), a new or different token is checked by a license sync at once.
     type: str
   enabled:
     description:
@@ -67,14 +62,14 @@ options:
     default: true
   keep_last_sync:
     description:
-      - Whether the date of the last license sync is kept with the same token.
-      - V(false) sets it back to never, for a server whose region or installation has changed since.
+      - Whether the date of the last license sync is kept while the token stays the same.
+      - V(false) resets it to never, for a server whose region or installation has changed since.
     type: bool
     default: true
   license_max_age:
     description:
       - How old the last license sync may be before another one is started, as V(<n>[s|m|h|d|w]).
-      - A young license is synced, too, where that can mend what is wrong, see
+      - A recently synced license is synced again where that can solve a problem, see
         RV(selfhosted.bitwarden.license_sync#module:due).
       - Without it the license is not synced.
     type: str
@@ -86,8 +81,8 @@ options:
     default: false
   license_expiry_warning:
     description:
-      - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
-      - With O(license_max_age) it is synced from then on a day, also where the cloud has nothing newer.
+      - How long before its end a license counts as V(expiring), with a warning, as V(<n>[s|m|h|d|w]).
+      - With O(license_max_age) it is synced once a day from then on, even if the cloud has nothing newer.
     type: str
     default: 30d
   sponsorships_max_age:
@@ -98,8 +93,8 @@ options:
     default: 26h
   wait_timeout:
     description:
-      - How long to wait for a server that does not answer yet, as V(<n>[s|m|h|d|w]). In check mode with
-        O(assume_ready=true) there is no waiting.
+      - How long to wait for a server that does not answer yet, as V(<n>[s|m|h|d|w]).
+      - Check mode with O(assume_ready=true) does not wait.
     type: str
     default: 0s
   retry_timeout:
@@ -110,19 +105,21 @@ options:
     default: 300s
   egress:
     description:
-      - Name of the address that the server's requests to the cloud come from. Servers behind one address have the same.
+      - A name for the address from which the server's requests reach the cloud. Servers behind one address have the
+        same.
     type: str
     default: ''
   syncs_per_minute:
     description:
-      - How many license syncs may start in a minute for servers of one O(egress); the others wait for their turn. V(0)
+      - How many license syncs may start in a minute for servers of one O(egress). The others wait for their turn. V(0)
         sets no limit.
-      - The cloud accepts ten logins a minute from an address. Has no effect with O(run_on=host).
+      - The cloud allows ten logins a minute from an address.
+      - Has no effect with O(run_on=host).
     type: int
     default: 0
   steps:
     description:
-      - Which steps may change something. The facts are read in any case.
+      - The steps that may change something. The facts are read in any case.
     type: list
     elements: str
     choices:
@@ -135,19 +132,30 @@ options:
       - sync
   defer_without_license:
     description:
-      - Change nothing where O(license) is missing and the server has no license from which a sync could start, because
-        it is missing, broken or expired, has no expiry date, or was never synced. RV(license_required) is true then.
+      - Change nothing if O(license) is not given and the server has no license from which a sync could start.
+        RV(license_required) is then true.
+      - Such a license is missing, broken or expired, has no expiry date, or was never synced.
       - For playbooks that download a license only where one is needed, and then run this module again.
     type: bool
     default: false
   bwdata:
     description:
-      - Path of the data folder on the host. The host is used only to inspect the license file where O(license) is
-        given or the server fails to read its license, and to read the server's log where a sync has failed.
-      - This needs the same rights as M(selfhosted.bitwarden.sync_log_info); set C(become) on the task where the
+      - Path of the data folder on the host.
+      - The license file on the host is inspected if O(license) is given or the server cannot read its license. The
+        server's log is read if a sync has failed.
+      - This requires the permissions of M(selfhosted.bitwarden.sync_log_info). Set C(become) on the task where the
         connection lacks them.
     type: path
     default: /opt/bitwarden/bwdata
+notes:
+  - License, token and sync are handled in this order, as each needs the one before.
+  - Returns the facts of M(selfhosted.bitwarden.organization_info) after the run, also when a step fails.
+  - M(selfhosted.bitwarden.license), M(selfhosted.bitwarden.billing_sync) and M(selfhosted.bitwarden.license_sync) do
+    the same in single steps, for your own playbooks.
+  - If nothing has to change, the API is read four times. A fifth read is made where admins can give sponsorships and
+    none that the account sees was synced within O(sponsorships_max_age).
+  - The first run from the controller asks the server, without a login, whether it is self-hosted. The answer is stored
+    in a folder of the user below E(TMPDIR). With O(run_on=host) each run asks.
 seealso:
   - module: selfhosted.bitwarden.organization_info
   - module: selfhosted.bitwarden.billing_sync_token
@@ -204,7 +212,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What changed (or would), by name; after a failure what was changed before it.
+  description:
+    - What changed, or would in check mode, by name. After a failure, what was changed before it.
   returned: always
   type: list
   elements: dict
@@ -230,12 +239,14 @@ license_required:
   type: bool
   sample: false
 license_upload:
-  description: What was done about O(license); null where none is given.
+  description:
+    - What was done about O(license). Null where none is given.
   returned: success
   type: dict
   contains:
     uploaded:
-      description: Whether the license was sent; false in check mode.
+      description:
+        - Whether the license was sent. False in check mode.
       type: bool
       returned: success
       sample: true
@@ -250,7 +261,8 @@ license_upload:
       returned: success
       sample: file
     before:
-      description: The server's license before; null where there was none that could be read.
+      description:
+        - The server's license before. Null where no license could be read.
       type: dict
       returned: success
       sample:
@@ -260,7 +272,8 @@ license_upload:
         expires_without_grace: null
         issued: '2026-01-02T10:00:00Z'
     after:
-      description: The server's license afterwards; in check mode as it would be.
+      description:
+        - The server's license afterwards. In check mode as it would be.
       type: dict
       returned: success
       sample:
@@ -270,17 +283,20 @@ license_upload:
         expires_without_grace: null
         issued: '2026-11-22T10:00:00Z'
 license_sync:
-  description: What was done about the license sync; null where none was asked for.
+  description:
+    - What was done about the license sync. Null where none was requested.
   returned: always
   type: dict
   contains:
     due:
-      description: Why a sync was due, as RV(selfhosted.bitwarden.license_sync#module:due); null if it was not.
+      description:
+        - Why a sync was due, as RV(selfhosted.bitwarden.license_sync#module:due). Null if it was not.
       type: str
       returned: success
       sample: age
     synced:
-      description: Whether the license was synced; false in check mode.
+      description:
+        - Whether the license was synced. False in check mode.
       type: bool
       returned: success
       sample: true
@@ -290,23 +306,26 @@ license_sync:
       returned: success
       sample: 1
     cause:
-      description: Why the sync failed or could not begin, as RV(cause); null if it did not fail.
+      description:
+        - Why the sync failed or could not begin, as RV(cause). Null if it did not fail.
       type: str
       returned: success
       sample: null
 reachable:
   description:
-    - Whether the server answered. V(false) only in check mode with O(assume_ready=true); the other facts are null then.
+    - Whether the server answered. V(false) only in check mode with O(assume_ready=true). The other facts are then null.
   returned: success
   type: bool
   sample: true
 organization:
-  description: The organization. Its RV(organization.seats) are null where they are not limited.
+  description:
+    - The organization. RV(organization.seats) is null where seats are not limited.
   returned: success
   type: dict
   contains:
     id:
-      description: Id on this server (in the cloud it has another one).
+      description:
+        - Id on this server. The id in the cloud is a different one.
       type: str
       returned: success
       sample: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
@@ -317,7 +336,7 @@ organization:
       sample: Example Enterprise
     enabled:
       description:
-        - Whether the organization is enabled. The server disables it when its license has expired or is gone.
+        - Whether the organization is enabled. The server disables it when its license has expired or is missing.
       type: bool
       returned: success
       sample: true
@@ -333,7 +352,7 @@ organization:
       sample: 10
 version:
   description:
-    - Version of the server. Null where it was not read; that is done before a token is written or the license synced.
+    - Version of the server. Read only before a token is written or the license synced, otherwise null.
   returned: success
   type: str
   sample: 2026.8.0
@@ -345,12 +364,13 @@ server_time:
 cloud_communication:
   description:
     - Whether cloud communication is on in the running server. Its files may say otherwise until it is restarted.
-    - Null where it was not read; that is done before a license sync, and where the sync of sponsorships is doubtful.
+    - Read only before a license sync, and where the sync of sponsorships is in doubt. Otherwise null.
   returned: success
   type: bool
   sample: true
 connection:
-  description: The connection to the cloud; null if there is none.
+  description:
+    - The connection to the cloud. Null if there is none.
   returned: success
   type: dict
   contains:
@@ -360,7 +380,8 @@ connection:
       returned: success
       sample: 0e6f4a52-9a35-4a7e-93a2-b2e500f1e001
     enabled:
-      description: Whether it is enabled.
+      description:
+        - Whether the connection is enabled.
       type: bool
       returned: success
       sample: true
@@ -380,30 +401,33 @@ connection:
       returned: success
       sample: '2026-11-21T22:00:00Z'
 last_license_sync:
-  description: Date of the last license sync, UTC; null for never.
+  description:
+    - Date of the last license sync, UTC. Null for never.
   returned: success
   type: str
   sample: '2026-11-21T22:00:00Z'
 last_license_sync_age:
-  description: Seconds since the last license sync, by the server's clock; null for never.
+  description:
+    - Seconds since the last license sync, by the server's clock. Null for never.
   returned: success
   type: int
   sample: 43200
 last_sponsorship_sync:
   description:
-    - Date of the last sync of sponsorships (Free Families), UTC; null for never, and while there are no sponsorships.
+    - Date of the last sync of sponsorships (Free Families), UTC. Null for never, and while there are no sponsorships.
   returned: success
   type: str
   sample: '2026-11-22T03:00:00Z'
 sponsorships:
   description:
-    - The Families sponsorships in short. Null, with a warning, where the server does not tell.
+    - Summary of the Families sponsorships. Null, with a warning, where the server does not return them.
     - M(selfhosted.bitwarden.sponsorships_info) returns them one by one.
   returned: success
   type: dict
   contains:
     visible:
-      description: How many this account sees. Those that other members gave themselves are not among them.
+      description:
+        - How many of them this account sees. Those that other members gave are not among them.
       type: int
       returned: success
       sample: 3
@@ -418,31 +442,34 @@ sponsorships:
         to_be_removed: 0
         expired: 0
     last_sync:
-      description: Date of their last sync, UTC; null for never, and while there are none.
+      description:
+        - Date of their last sync, UTC. Null for never, and while there are no sponsorships.
       type: str
       returned: success
       sample: '2026-11-22T03:00:00Z'
     overdue:
-      description: Whether that is longer ago than O(sponsorships_max_age).
+      description:
+        - Whether the last sync is older than O(sponsorships_max_age).
       type: bool
       returned: success
       sample: false
     obstacles:
       description:
-        - What keeps the server's daily sync from syncing them, as far as the API tells. Its log says nothing of it.
+        - What keeps the server's daily sync from syncing them, as far as the API shows. The server's log does not tell.
       returned: success
       type: list
       elements: str
       sample: []
     note:
-      description: What limits this knowledge, as far as it applies. Empty where nothing does.
+      description:
+        - What limits these facts. Empty where nothing does.
       type: str
       returned: success
       sample: ''
     failure:
       description:
-        - The newest failed sync of sponsorships in the server's log; null if there is none, or the log was not read. It
-          is read on the host where the sync is overdue, or was never done although there are sponsorships.
+        - The newest failed sync of sponsorships in the server's log. Null if there is none, or the log was not read.
+        - The log is read on the host if the sync is overdue, or has never been done although there are sponsorships.
       type: dict
       returned: success
       sample:
@@ -453,8 +480,8 @@ sponsorships:
         transient: false
 problems:
   description:
-    - What keeps the organization from being used, or will soon. Empty where nothing does, and where check
-      mode predicts a sync.
+    - What keeps the organization from being used, or soon will. Empty where nothing does, and where check mode predicts
+      a sync.
   returned: success
   type: list
   elements: str
@@ -464,8 +491,8 @@ problems:
 sync_problem:
   description:
     - Why no license can be synced, as far as that was read, although the organization has a connection to the cloud.
-      V(null) if one can.
-    - Cloud communication is off in the running server, the connection is disabled, or holds no token.
+      Null if one can.
+    - Cloud communication is off in the running server, or the connection is disabled or holds no token.
   returned: success
   type: str
   sample: "No license can be synced: The organization's connection to the cloud is disabled. Enable it
@@ -477,31 +504,35 @@ license:
   contains:
     state:
       description:
-        - V(ok); V(expiring) within O(license_expiry_warning); V(grace) when the subscription has ended and the days of
-          grace run; V(expired); V(unreadable) when the server may not read the file; V(invalid) when its signature is
-          not valid (any more).
-        - V(missing), V(corrupt) or V(camel_case) by the file on the host, which is inspected where the server fails on
-          the license, or shows no expiry date. V(unknown) where the file cannot be inspected, or is good.
+        - V(ok). V(expiring) within O(license_expiry_warning). V(grace) when the subscription has ended and the grace
+          period runs. V(expired).
+        - V(unreadable) when the server may not read the file. V(invalid) when its signature is not valid, or no longer.
+        - V(missing), V(corrupt) or V(camel_case) by the file on the host, which is inspected where the server cannot
+          read the license or shows no expiry date. V(unknown) where the file cannot be inspected, or is good.
       type: str
       returned: success
       sample: ok
     expires:
-      description: When it expires, days of grace included, UTC; null if not known.
+      description:
+        - When it expires, grace period included, UTC. Null if not known.
       type: str
       returned: success
       sample: '2027-12-27T00:00:00Z'
     expires_without_grace:
-      description: When the subscription ends, without days of grace, UTC; null if the license does not say.
+      description:
+        - When the subscription ends, without the grace period, UTC. Null if the license does not say.
       type: str
       returned: success
       sample: '2027-10-28T00:00:00Z'
     days_left:
-      description: Whole days until RV(license.expires), negative afterwards; null if not known.
+      description:
+        - Whole days until RV(license.expires), negative afterwards. Null if not known.
       type: int
       returned: success
       sample: 399
     message:
-      description: What is wrong in states other than V(ok); otherwise empty.
+      description:
+        - What is wrong in states other than V(ok), otherwise empty.
       type: str
       returned: success
       sample: ''

@@ -11,10 +11,9 @@ module: organization_info
 short_description: Gather facts about an organization of a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
-  - Reads an organization, its connection to Bitwarden's cloud, the dates of its syncs and its license from the API
-    of a self-hosted server.
-  - Never fails on a problem of the license; RV(license.state) says it, and the other facts are still there.
-  - Never returns the billing sync token.
+  - Reads an organization of a self-hosted server from its API, with its license, its connection to Bitwarden's cloud,
+    and the dates of its syncs.
+  - Never fails because of a license problem, and never returns the billing sync token.
 extends_documentation_fragment:
   - selfhosted.bitwarden.api
   - selfhosted.bitwarden.api.assume_ready
@@ -24,24 +23,25 @@ extends_documentation_fragment:
 options:
   wait_timeout:
     description:
-      - How long to wait for a server that does not answer yet, as V(<n>[s|m|h|d|w]). The server counts as not
-        answering when it cannot be reached, or when the web server in front of it says that the service behind is
-        down (502, 503, 504).
-      - In check mode with O(assume_ready=true) there is no waiting.
+      - How long to wait for a server that does not answer yet, as V(<n>[s|m|h|d|w]). That is one that cannot be
+        reached, or whose web server says that the service behind it is down (502, 503, 504).
+      - Check mode with O(assume_ready=true) does not wait.
     type: str
     default: 0s
   license_expiry_warning:
     version_added: 0.2.0
     description:
-      - How long before its end a license counts as V(expiring) and is warned of, as V(<n>[s|m|h|d|w]).
+      - How long before its end a license counts as V(expiring), with a warning, as V(<n>[s|m|h|d|w]).
     type: str
     default: 30d
   sponsorships_max_age:
     description:
-      - How old the last sync of the sponsorships may be, as V(<n>[s|m|h|d|w]), before it counts as overdue. The server
-        does it once a day.
+      - How old the last sync of sponsorships may be before it counts as overdue, as V(<n>[s|m|h|d|w]). The server syncs
+        them once a day.
     type: str
     default: 26h
+notes:
+  - Problems of the license are in RV(license.state). The other facts are returned all the same.
 seealso:
   - module: selfhosted.bitwarden.sponsorships_info
   - module: selfhosted.bitwarden.server_info
@@ -61,10 +61,17 @@ EXAMPLES = r"""
     ca_path: "{{ bitwarden_ca_path }}"
   register: bitwarden_organization_facts
 
-- name: Warn a month before the license expires
+- name: Show what is wrong with the license, from a month before it expires
   ansible.builtin.debug:
     msg: "{{ bitwarden_organization_facts.license.message }}"
   when: bitwarden_organization_facts.license.state != 'ok'
+
+- name: Require a license sync within the last ten days
+  ansible.builtin.assert:
+    that:
+      - bitwarden_organization_facts.last_license_sync is not none
+      - bitwarden_organization_facts.last_license_sync_age < 10 * 86400
+    fail_msg: "The last license sync was on {{ bitwarden_organization_facts.last_license_sync }}."
 
 - name: Wait until the API answers
   selfhosted.bitwarden.organization_info:
@@ -79,18 +86,19 @@ EXAMPLES = r"""
 RETURN = r"""
 reachable:
   description:
-    - Whether the server answered. V(false) only in check mode with O(assume_ready=true); the other values are null
-      then.
+    - Whether the server answered. V(false) only in check mode with O(assume_ready=true). The other facts are then null.
   returned: success
   type: bool
   sample: true
 organization:
-  description: The organization. Its RV(organization.seats) are null where they are not limited.
+  description:
+    - The organization. RV(organization.seats) is null where seats are not limited.
   returned: success
   type: dict
   contains:
     id:
-      description: Id on this server (in the cloud it has another one).
+      description:
+        - Id on this server. The id in the cloud is a different one.
       type: str
       returned: success
       sample: 7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003
@@ -101,7 +109,7 @@ organization:
       sample: Example Enterprise
     enabled:
       description:
-        - Whether the organization is enabled. The server disables it when its license has expired or is gone.
+        - Whether the organization is enabled. The server disables it when its license has expired or is missing.
       type: bool
       returned: success
       sample: true
@@ -132,7 +140,8 @@ cloud_communication:
   type: bool
   sample: true
 connection:
-  description: The connection to the cloud; null if there is none.
+  description:
+    - The connection to the cloud. Null if there is none.
   returned: success
   type: dict
   contains:
@@ -142,7 +151,8 @@ connection:
       returned: success
       sample: 0e6f4a52-9a35-4a7e-93a2-b2e500f1e001
     enabled:
-      description: Whether it is enabled.
+      description:
+        - Whether the connection is enabled.
       type: bool
       returned: success
       sample: true
@@ -162,30 +172,33 @@ connection:
       returned: success
       sample: '2026-11-21T22:00:00Z'
 last_license_sync:
-  description: Date of the last license sync, UTC; null for never.
+  description:
+    - Date of the last license sync, UTC. Null for never.
   returned: success
   type: str
   sample: '2026-11-21T22:00:00Z'
 last_license_sync_age:
-  description: Seconds since the last license sync, by the server's clock; null for never.
+  description:
+    - Seconds since the last license sync, by the server's clock. Null for never.
   returned: success
   type: int
   sample: 43200
 last_sponsorship_sync:
   description:
-    - Date of the last sync of sponsorships (Free Families), UTC; null for never, and while there are no sponsorships.
+    - Date of the last sync of sponsorships (Free Families), UTC. Null for never, and while there are no sponsorships.
   returned: success
   type: str
   sample: '2026-11-22T03:00:00Z'
 sponsorships:
   description:
-    - The Families sponsorships in short. Null, with a warning, where the server does not tell.
+    - Summary of the Families sponsorships. Null, with a warning, where the server does not return them.
     - M(selfhosted.bitwarden.sponsorships_info) returns them one by one.
   returned: success
   type: dict
   contains:
     visible:
-      description: How many this account sees. Those that other members gave themselves are not among them.
+      description:
+        - How many of them this account sees. Those that other members gave are not among them.
       type: int
       returned: success
       sample: 3
@@ -200,30 +213,33 @@ sponsorships:
         to_be_removed: 0
         expired: 0
     last_sync:
-      description: Date of their last sync, UTC; null for never, and while there are none.
+      description:
+        - Date of their last sync, UTC. Null for never, and while there are no sponsorships.
       type: str
       returned: success
       sample: '2026-11-22T03:00:00Z'
     overdue:
-      description: Whether that is longer ago than O(sponsorships_max_age).
+      description:
+        - Whether the last sync is older than O(sponsorships_max_age).
       type: bool
       returned: success
       sample: false
     obstacles:
       description:
-        - What keeps the server's daily sync from syncing them, as far as the API tells. Its log says nothing of it.
+        - What keeps the server's daily sync from syncing them, as far as the API shows. The server's log does not tell.
       returned: success
       type: list
       elements: str
       sample: []
     note:
-      description: What limits this knowledge, as far as it applies. Empty where nothing does.
+      description:
+        - What limits these facts. Empty where nothing does.
       type: str
       returned: success
       sample: ''
 problems:
   description:
-    - What keeps the organization from being used, or will soon. Empty where nothing does.
+    - What keeps the organization from being used, or soon will. Empty where nothing does.
   returned: success
   type: list
   elements: str
@@ -232,8 +248,8 @@ problems:
       where its subscription is active."
 sync_problem:
   description:
-    - Why no license can be synced although the organization has a connection to the cloud, V(null) if one can.
-    - Cloud communication is off in the running server, the connection is disabled, or holds no token.
+    - Why no license can be synced although the organization has a connection to the cloud. Null if one can.
+    - Cloud communication is off in the running server, or the connection is disabled or holds no token.
   returned: success
   type: str
   sample: "No license can be synced: The organization's connection to the cloud is disabled. Enable it
@@ -245,31 +261,36 @@ license:
   contains:
     state:
       description:
-        - V(ok); V(expiring) within O(license_expiry_warning); V(grace) when the subscription has ended and the days of
-          grace run; V(expired); V(unreadable) when the server may not read the file; V(invalid) when its signature is
-          not valid (any more).
-        - V(unknown) when the server fails on it, or shows no expiry date. A file that is missing, corrupt, or has field
-          names in camel case, reads like that, and so do other failures; M(selfhosted.bitwarden.server_info) tells.
+        - V(ok). V(expiring) within O(license_expiry_warning). V(grace) when the subscription has ended and the grace
+          period runs. V(expired).
+        - V(unreadable) when the server may not read the file. V(invalid) when its signature is not valid, or no longer.
+        - V(unknown) when the server cannot read the license, or shows no expiry date. A file that is missing, corrupt,
+          or has field names in camel case is among the causes. M(selfhosted.bitwarden.server_info) returns the state of
+          the file.
       type: str
       returned: success
       sample: ok
     expires:
-      description: When it expires, days of grace included, UTC; null if not known.
+      description:
+        - When it expires, grace period included, UTC. Null if not known.
       type: str
       returned: success
       sample: '2027-12-27T00:00:00Z'
     expires_without_grace:
-      description: When the subscription ends, without days of grace, UTC; null if the license does not say.
+      description:
+        - When the subscription ends, without the grace period, UTC. Null if the license does not say.
       type: str
       returned: success
       sample: '2027-10-28T00:00:00Z'
     days_left:
-      description: Whole days until RV(license.expires), negative afterwards; null if not known.
+      description:
+        - Whole days until RV(license.expires), negative afterwards. Null if not known.
       type: int
       returned: success
       sample: 399
     message:
-      description: What is wrong in states other than V(ok); otherwise empty.
+      description:
+        - What is wrong in states other than V(ok), otherwise empty.
       type: str
       returned: success
       sample: ''

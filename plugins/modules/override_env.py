@@ -14,12 +14,9 @@ version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Sets values in the files C(bwdata/env/*.override.env) of a self-hosted Bitwarden server.
-  - Changes only the lines of these settings. Other lines, comments and their order stay byte for byte, and so do the
-    owner, group and mode of the file.
-  - Quotes values so that Docker Compose gives exactly them to the services, before and after Bitwarden's own update,
-    which rewrites the file.
-  - Restarts nothing. Use M(selfhosted.bitwarden.server) to set values and restart the server with them in one task.
+  - Sets values in the files C(bwdata/env/*.override.env) of a self-hosted Bitwarden server, quoted so that the services
+    get exactly these values.
+  - Changes no other line, and restarts nothing.
 options:
   bwdata:
     description:
@@ -42,10 +39,14 @@ attributes:
     description: Supports being used with the C(async) keyword.
     support: full
 notes:
-  - Must run as the owner of the file or as root.
-  - A value that refers to variables (C($NAME)) depends on the environment of each call of Compose. Where such a line
-    sets a requested setting, the module replaces it by the plain value.
-  - Of several lines of one setting the last counts in Compose. The module keeps that line and removes the others.
+  - Use M(selfhosted.bitwarden.server) to set values and restart the server with them in one task.
+  - Other lines, comments and their order stay byte for byte, and so do owner, group and mode of the file.
+  - Values are quoted so that Docker Compose passes exactly them to the services, before and after Bitwarden's own
+    update, which rewrites the file.
+  - Run it as the owner of the file or as root.
+  - A value that refers to variables (C($NAME)) depends on the environment of each call of Compose. If such a line has a
+    requested setting, the module replaces it by the plain value.
+  - If several lines set one setting, Compose uses the last one. The module keeps that line and removes the others.
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.server_info
@@ -92,8 +93,8 @@ RETURN = r"""
 changes:
   description:
     - The settings that changed, or would in check mode, without their values.
-    - V(normalized) means that the value stays but had to be written differently, for instance because several lines set
-      it.
+    - V(normalized) means that the value stays the same but is written differently, for instance because several lines
+      set it.
   returned: success
   type: list
   elements: dict

@@ -14,23 +14,9 @@ version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Replaces database and files of a standard deployment by those of a backup set of M(selfhosted.bitwarden.backup),
-    starts the server, and proves that it has what was backed up.
-  - Checks all that can be known before it touches anything, in check mode alike, and names all problems at once. It
-    checks each file against the manifest, missing parts with what would be lost, version and SQL Server, installation,
-    URL, key ring and free space.
-  - Makes a verified backup of what is on the host first, see O(safety_backup). What is not proven is rolled back, see
-    O(rollback).
-  - Replaces folders by renaming them within the file system. Of what the set lacks, the files on the host stay. So do
-    C(env/uid.env), the scripts, and keys of the key ring that were made since the backup.
-  - On a new host, where O(bwdata) does not exist or is empty, only Docker is needed. Scripts, images and all files are
-    those of the set, and C(env/uid.env) is of the new host, see O(owner). A failed restore leaves nothing behind there
-    but pulled images.
-  - A run that was cut off leaves a journal in O(bwdata). The next run takes the old files back and begins again, and
-    the safety backup of the first run counts. Until then M(selfhosted.bitwarden.server) refuses to work on the server.
-  - With O(isolated) it is a drill, which restores the set beside or without the server, proves it in the same way, and
-    touches nothing else.
-  - Works on a server that is damaged or stopped, as long as Docker works.
+  - Replaces database and files of a server with those of a set of M(selfhosted.bitwarden.backup), starts the server,
+    and verifies the result.
+  - Makes a safety backup first, and rolls back a restore that fails.
 options:
   script:
     description:
@@ -39,53 +25,48 @@ options:
     type: path
   set:
     description:
-      - The backup set on the host, a folder or an archive with its manifest beside it. Required unless O(src) is given.
-      - There is no default, not even the newest set, because nobody should restore one that was not chosen.
-      - Neither is needed for O(state=absent).
+      - The backup set on the host, a folder or an archive with its manifest beside it.
+      - Either O(set) or O(src) is required, except with O(state=absent).
+      - There is no default such as the newest set, since nobody should restore a set that was not chosen.
     type: path
   src:
     description:
-      - The backup set on the controller, a folder or an archive with its manifest beside it. It is copied to the host,
-        and removed there afterwards.
-      - Give either this or O(set).
+      - The backup set on the controller, a folder or an archive with its manifest beside it.
+      - It is copied to the host, and removed there afterwards.
     type: path
   confirm:
     description:
-      - The installation id of the set. The restore only begins if they are equal.
-      - Required unless O(isolated), as a drill replaces nothing.
+      - The installation id of the set. The restore begins only if they are equal.
+      - Required unless O(isolated=true), as a drill replaces nothing.
     type: str
   isolated:
     description:
-      - Whether to restore as a drill, into the folder O(bwdata) that only the drill has. It does not exist before, or
-        is empty. A server on the same host goes on running and is not touched.
-      - The containers have the versions and settings of the set, names of their own, and only an internal network. No
-        port is published, and cloud communication, push relay, mail and nightly backups are off. Mounts from outside
-        O(bwdata), services and options of C(docker-compose.override.yml) that could lead outside are left out, with a
-        warning.
-      - The drill stays for a look until O(state=absent) removes it. A run with the same set on a drill that is proven
-        and running changes nothing. Any other drill in O(bwdata) is removed first.
-      - Of the other options only O(identity), O(client_id), O(client_secret), O(pull), O(rollback) and the timeouts
-        count. A drill that failed is removed with O(rollback), and stays without it.
+      - Whether to restore as a drill, and verify that in the same way. A server on the host keeps running and is not
+        touched. O(bwdata) is the drill's own folder, which does not exist before or is empty.
+      - The drill stays until O(state=absent) removes it. Another run with the same set changes nothing while the drill
+        is verified and running. Any other drill in O(bwdata) is removed first.
+      - O(rollback) removes a failed drill. Apart from the set, only O(identity), O(client_id), O(client_secret),
+        O(pull) and the timeouts apply as well.
     type: bool
     default: false
   state:
     description:
-      - V(absent) removes the drill in O(bwdata), with its containers, network, volumes and folder. A folder that is not
-        that of a drill is refused. It needs O(isolated).
+      - V(absent) removes the drill in O(bwdata), with its containers, network, volumes and folder. It requires
+        O(isolated=true).
+      - A folder without a drill is refused.
     type: str
     choices: [present, absent]
     default: present
   identity:
     description:
-      - What decrypts the set, a path on the host. For C(age) it is the identity file, for C(gpg) the folder with its
+      - Path on the host of what decrypts the set. For C(age) it is the identity file, for C(gpg) the folder with the
         keys (C(--homedir)), by default that of the user.
     type: path
   client_id:
     description:
-      - Client id of an API key of a user (C(user.<id>)) or an organization (C(organization.<id>)) of the server, to log
-        in with as proof. It needs O(client_secret).
-      - A user's key proves more, as the server has to unprotect the user's key. The user's first login from here makes
-        a device, and the server mails that.
+      - Client id of an API key of a user (C(user.<id>)) or an organization (C(organization.<id>)) of the server, for a
+        login as verification. It requires O(client_secret).
+      - A user's key verifies more, since the server has to decrypt the user's key.
     type: str
   client_secret:
     description:
@@ -93,38 +74,36 @@ options:
     type: str
   allow_other_installation:
     description:
-      - Whether the set may be of another installation than this server. The server becomes the installation of the set,
-        with its id, key and licenses.
+      - Whether the set may be of another installation than this server. The server then becomes the installation of the
+        set, with its id, key and licenses.
     type: bool
     default: false
   allow_other_url:
     description:
-      - Whether the set may be of a server with another URL. This server then has the URL of the set, and clients,
-        passkeys and single sign-on of its present URL stop working.
+      - Whether the set may be of a server with another URL. This server then has the URL of the set. Clients, passkeys
+        and single sign-on of its present URL stop working.
     type: bool
     default: false
   allow_other_version:
     description:
-      - Whether the server may get the version of the set, with its scripts, generated files and images. It may be older
-        or newer. What was written since the set was made is lost, as with every restore.
-      - By default an older set is migrated to the version that is installed, and a newer one is refused.
-      - Where the version has another SQL Server, SQL Server begins with an empty folder. Its old files are moved aside
-        below C(mssql) and kept, see RV(kept). Other databases and logins are only in them.
-      - It has no effect on a new host, which gets the version of the set in any case.
+      - Whether the server may get the version of the set, older or newer, with its scripts, generated files and images.
+        What was written since the backup is lost, as with every restore.
+      - By default an older set is migrated to the installed version, and a newer one is refused.
+      - It has no effect on a new host, which always gets the version of the set.
     type: bool
     default: false
   owner:
     description:
-      - On a new host the user who is to own the server, a member of the group C(docker) and not root. The containers
-        run as this user.
+      - On a new host, the user who owns the server, a member of the group C(docker) and not root. The containers run as
+        this user.
       - The default is the owner of O(bwdata), or of the folder that is to contain it, or C(bitwarden) where that is
         root.
     type: str
   safety_backup:
     description:
-      - Whether to make a verified backup set of what is on the host first. Nothing is made where there is no data yet.
-      - It needs a server that is running and whole. Set it to V(false) for a server that is too damaged for that. What
-        is on the host then cannot come back once the database is replaced.
+      - Whether to make a verified backup set of what is on the host first. None is made where there is no data yet.
+      - It requires a server that is running and complete. With V(false), for a server that is too damaged, the old data
+        cannot come back once the database is replaced.
     type: bool
     default: true
   safety_dest:
@@ -134,33 +113,33 @@ options:
     default: /var/backups/bitwarden
   rollback:
     description:
-      - When the restore fails or is not proven, put back files and database as they were, start the server, and fail.
-      - Until the database is replaced, this only needs the old files. After that it needs the safety backup.
-      - Where nothing is rolled back, the old files are kept and named in RV(kept).
+      - When the restore fails or cannot be verified, put back the old files and database, start the server, and fail.
+      - Until the database is replaced, a rollback requires only the old files. After that it requires the safety
+        backup.
+      - If nothing is rolled back, the old files are kept and named in RV(kept).
     type: bool
     default: true
   pull:
     description:
       - Whether C(bitwarden.sh) stops and starts the server, which pulls the images of the installed version. With
-        V(false) Docker Compose does, from local images.
-      - Images of the set's version are pulled before the server is stopped. Whether their registry has them is checked
-        first.
+        V(false) Docker Compose does, with local images.
+      - Images of the set's version are pulled before the server is stopped. Their availability is checked first.
     type: bool
     default: true
   wait_timeout:
     description:
-      - How long each step may take, as C(<n>[s|m|h|d|w]). Steps are each call of C(bitwarden.sh) or Docker Compose, and
-        the wait for healthy services.
+      - How long each step may take, as V(<n>[s|m|h|d|w]). A step is a call of C(bitwarden.sh) or Docker Compose, or the
+        wait for healthy services.
     type: str
     default: 600s
   database_timeout:
     description:
-      - How long each statement to the database may take, the restore among them, as C(<n>[s|m|h|d|w]).
+      - How long each statement to the database may take, the restore included, as V(<n>[s|m|h|d|w]).
     type: str
     default: 2h
   lock_timeout:
     description:
-      - How long to wait for another run that works on the same server, as C(<n>[s|m|h|d|w]).
+      - How long to wait while another run works on the same server, as V(<n>[s|m|h|d|w]).
     type: str
     default: 15m
 extends_documentation_fragment:
@@ -172,22 +151,40 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads and checks the whole set. With O(src) it is copied to the host for that, and removed.
+      - Reads and checks the whole set. With O(src) it is copied to the host for this, and removed.
   diff_mode:
     support: full
     details:
-      - Names each part with number and size of its files before and after; no content is shown.
+      - Shows number and size of the files of each part before and after, no content.
   idempotent:
     support: none
     details:
-      - Every run restores, as a restart always restarts. O(confirm) guards it. Only a drill (O(isolated)) that is
-        proven and running is unchanged.
+      - Every run restores. O(confirm) protects against an unintended one. Only a drill (O(isolated)) that is verified and
+        running is unchanged.
 notes:
+  - Everything that can be known is checked before anything is touched, also in check mode, and all problems are
+    reported at once. The checks cover each file against the manifest, what missing parts would lose, the versions of
+    Bitwarden and SQL Server, installation, URL, key ring and free space.
+  - Folders are replaced by renaming within the file system. What the set lacks stays as it is on the host. So do
+    C(env/uid.env), the scripts, and keys of the key ring from after the backup.
+  - On a new host, where O(bwdata) does not exist or is empty, only Docker is required. Scripts, images and all files
+    come from the set, and C(env/uid.env) is written for the new host (see O(owner)). A failed restore leaves only
+    pulled images behind there.
+  - An interrupted run leaves a journal in O(bwdata). The next run puts the old files back and starts again, with the
+    safety backup of the first run. Until then M(selfhosted.bitwarden.server) refuses to work on the server.
+  - A server can be damaged or stopped, as long as Docker works. See O(safety_backup).
+  - The containers of a drill (O(isolated)) have the versions and settings of the set, their own names, and only an
+    internal network. No port is published. Cloud communication, push relay, mail and nightly backups are off.
+  - A drill leaves out mounts from outside O(bwdata), and services and options of C(docker-compose.override.yml) that
+    could lead outside, with a warning.
+  - If O(allow_other_version) brings another SQL Server, SQL Server starts with an empty folder. Its old files are moved
+    aside below C(mssql) and kept (see RV(kept)). Other databases and logins are only in them.
+  - The first login with the key of a user in O(client_id) registers a device, and the server mails the user about it.
   - The set holds every key of the server. Keep it as secret as the server.
-  - An external database is not restored, and sets without a database are refused.
+  - An external database is not restored. Sets without a database are refused.
   - Do not run two servers with one installation id.
-  - A drill needs as much memory as a server; its images stay on the host. SQL Server in it is a new one.
-  - Needs space in O(bwdata) for the files of the set and twice its database.
+  - A drill requires as much memory as a server, and has a new SQL Server. Its images stay on the host.
+  - O(bwdata) must have space for the files of the set and twice its database.
 seealso:
   - module: selfhosted.bitwarden.backup
   - module: selfhosted.bitwarden.backup_info
@@ -243,7 +240,7 @@ EXAMPLES = r"""
   become: true
   when: bitwarden_disaster | default(false)
 
-- name: Rehearse a restore beside the server, without any way out
+- name: Rehearse a restore beside the server, on an internal network
   selfhosted.bitwarden.restore:
     set: "{{ (bitwarden_backups.sets | first).path }}"
     isolated: true
@@ -336,18 +333,20 @@ project:
   sample: bitwarden-drill-1f0c5a3e9b7d
 duration:
   description:
-    - How long the drill took, in seconds, from the first change to the last check. Null where it was not proven, and in
-      check mode.
+    - Seconds from the first change to the last check of a drill. Null where the drill was not verified, and in check
+      mode.
   returned: with O(isolated), when the set could be read
   type: int
   sample: 214
 safety_backup:
-  description: Path of the backup set of what was on the host before, null where none was made.
+  description:
+    - Path of the backup set of what was on the host before. Null where none was made.
   returned: always
   type: str
   sample: /var/backups/bitwarden/bitwarden-b4d6f8a0-20261127T080000Z
 proof:
-  description: The checks after the restore, empty in check mode and where the run did not get so far.
+  description:
+    - The checks after the restore. Empty in check mode and where the run did not get that far.
   returned: always
   type: list
   elements: dict
@@ -361,7 +360,8 @@ proof:
       type: str
       returned: always
     ok:
-      description: Whether it is as backed up; null where nothing on the host can tell.
+      description:
+        - Whether the server is as backed up. Null where nothing on the host can tell.
       type: bool
       returned: always
     detail:
@@ -369,15 +369,16 @@ proof:
       type: str
       returned: always
 rolled_back:
-  description: Whether what was there before was put back, because the restore failed or was not proven. On a new host
-    that is nothing.
+  description:
+    - Whether the previous state was put back because the restore failed or could not be verified. On a new host the
+      previous state is an empty folder.
   returned: always
   type: bool
   sample: false
 kept:
   description:
-    - Paths of old files that were kept beside the new ones, and of a backup set of what was served since a restore that
-      was cut off. Remove them once they are not needed any more.
+    - Paths of old files that were kept beside the new ones, and of a backup set of what was served since an interrupted
+      restore. Remove them once they are no longer needed.
   returned: always
   type: list
   elements: str

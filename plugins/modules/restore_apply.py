@@ -11,11 +11,9 @@ module: restore_apply
 short_description: Restore a server as the variables of the role restore say
 version_added: 0.2.0
 description:
-  - Runs M(selfhosted.bitwarden.restore) on the host with the options that the variables of the role
-    P(selfhosted.bitwarden.restore#role) set, and returns what that returns.
-  - A drill gets the folder C(bitwarden_restore_drill_bwdata) in place of that of the server.
-  - What no variable sets is left to the C(module_defaults) of the play. A host that cannot be reached is a failure.
-  - It is not meant for use outside of the role.
+  - Runs M(selfhosted.bitwarden.restore) with the options that the variables of the role
+    P(selfhosted.bitwarden.restore#role) set, and returns its result.
+  - It is a step of that role, and not meant for other use.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
 attributes:
@@ -26,8 +24,12 @@ attributes:
   idempotent:
     support: none
     details:
-      - Every run restores. Only a drill that is proven and running is unchanged.
+      - Every run restores. Only a drill that is verified and running is unchanged.
 options: {}
+notes:
+  - A drill gets the folder C(bitwarden_restore_drill_bwdata) instead of that of the server.
+  - Options that no variable sets are left to the C(module_defaults) of the play.
+  - A host that cannot be reached is a failed host.
 seealso:
   - module: selfhosted.bitwarden.restore
   - module: selfhosted.bitwarden.fleet_hosts
@@ -41,7 +43,7 @@ EXAMPLES = r"""
     name: selfhosted.bitwarden.restore
   when: bitwarden_restore_set is defined
 
-- name: Show what was proven
+- name: Show what was verified
   ansible.builtin.debug:
     var: restore_made.proof
 """

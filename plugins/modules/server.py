@@ -14,20 +14,9 @@ version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Writes settings, starts, restarts or stops a standard deployment (C(bitwarden.sh), Docker Compose), waits until all
-    services are healthy, and rolls back settings that make the server unhealthy.
-  - Restarts only a server whose containers are missing or were created with other settings than Compose would give
-    them now, C(docker-compose.override.yml) included. This also finds files that were edited by hand, or written by an
-    interrupted run.
-  - Restarts with C(bitwarden.sh restart) as the owner of O(bwdata), which pulls the images of the installed version.
-    Where that leaves services down, it starts the server from local images on the desired settings, and warns.
-  - Checks before it takes anything down that the server can start again. It fails where a container name or port is
-    taken, a network, volume or image is missing, or Compose cannot read a file. Check mode finds the same.
-  - Changes C(config.yml) and has Bitwarden rebuild what follows from it (O(config)), and installs a certificate without
-    downtime (O(certificate)).
-  - Checks the connections to Bitwarden's cloud before it changes a server with cloud communication on, see
-    O(preflight). An unchanged run checks nothing there.
-  - Asks a host with a small module first, M(selfhosted.bitwarden.server_unchanged), whether anything is to be done.
+  - Writes the settings of a self-hosted server, starts, restarts or stops it, and waits until all services are healthy.
+  - Also changes C(config.yml) and installs certificates.
+  - Rolls back settings that make the server unhealthy.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -53,12 +42,11 @@ options:
     type: path
   state:
     description:
-      - V(started) starts the server when a service is missing, and restarts it when one runs on other settings than
-        those in the files. It reports, and does not restart, a service that is unhealthy on the current settings.
-      - V(started) starts only the missing service where that is not one of Bitwarden's own. It does not start one again
-        that has ended.
-      - V(restarted) always restarts it.
-      - V(stopped) stops it and removes its containers.
+      - V(started) starts the server if a service is missing, and restarts it if a service runs on settings other than
+        those in the files. A service that is unhealthy on the current settings is reported, but not restarted.
+      - If only a service that is not one of Bitwarden's own is missing, V(started) starts just that service. One that
+        has exited is not started again.
+      - V(restarted) always restarts the server. V(stopped) stops it and removes its containers.
     type: str
     choices:
       - started
@@ -68,16 +56,11 @@ options:
   config:
     version_added: 0.2.0
     description:
-      - Keys of C(config.yml), from which Bitwarden's setup tool generates C(docker-compose.yml), the site of nginx and
-        more. Other keys of the file stay as they are. Null leaves a key empty.
-      - Where a value differs, or the generated files do not follow these keys, C(bitwarden.sh rebuild) takes the server
-        down and generates them, and the server starts again. That is about a minute of downtime.
-      - An empty mapping changes no key, and rebuilds a server whose generated files do not follow C(config.yml).
-      - Fails before anything is changed where the server could not start again. A port is taken, a certificate is
-        missing, or C(bitwarden.sh) is of another version than the server, so that a rebuild would be an update.
-      - The setup tool drops comments of yours from C(config.yml), and keys that it does not know. Both are warned of.
-      - With O(rollback) a server that is unhealthy on it gets C(config.yml), the generated files and the settings of
-        before. A run that was cut off is finished, or rolled back, by the next one.
+      - Keys of C(config.yml), from which Bitwarden's setup tool generates C(docker-compose.yml), the nginx site and
+        more. Other keys stay as they are. Null leaves a key empty.
+      - If a value differs, or the generated files do not match these keys, C(bitwarden.sh rebuild) generates the files
+        again, with about a minute of downtime.
+      - An empty mapping changes no key, and rebuilds a server whose generated files do not match C(config.yml).
       - The keys are C(url), C(generate_compose_config), C(generate_nginx_config), C(http_port), C(https_port), C(ssl),
         C(ssl_versions), C(ssl_ciphersuites), C(ssl_curves), C(ssl_managed_lets_encrypt), C(ssl_certificate_path),
         C(ssl_key_path), C(ssl_ca_path), C(ssl_diffie_hellman_path), C(nginx_header_content_security_policy),
@@ -87,40 +70,40 @@ options:
   certificate:
     version_added: 0.2.0
     description:
-      - The certificate that nginx is to serve, written to the paths that C(config.yml) names, readable by nginx' user.
-      - Is checked on the controller first. The key has to belong to it, the chain to be in order, none of it expired.
-        It has to be for the host of the server's URL. Warns when it ends within 30 days.
-      - nginx tests its configuration and reloads it, without downtime. The module then compares the certificate that is
-        really served, and with O(rollback) restores the old one where that is another.
+      - The certificate for nginx. It is written to the paths that C(config.yml) names, readable by the nginx user, and
+        nginx reloads without downtime.
+      - It is checked on the controller first. The key must match, the chain must be in order, nothing may have expired,
+        and it must be valid for the host of the server's URL. If it expires within 30 days, the module warns.
       - Fails for a server whose certificate is managed with Let's Encrypt.
     type: dict
     suboptions:
       cert:
         description:
-          - Path on the controller of the certificate in PEM, followed by those of its issuers. A relative one is
-            searched as C(copy) searches its sources, also for O(certificate.key) and O(certificate.ca).
+          - Path on the controller of the certificate in PEM, followed by those of its issuers.
+          - A relative path is searched as M(ansible.builtin.copy) searches its sources, also for O(certificate.key) and
+            O(certificate.ca).
         type: str
         required: true
       key:
         description:
-          - Path on the controller of its private key in PEM, without a passphrase. A file that C(ansible-vault)
-            encrypted is decrypted in memory.
+          - Path on the controller of the private key in PEM, without a passphrase. A file encrypted with
+            C(ansible-vault) is decrypted in memory.
         type: str
         required: true
       ca:
         description:
-          - Path on the controller of the authority's certificates, for C(ssl_ca_path) in C(config.yml). Bitwarden turns
-            on OCSP stapling with it, which asks servers on the Internet.
+          - Path on the controller of the authority's certificates, for C(ssl_ca_path) in C(config.yml). With it
+            Bitwarden turns on OCSP stapling, which sends requests to the Internet.
         type: str
   preflight:
     version_added: 0.2.0
     description:
-      - What to do about problems that the checks of M(selfhosted.bitwarden.cloud_connectivity_info) find before this
-        module changes a server that has, or is to have, cloud communication on. In check mode they run as well.
-      - V(auto) fails for a problem that is certain, before anything is changed, where the run is about to put the
-        server on the settings concerned. The installation is unknown in the cloud, disabled there or of the other
-        region, or its key is refused. V(auto) warns of all other problems, as those may pass.
-      - V(fail) fails for every problem. V(warn) only warns. V(skip) does not run the checks.
+      - What to do about problems found by the checks of M(selfhosted.bitwarden.cloud_connectivity_info). They run
+        before this module changes a server with cloud communication on, or to be turned on, also in check mode. An
+        unchanged run checks nothing.
+      - V(auto) fails before any change if a problem is certain (see RV(preflight.certain)) and the run would put the
+        settings concerned into effect. It warns of all others, as those may pass.
+      - V(fail) fails for every problem. V(warn) only warns. V(skip) skips the checks.
     type: str
     choices:
       - auto
@@ -131,43 +114,57 @@ options:
   wait:
     description:
       - Wait until every service passes its health check, and those without one are running.
-      - Asks the services directly after a change, and where Docker still calls them starting. Otherwise the state that
-        Docker reports is enough.
-      - The service C(icons) only has to run, as its health check needs the Internet.
-      - Reports a service that crash-loops at once, with its last log lines.
-      - A service that was missing or unhealthy before this run, and uses no file that this run changes, is a warning.
-        Without a change of settings this holds only for services that are not Bitwarden's own.
+      - A service that crash-loops is reported at once, with its last log lines.
+      - A service that was missing or unhealthy before, and uses no file that this run changes, causes only a warning.
+        Without a change of settings this applies only to services that are not Bitwarden's own.
     type: bool
     default: true
   wait_timeout:
     description:
-      - How long each step may take, as C(<n>[s|m|h|d|w]). Steps are each call of C(bitwarden.sh) or Docker Compose, and
-        the wait for healthy services.
-      - A command that takes longer is killed, and the message names it. An image that is pulled over a slow line needs
-        more than the default.
+      - How long each step may take, as V(<n>[s|m|h|d|w]). A step is a call of C(bitwarden.sh) or Docker Compose, or the
+        wait for healthy services.
+      - A command that takes longer is killed, and the message names it. Pulling images over a slow connection can take
+        longer than the default.
     type: str
     default: 600s
   rollback:
     description:
-      - When the server does not become healthy on the settings that this run wrote, restore the file as it was, start
-        the server on it, and fail.
-      - Settings that this run did not write stay as they are, except those of an earlier run that was killed, or ended
-        by a reboot, before the server was healthy on them. This run finishes what that one began, or rolls it back, and
-        warns.
+      - If the server does not become healthy on the settings that this run wrote, restore the file, start the server on
+        it, and fail. With O(config), C(config.yml) and the generated files are restored, too.
+      - Other settings stay as they are. An exception are those of an earlier run that was interrupted before the server
+        was healthy on them. This run completes that one or rolls it back, and warns.
     type: bool
     default: true
   pull:
     description:
       - Whether a restart pulls the images of the installed version.
-      - With V(false) Docker Compose starts the server from local images instead of C(bitwarden.sh). It recreates only
+      - With V(false) Docker Compose starts the server from local images instead of C(bitwarden.sh), and recreates only
         the services whose settings changed.
     type: bool
     default: true
 notes:
-  - Talks to the Docker engine that the owner of O(bwdata) uses, with the owner's rights, by E(DOCKER_HOST), the current
-    Docker context, C(/var/run/docker.sock), or the socket of a rootless engine.
-  - Touches only containers that Compose created from C(bwdata/docker). Compose itself tells projects apart by name,
-    which is C(docker) for every server. For a second one on a host set C(COMPOSE_PROJECT_NAME) in its
+  - Manages standard deployments (C(bitwarden.sh), Docker Compose).
+  - A server is restarted only if containers are missing, or were created with other settings than Compose would give
+    them now. C(docker-compose.override.yml) counts, and so do files that were edited by hand or written by an
+    interrupted run.
+  - C(bitwarden.sh restart) is run as the owner of O(bwdata), and pulls the images of the installed version. If services
+    are down afterwards, the module starts the server from local images on the desired settings, and warns.
+  - Before anything is stopped, the module checks that the server can start again, also in check mode. It fails if a
+    container name or port is taken, a network, volume or image is missing, or Compose cannot read a file.
+  - M(selfhosted.bitwarden.server_unchanged) is run on the host first. If it finds nothing to do, the task ends there.
+  - With O(config) the module fails before any change if the server could not start again, because a port is taken, a
+    certificate is missing, or C(bitwarden.sh) is of another version than the server, so that a rebuild would be an
+    update.
+  - The setup tool removes your comments from C(config.yml), and keys that it does not know. The module warns of both.
+  - After O(certificate) was installed, the certificate that nginx serves is compared with it. If they differ,
+    O(rollback) restores the old one.
+  - With O(wait), services are asked directly after a change, and where Docker still reports them as starting. Otherwise
+    the state that Docker reports is enough. The service C(icons) only has to be running, as its health check requires
+    the Internet.
+  - The Docker engine is that of the owner of O(bwdata), with the owner's permissions. It is found by E(DOCKER_HOST), the
+    current Docker context, C(/var/run/docker.sock), or the socket of a rootless engine.
+  - Only containers that Compose created from C(bwdata/docker) are touched. Compose itself distinguishes projects by name,
+    which is C(docker) for every server. For a second server on a host set C(COMPOSE_PROJECT_NAME) in its
     C(bwdata/docker/.env).
 seealso:
   - module: selfhosted.bitwarden.override_env
@@ -194,7 +191,7 @@ EXAMPLES = r"""
     wait_timeout: 10m
   become: true
 
-- name: Apply the settings in the files to a server that runs on others
+- name: Start the server, or restart it where it runs on other settings than those in the files
   selfhosted.bitwarden.server:
     state: started
   become: true
@@ -250,7 +247,8 @@ changes:
       type: str
       returned: always
 preflight:
-  description: What the connectivity checks found, null when they did not run. See O(preflight).
+  description:
+    - What the connectivity checks found, see O(preflight). Null when they did not run.
   returned: always
   type: dict
   contains:
@@ -264,7 +262,9 @@ preflight:
       elements: str
       returned: always
     certain:
-      description: Those of the problems that no wait and no change of the network can mend. See O(preflight).
+      description:
+        - Those of RV(preflight.problems) that neither waiting nor a change of the network can solve. The cloud does not
+          know the installation, has disabled it, or refuses its key, or it is of the other region.
       type: list
       elements: str
       returned: always
@@ -282,7 +282,8 @@ preflight:
       type: dict
       returned: always
 config:
-  description: What becomes of C(config.yml), null where O(config) is not set and no earlier run is to be finished.
+  description:
+    - The changes of C(config.yml). Null where O(config) is not set and no earlier run has to be completed.
   returned: always
   type: dict
   sample:
@@ -306,11 +307,13 @@ config:
           type: str
           returned: always
     rebuilt:
-      description: Whether the files that follow from C(config.yml) are generated again.
+      description:
+        - Whether the files generated from C(config.yml) are generated again.
       type: bool
       returned: always
 certificate:
-  description: The certificate that O(certificate) gives, null without that option.
+  description:
+    - The certificate in O(certificate). Null without that option.
   returned: always
   type: dict
   sample:
@@ -346,7 +349,8 @@ certificate:
       type: str
       returned: always
     days_left:
-      description: How many whole days it is still valid.
+      description:
+        - How many whole days it remains valid.
       type: int
       returned: always
     fingerprint:
@@ -354,7 +358,8 @@ certificate:
       type: str
       returned: always
     changed:
-      description: Whether its files change, or nginx reads them again.
+      description:
+        - Whether its files change, or nginx reloads them.
       type: bool
       returned: always
 stale_services:
@@ -392,12 +397,14 @@ services:
       type: str
       returned: always
 version:
-  description: Version of Bitwarden by the image of its service C(api). Null where the image does not tell.
+  description:
+    - Version of Bitwarden, from the image of the service C(api). Null where the image does not tell.
   returned: when the deployment could be read
   type: str
   sample: 2026.8.0
 cloud_communication:
-  description: Whether the server's settings enable cloud communication; in check mode, whether they would.
+  description:
+    - Whether the server's settings enable cloud communication, or would in check mode.
   returned: when the deployment could be read
   type: bool
   sample: true
@@ -413,8 +420,8 @@ backup_file:
   sample: /opt/bitwarden/bwdata/env/global.override.env.2026-11-22T10-00-00Z.bak
 rolled_back:
   description:
-    - Whether the settings that this run wrote, or an earlier run that was cut off, were rolled back, because the server
-      was unhealthy with them.
+    - Whether settings of this run, or of an interrupted earlier run, were rolled back because the server was unhealthy
+      with them.
   returned: always
   type: bool
   sample: false
@@ -424,12 +431,14 @@ rc:
   type: int
   sample: 0
 stdout:
-  description: What it printed, with secrets masked. At most the last 256 KiB.
+  description:
+    - Output of that command, with secrets masked. At most the last 256 KiB.
   returned: when the deployment could be read
   type: str
   sample: ""
 stderr:
-  description: What it printed as errors, with secrets masked. At most the last 256 KiB.
+  description:
+    - Error output of that command, with secrets masked. At most the last 256 KiB.
   returned: when the deployment could be read
   type: str
   sample: ""

@@ -14,14 +14,9 @@ version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Returns the services, version, settings, installation, region and license files of a standard deployment, as they
-    are on the host, without asking the server's API.
-  - Returns which version is available, until when the certificate is valid that nginx serves, and how old the last
-    verified backup is. What of that cannot be known is null, with the reason in RV(unknown), and does not fail the
-    task.
-  - Lists the services whose containers were created with other settings than those that are in the files now, so that a
-    restart is due. It changes nothing.
-  - Where something cannot be read, the task fails with the reason, and its result has the other facts.
+  - Gathers facts about a standard deployment on its host, without using the server's API.
+  - Returns services, versions, settings, licenses, certificate and backup, and which services need a restart.
+  - Changes nothing.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -37,20 +32,20 @@ options:
   organization:
     description:
       - Return only the license file of this organization, by the organization's id on this server (not in the cloud).
-      - A file that does not exist is then returned with the state V(missing).
+      - If there is no such file, it is returned with the state V(missing).
     type: str
   show_settings:
     description:
-      - Whether to return RV(settings). Values are masked where their names look secret, so a secret under another name
-        is returned.
+      - Whether to return RV(settings). Values are masked where names look secret. A secret under another name is
+        returned.
     type: bool
     default: true
   gather:
     version_added: 0.2.0
     description:
-      - What is gathered beside the deployment itself.
-      - V(available_versions) asks U(https://selfhost.bitwarden.com/version.json) from the host, through the proxy of
-        the task's environment if there is one. Leave it out for air-gapped servers.
+      - What to gather in addition to the deployment itself.
+      - V(available_versions) asks U(https://selfhost.bitwarden.com/version.json) from the host, with the proxy of the
+        task's environment. Leave it out for air-gapped servers.
       - V(certificate) connects to the port that nginx publishes on the host.
       - V(backup) reads O(backup_dest).
     type: list
@@ -67,6 +62,9 @@ options:
     description: How long to wait for an answer over the network, as V(<n>[s|m|h|d|w]).
     type: str
     default: 10s
+notes:
+  - Facts of O(gather) that cannot be known are null, with the reason in RV(unknown), and do not fail the task.
+  - If anything else cannot be read, the task fails with the reason, and its result has the other facts.
 seealso:
   - module: selfhosted.bitwarden.server
   - module: selfhosted.bitwarden.organization_info
@@ -132,13 +130,15 @@ services:
       type: str
       returned: always
 version:
-  description: Version of Bitwarden by the image of its service C(api). Null where the image does not tell.
+  description:
+    - Version of Bitwarden, from the image of the service C(api). Null where the image does not tell.
   returned: when it can be read, else null
   type: str
   sample: 2026.8.0
 versions:
   description:
-    - The installed versions by the tags of the images. Null where a tag does not tell, or a service is not installed.
+    - The installed versions, from the tags of the images. Null where a tag does not tell, or a service is not
+      installed.
   returned: always
   type: dict
   sample:
@@ -197,7 +197,7 @@ certificate:
       returned: always
     loaded:
       description:
-        - Whether nginx serves what the file holds. V(false) after the file was replaced, until nginx is reloaded; null
+        - Whether nginx serves what the file holds. False after the file was replaced, until nginx is reloaded. Null
           where the file cannot be read.
       type: bool
       returned: always
@@ -233,7 +233,8 @@ backup:
       type: str
       returned: always
 unknown:
-  description: Why a fact is null, by the name of the fact, for those of RV(script_versions) and of O(gather).
+  description:
+    - Why a fact of O(gather), or RV(script_versions), is null, by name of the fact.
   returned: always
   type: dict
   sample:
@@ -332,8 +333,9 @@ licenses:
       returned: always
     state:
       description:
-        - V(ok), V(missing), V(corrupt) (not whole JSON, or something follows it), V(unreadable) (for this task, or for
-          the services), or V(camel_case) (a copy of the cloud's download, which the server cannot read from its disk).
+        - V(ok), V(missing), V(corrupt) (not complete JSON, or followed by something), V(unreadable) (for this task, or
+          for the services), or V(camel_case) (a copy of the cloud's download, which the server cannot read from its
+          disk).
       type: str
       returned: always
     problem:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server_unchanged
-short_description: Tell whether module server has nothing to do
+short_description: Check whether the module server has nothing to do
 version_added: 0.2.0
 description:
-  - Is the first step of M(selfhosted.bitwarden.server), which runs it by itself. It is not meant for use in playbooks.
-  - It is small, so that a run that changes nothing costs little. It says no wherever it is not sure; then
-    M(selfhosted.bitwarden.server) itself runs on the host.
+  - Checks on the host whether M(selfhosted.bitwarden.server) has nothing to do.
+  - That module runs it first. It is not meant for use in playbooks.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
 attributes:
@@ -24,35 +23,45 @@ attributes:
     support: none
   idempotent:
     support: full
+notes:
+  - It is small, so that a run that changes nothing costs little. Wherever it is not certain, RV(unchanged) is false,
+    and M(selfhosted.bitwarden.server) itself runs on the host.
 options:
   bwdata:
-    description: As of M(selfhosted.bitwarden.server).
+    description:
+      - See O(selfhosted.bitwarden.server#module:bwdata).
     type: path
     required: true
   script:
-    description: As of M(selfhosted.bitwarden.server).
+    description:
+      - See O(selfhosted.bitwarden.server#module:script).
     type: path
   file:
     description: Name of the settings file.
     type: str
     required: true
   settings:
-    description: The text of each setting, null where it is to be absent.
+    description:
+      - The value of each setting as text, or null if it is to be absent.
     type: dict
     default: {}
   secret_settings:
-    description: The same, of secret settings.
+    description:
+      - The same for secret settings.
     type: dict
     default: {}
   region:
-    description: As of M(selfhosted.bitwarden.server).
+    description:
+      - See O(selfhosted.bitwarden.server#module:region).
     type: str
   pull:
-    description: As of M(selfhosted.bitwarden.server).
+    description:
+      - See O(selfhosted.bitwarden.server#module:pull).
     type: bool
     required: true
   wait:
-    description: As of M(selfhosted.bitwarden.server).
+    description:
+      - See O(selfhosted.bitwarden.server#module:wait).
     type: bool
     required: true
   timeout:
@@ -71,7 +80,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 unchanged:
-  description: Whether M(selfhosted.bitwarden.server) has nothing to do. If so, all that it returns is here, too.
+  description:
+    - Whether M(selfhosted.bitwarden.server) has nothing to do. If so, its other return values are here, too.
   returned: always
   type: bool
   sample: true

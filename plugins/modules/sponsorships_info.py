@@ -12,15 +12,17 @@ module: sponsorships_info
 short_description: Gather Families sponsorships of an organization on a self-hosted Bitwarden server
 version_added: 0.1.0
 description:
-  - Returns the sponsorships as the server shows them to this account, their state, and whether their daily sync with
-    the cloud is overdue.
-  - The server syncs sponsorships by itself, once a day, while cloud communication is on and the organization has a
-    billing sync token; first up to 24 hours after its start.
+  - Returns the Families sponsorships of an organization that this account sees, with their state.
+  - Tells whether their daily sync with Bitwarden's cloud is overdue.
+  - Changes nothing.
 notes:
-  - What can be known has limits, and RV(note) says those that apply. Sponsorships that admins gave are all visible; one
-    that a member gave is visible only to that member.
-  - Without a sponsorship nothing is synced, and RV(last_sync) stays null; it is null again when the last one is gone.
-  - That the daily sync fails shows only in the server's log, which M(selfhosted.bitwarden.sync_log_info) reads.
+  - The server syncs sponsorships once a day, first up to 24 hours after its start, while cloud communication is on and
+    the organization has a billing sync token.
+  - The account sees all sponsorships that admins gave. One that a member gave is visible only to that member. RV(note)
+    names the limits that apply.
+  - Without a sponsorship nothing is synced. RV(last_sync) is null until the first one, and again after the last one is
+    gone.
+  - Failures of the daily sync appear only in the server's log, which M(selfhosted.bitwarden.sync_log_info) reads.
 extends_documentation_fragment:
   - selfhosted.bitwarden.api
   - selfhosted.bitwarden.api.assume_ready
@@ -30,8 +32,7 @@ extends_documentation_fragment:
 options:
   max_age:
     description:
-      - How old the last sync may be, as V(<n>[s|m|h|d|w]), before it counts as overdue. The age is counted by the
-        server's clock.
+      - How old the last sync may be by the server's clock before it counts as overdue, as V(<n>[s|m|h|d|w]).
     type: str
     default: 26h
 seealso:
@@ -42,7 +43,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the sponsorships
+- name: Gather the sponsorships
   selfhosted.bitwarden.sponsorships_info:
     url: "{{ bitwarden_url }}"
     client_id: "{{ bitwarden_client_id }}"
@@ -51,10 +52,24 @@ EXAMPLES = r"""
     ca_path: "{{ bitwarden_ca_path }}"
   register: families
 
-- name: Read why they were not synced
+- name: Show how many families use their sponsorship
+  ansible.builtin.debug:
+    msg: "{{ families.counts.active }} of {{ families.sponsorships | length }} sponsorships are active."
+
+- name: Show the sponsorships that end within 30 days
+  ansible.builtin.debug:
+    msg: "{{ item.friendly_name }} ends on {{ item.valid_until }}"
+  loop: "{{ families.sponsorships | selectattr('valid_until') | selectattr('valid_until', 'lt', end) }}"
+  loop_control:
+    label: "{{ item.friendly_name }}"
+  vars:
+    end: "{{ '%Y-%m-%dT%H:%M:%SZ' | strftime(now().timestamp() + 30 * 86400, utc=true) }}"
+
+- name: Gather the failures of an overdue sync
   selfhosted.bitwarden.sync_log_info:
     organization: "{{ families.organization.id }}"
     kind: sponsorship
+  become: true
   when: families.overdue
 """
 
@@ -75,11 +90,13 @@ sponsorships:
       to_delete: false
   contains:
     friendly_name:
-      description: The name that it was given.
+      description:
+        - The name of the sponsorship.
       type: str
       returned: always
     email:
-      description: The address that it was offered to; null for the account's own.
+      description:
+        - The address that it was offered to. Null for the account's own.
       type: str
       returned: always
     admin_initiated:
@@ -92,17 +109,19 @@ sponsorships:
       returned: always
     state:
       description:
-        - V(waiting) was never synced; V(offered) the cloud knows it and has mailed the offer; V(active) it pays for a
-          family's organization; V(to_be_removed) was revoked, and goes with a sync or when it ends; V(expired) has
-          ended.
+        - V(waiting) was never synced. V(offered) is known to the cloud, which has mailed the offer. V(active) pays for
+          a family's organization.
+        - V(to_be_removed) was revoked, and is removed by a sync or when it ends. V(expired) has ended.
       type: str
       returned: always
     last_sync:
-      description: When it was last synced, UTC; null for never.
+      description:
+        - When it was last synced, UTC. Null for never.
       type: str
       returned: always
     valid_until:
-      description: Until when it pays, UTC; null where no family has taken it yet.
+      description:
+        - Until when it pays, UTC. Null where no family has accepted it yet.
       type: str
       returned: always
     to_delete:
@@ -110,7 +129,8 @@ sponsorships:
       type: bool
       returned: always
 counts:
-  description: How many are in each state.
+  description:
+    - How many of them are in each state.
   returned: success
   type: dict
   sample:
@@ -120,30 +140,34 @@ counts:
     to_be_removed: 0
     expired: 0
 last_sync:
-  description: Date of the last sync, UTC, also of sponsorships that are not visible. Null for never, and while there
-    are none.
+  description:
+    - Date of the last sync, UTC, also of sponsorships that are not visible. Null for never, and while there are no
+      sponsorships.
   returned: success
   type: str
   sample: '2026-11-22T03:00:00Z'
 last_sync_age:
-  description: Seconds since then, by the server's clock. Null without a date.
+  description:
+    - Seconds since the last sync, by the server's clock. Null without a date.
   returned: success
   type: int
   sample: 3600
 overdue:
-  description: Whether that is longer ago than O(max_age).
+  description:
+    - Whether the last sync is older than O(max_age).
   returned: success
   type: bool
   sample: false
 obstacles:
   description:
-    - What keeps the server's daily sync from syncing them, as far as the API tells. Its log says nothing of it.
+    - What keeps the server's daily sync from syncing them, as far as the API shows. The server's log does not tell.
   returned: success
   type: list
   elements: str
   sample: []
 note:
-  description: What limits this knowledge, as far as it applies. Empty where nothing does.
+  description:
+    - What limits these facts. Empty where nothing does.
   returned: success
   type: str
   sample: ''

@@ -14,9 +14,9 @@ version_added: 0.1.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Reads the log of the service C(api) on the host. Only this log has the cause, as the API answers every failed
-    license sync alike, and a failed daily sponsorship sync shows nowhere else.
-  - The server does not log successful syncs, so a result without failures does not prove that any sync succeeded.
+  - Reads failed license and sponsorship syncs from the log of the service C(api) on the host, each with its cause and
+    advice.
+  - Changes nothing.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -26,8 +26,8 @@ options:
   organization:
     description:
       - Return only the failures of this organization, by its id on this server.
-      - The log has only the name of a sponsorship sync's organization. Such a failure is returned when the license file
-        on disk gives that name to this organization, or when no license file has it.
+      - For a sponsorship sync the log has only the organization's name. Such a failure is returned if the license file
+        of this organization has that name, or if no license file has it.
     type: str
   kind:
     description: Return only the failures of this kind.
@@ -37,10 +37,14 @@ options:
       - sponsorship
   since:
     description:
-      - How far to look back, as C(<n>[s|m|h|d|w]).
+      - How far to look back, as V(<n>[s|m|h|d|w]).
       - The log begins with the container, which each restart of the server recreates.
     type: str
     default: 2d
+notes:
+  - Only this log has the cause. The API gives the same answer to every failed license sync, and does not show failed
+    daily syncs of sponsorships.
+  - The server does not log successful syncs, so a result without failures does not prove that a sync succeeded.
 seealso:
   - module: selfhosted.bitwarden.license_sync
   - module: selfhosted.bitwarden.billing_sync
@@ -97,8 +101,7 @@ failures:
       returned: always
     organization:
       description:
-        - Id of the organization on this server. Its name for sponsorships of an organization without a license file on
-          disk.
+        - Id of the organization on this server. For sponsorships, its name where no license file on disk has that name.
       type: str
       returned: always
     cause:
@@ -120,11 +123,13 @@ failures:
       type: str
       returned: always
     transient:
-      description: Whether it goes away by itself, so that trying again later helps.
+      description:
+        - Whether the cause disappears by itself, so that a later retry helps.
       type: bool
       returned: always
 log_since:
-  description: The time that the log begins (UTC). Null without a container.
+  description:
+    - The time at which the log begins (UTC). Null without a container.
   returned: success
   type: str
   sample: "2026-11-21T08:15:00Z"

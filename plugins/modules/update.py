@@ -9,22 +9,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: update
-short_description: Update a self-hosted Bitwarden server, with a way back
+short_description: Update a self-hosted Bitwarden server, with rollback
 version_added: 0.2.0
 author:
   - selfhosted.bitwarden contributors (@selfhosted)
 description:
-  - Updates a standard deployment (C(bitwarden.sh), Docker Compose) to another release, and goes back to the old version
-    and its database where the new one is not proven to work.
-  - Does all that it can while the old version is serving. It checks the scripts, has the new setup tool generate its
-    files aside, pulls the images, tries the new database server with an empty database, and makes a verified backup.
-  - Then it stops the services, has the database write a dump, replaces files and scripts, migrates the database, and
-    starts the new version. Nothing is pulled in this time.
-  - Proves the update by the containers, the table of migrations, row counts, licenses, settings, the identity
-    certificate, the answer of the api and the logs. Exit statuses of Bitwarden's tools prove nothing.
-  - Finds an update that was cut off, by a reboot for instance. It completes it where the new version was being started,
-    and takes it back otherwise.
-  - Keeps the images of the old version, and removes none.
+  - Updates a standard deployment (C(bitwarden.sh), Docker Compose) to another release, and verifies that the new
+    version works.
+  - Makes a verified backup first, and rolls back to the old version and database if it does not.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -34,8 +26,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Downloads and checks the scripts in memory, and asks registries for images. Only a cut-off update keeps it from
-        telling more than that this is settled first.
+      - Downloads and checks the scripts in memory, and asks registries for images. After an interrupted update it can only
+        tell that this one is settled first.
   diff_mode:
     support: full
     details:
@@ -50,42 +42,41 @@ options:
     type: path
   version:
     description:
-      - The release, such as V(2026.8.0). With V(latest) it is the one whose scripts Bitwarden offers for download, or
-        that of the scripts in O(source).
-      - An older release than the installed one is refused.
+      - The release, such as V(2026.8.0), not older than the installed one.
+      - V(latest) is the release that Bitwarden offers for download, or that of the scripts in the folder O(source).
     type: str
     default: latest
   source:
     description:
       - Where C(bitwarden.sh) and C(run.sh) of the release come from, V(download) or the path of a folder with both.
       - The folder is on the controller, or on the host with O(remote_src=true). Together with O(pull=false) nothing is
-        fetched from a network, as on air-gapped hosts.
+        downloaded, for air-gapped hosts.
     type: str
     default: download
   remote_src:
     description:
-      - Whether the folder in O(source) is on the host.
+      - Whether the folder O(source) is on the host.
     type: bool
     default: false
   pull:
     description:
-      - Whether images that are not local are pulled, before the server is stopped.
-      - With V(false) all images of the release have to be local (C(docker load)).
+      - Whether to pull images that are not local, before the server is stopped.
+      - With V(false) all images of the release must be local (C(docker load)).
     type: bool
     default: true
   try_database:
     description:
-      - Whether the new C(mssql) image is started beside the old one, with an empty database in a throw-away folder, and
-        that is migrated. It shows that the image works on this host and passes its health check, and which migrations
-        the release has.
-      - It needs the memory of a second SQL Server for that time. Without it a migration that failed silently is only
-        noticed in the logs.
+      - Whether to start the new C(mssql) image beside the old one first, with an empty database in a temporary folder,
+        and migrate that. This shows that the image works on the host, and which migrations the release has.
+      - It requires the memory of a second SQL Server for that time. Without it, a migration that fails silently is
+        noticed only in the logs.
     type: bool
     default: true
   self_updating_jobs:
     description:
-      - What to do about jobs of the host that update the server by themselves, such as the one of marketplace images in
-        C(/etc/cron.weekly). V(fail) fails before an update, V(warn) only warns.
+      - What to do about jobs of the host that update the server by themselves, such as C(/etc/cron.weekly) of
+        marketplace images.
+      - V(fail) fails before an update, V(warn) only warns.
     type: str
     choices:
       - fail
@@ -93,46 +84,56 @@ options:
     default: fail
   backup_dest:
     description:
-      - Folder on the host for the backup before the update, as O(selfhosted.bitwarden.backup#module:dest).
+      - Folder on the host for the backup before the update, as O(selfhosted.bitwarden.backup#module:dest). The default
+        requires root.
     type: path
     default: /var/backups/bitwarden
   backup_max_age:
     description:
-      - A verified backup of the installed version in O(backup_dest) that is newer than this counts, as
-        C(<n>[s|m|h|d|w]). Otherwise one is made. Encrypted ones do not count.
-      - The way back uses a dump that is made when the services are stopped, so nothing is lost with an older backup.
+      - How old an unencrypted, verified backup of the installed version in O(backup_dest) may be, as V(<n>[s|m|h|d|w]).
+        Without one that is new enough, a backup is made.
+      - A rollback uses a dump that is made while the services are stopped, so nothing is lost with an older backup.
     type: str
     default: 0s
   rollback:
     description:
-      - Whether to go back to the old version and its database where the new one is not proven.
-      - What users have written to the new version in the meantime is then lost. That is the time of its start and its
-        proof.
+      - Whether to go back to the old version and its database if the new version is not verified.
+      - What users have written to the new version is then lost, from its start to the end of the verification.
     type: bool
     default: true
   pull_timeout:
     description:
-      - How long the pull of one image may take, as C(<n>[s|m|h|d|w]).
+      - How long the pull of one image may take, as V(<n>[s|m|h|d|w]).
     type: str
     default: 30m
   database_timeout:
     description:
-      - How long each statement to the database, and its migration, may take.
+      - How long each statement to the database, and its migration, may take, as V(<n>[s|m|h|d|w]).
     type: str
     default: 2h
   wait_timeout:
     description:
-      - How long each other step may take, the wait for healthy services included.
+      - How long each other step may take, the wait for healthy services included, as V(<n>[s|m|h|d|w]).
     type: str
     default: 600s
   lock_timeout:
     description:
-      - How long to wait for another run that works on the same server.
+      - How long to wait while another run works on the same server, as V(<n>[s|m|h|d|w]).
     type: str
     default: 15m
 notes:
-  - Not for servers with an external database, which cannot be brought back from here.
-  - Run it as root or as the owner of O(bwdata). The default of O(backup_dest) needs root.
+  - Everything possible is done while the old version is running. The scripts are checked, the new setup tool generates
+    its files in a separate folder, images are pulled, the new database server is tried with an empty database, and a
+    verified backup is made.
+  - During the downtime the services are stopped, the database writes a dump, files and scripts are replaced, the
+    database is migrated, and the new version is started. Nothing is pulled then.
+  - The update is verified by the containers, the table of migrations, row counts, licenses, settings, the identity
+    certificate, the answer of the api, and the logs. Exit statuses of Bitwarden's tools do not count.
+  - An interrupted update, for instance by a reboot, is found by the next run. It is completed if the new version was
+    already being started, and rolled back otherwise.
+  - The images of the old version are kept. No image is removed.
+  - Servers with an external database are not supported, since the module cannot roll that back.
+  - Run it as root or as the owner of O(bwdata).
 seealso:
   - module: selfhosted.bitwarden.backup
   - module: selfhosted.bitwarden.restore
@@ -144,12 +145,27 @@ EXAMPLES = r"""
 - name: Update the server to the latest release
   selfhosted.bitwarden.update:
   become: true
+  register: bitwarden_update
 
-- name: Update to an exact release, with a backup of today
+- name: Show how long the server was down
+  ansible.builtin.debug:
+    msg: "{{ bitwarden_update.after.core }} since a downtime of {{ bitwarden_update.downtime | round }} seconds"
+  when: bitwarden_update is changed
+
+- name: Show what updating to an exact release would do
   selfhosted.bitwarden.update:
     version: 2026.8.0
     backup_max_age: 12h
   become: true
+  check_mode: true
+  diff: true
+
+- name: Update to an exact release, one host at a time, with a backup that is at most 12 hours old
+  selfhosted.bitwarden.update:
+    version: 2026.8.0
+    backup_max_age: 12h
+  become: true
+  throttle: 1
 
 - name: Update an air-gapped host whose images are loaded
   selfhosted.bitwarden.update:
@@ -192,7 +208,8 @@ downtime:
   type: float
   sample: 41.5
 proof:
-  description: What was checked.
+  description:
+    - The checks after the update.
   returned: always
   type: list
   elements: dict
@@ -206,7 +223,8 @@ proof:
       type: str
       returned: always
     ok:
-      description: Whether it is as it should be; null where nothing on the host can tell.
+      description:
+        - Whether the check passed. Null where nothing on the host can tell.
       type: bool
       returned: always
     detail:
@@ -219,12 +237,14 @@ services:
   type: list
   elements: dict
 rolled_back:
-  description: Whether the server went back to the old version and its database.
+  description:
+    - Whether the server was rolled back to the old version and its database.
   returned: always
   type: bool
   sample: false
 kept:
-  description: Folders with files of SQL Server that were moved aside for the way back.
+  description:
+    - Folders with files of SQL Server that were moved aside for a rollback.
   returned: always
   type: list
   elements: str

@@ -11,11 +11,9 @@ module: update_apply
 short_description: Update a server as the variables of the role update say
 version_added: 0.2.0
 description:
-  - Runs M(selfhosted.bitwarden.update) on the host with the options that the variables of the role
-    P(selfhosted.bitwarden.update#role) set, and returns what that returns.
-  - The latest release is looked up by the first host of the play that asks for it. The hosts after it get the same one.
-  - What no variable sets is left to the C(module_defaults) of the play. A host that cannot be reached is a failure.
-  - It is not meant for use outside of the role.
+  - Runs M(selfhosted.bitwarden.update) with the options that the variables of the role
+    P(selfhosted.bitwarden.update#role) set, and returns its result.
+  - It is a step of that role, and not meant for other use.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
 attributes:
@@ -26,6 +24,10 @@ attributes:
   idempotent:
     support: full
 options: {}
+notes:
+  - The first host of the play that asks for the latest release looks it up. The other hosts get the same one.
+  - Options that no variable sets are left to the C(module_defaults) of the play.
+  - A host that cannot be reached is a failed host.
 seealso:
   - module: selfhosted.bitwarden.update
   - module: selfhosted.bitwarden.update_plan
@@ -45,7 +47,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: What was asked for, and the release that it is. The hosts after this one ask for the same.
+  description:
+    - What was requested, and the release that it is. Later hosts that request the same get this one.
   returned: when the module ran on the host
   type: dict
   sample: {version: latest, source: download, found: 2026.8.0}

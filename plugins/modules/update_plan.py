@@ -11,9 +11,8 @@ module: update_plan
 short_description: Order the hosts of an update in batches, the canary first
 version_added: 0.2.0
 description:
-  - Checks on the controller what can be known of the variables of the role P(selfhosted.bitwarden.update#role), for all
-    hosts, those of later batches included. It fails with every fault of every host.
-  - Orders the hosts for C(hosts) and C(serial) of the next play. The canary is a batch of its own.
+  - Checks the variables of the role P(selfhosted.bitwarden.update#role) on all hosts, and orders the hosts in batches,
+    the canary first.
   - Sets the facts C(update_order) and C(update_batches).
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
@@ -21,20 +20,24 @@ extends_documentation_fragment:
 options:
   hosts:
     description:
-      - The hosts to update, as a pattern or a list of patterns. The limit of the run counts, too.
+      - The hosts to update, as a pattern or a list of patterns. The limit of the run applies.
     type: raw
     required: true
   canary:
     description:
       - The hosts that are updated before all others, as a pattern or a list of patterns.
-      - By default, and where the limit of the run leaves none of them, it is the first host.
+      - The default is the first host, also if the limit of the run excludes all of these.
     type: raw
   serial:
     description:
-      - How many of the other hosts are updated at a time. A number, a percentage of all hosts, or a list of these, of
-        which the last repeats.
+      - How many of the other hosts are updated at a time, as a number, a percentage of all hosts, or a list of these,
+        of which the last repeats.
     type: raw
     default: 1
+notes:
+  - The checks run on the controller, for all hosts, those of later batches included. They fail with every fault of
+    every host.
+  - The facts are for C(hosts) and C(serial) of the next play. The canary has its own batch.
 seealso:
   - module: selfhosted.bitwarden.update_apply
   - module: selfhosted.bitwarden.fleet_report
