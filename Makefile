@@ -39,7 +39,7 @@ docs: setup ## write what the code holds into README and docs
 	@$(PYTHON) -m tests.support.tools.docs
 
 docs-lint: setup ## documentation, links, Galaxy's importer, the built artifact
-	@$(PYTEST) -q tests/checks/test_docs.py tests/checks/test_artifact.py
+	@$(PYTEST) -q tests/checks/test_docs.py tests/checks/test_plugin_docs.py tests/checks/test_artifact.py
 
 replay: setup ## replay recordings against the stand-in server (RECORDINGS=folder)
 	@$(PYTHON) -m standin.replay $(RECORDINGS)

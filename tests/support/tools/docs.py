@@ -82,20 +82,20 @@ def readme(text: str) -> str:
         ("`backup` (role)", "Back up a server as a verified set, and fetch it", "both"),
         (
             "`restore` (playbook)",
-            "Restore servers, each with its own confirmation, or rehearse that, with a table at the end",
+            "Restore servers, each with its own confirmation, or rehearse a restore, with a table at the end",
             "both",
         ),
-        ("`restore` (role)", "Restore a server from a backup set, or rehearse that in a drill", "both"),
+        ("`restore` (role)", "Restore a server from a backup set, or rehearse a restore in a drill", "both"),
         (
             "`fleet_status` (playbook)",
             "Show the status of a fleet and write it for monitoring",
             "both",
         ),
-        ("`fleet_status` (role)", "Gather and judge the status of the servers of a play", "both"),
+        ("`fleet_status` (role)", "Gather and evaluate the status of the servers of a play", "both"),
         ("`install` (playbook)", "Install servers on the hosts of a fleet, with a table at the end", "both"),
         ("`install` (role)", "Install a server, and start it on its settings", "host"),
         ("`update` (playbook)", "Update the servers of a fleet, a canary first, with a table at the end", "both"),
-        ("`update` (role)", "Update a server, with a way back", "host"),
+        ("`update` (role)", "Update a server, with rollback", "host"),
         *plugins(),
     ]
     return replace_table(text, ("plugin", "what it does", "runs on"), rows)
