@@ -90,8 +90,8 @@ notes:
   - Bitwarden 2023.2.0 or later is required.
   - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, from the task's
     C(environment) or that of the controller.
-  - An empty string and null mean that an option is not set. Secrets that look like YAML's numbers, booleans or dates must
-    be quoted.
+  - An empty string and null mean that an option is not set. Secrets that look like YAML's numbers, booleans or dates
+    must be quoted.
   - Each task logs in once. The access token is kept in memory only.
   - Redirects are not followed.
   - The API key is sent only after the server was found not to be Bitwarden's cloud.
@@ -102,8 +102,9 @@ notes:
 options:
   assume_ready:
     description:
-      - In check mode, assume that earlier tasks of the same play have done what they predict (the server is started, cloud
-        communication is on, there is a connection). A server that does not answer is then a warning and not a failure.
+      - In check mode, assume that earlier tasks of the same play have done what they predict (the server is started,
+        cloud communication is on, there is a connection). A server that does not answer is then a warning and not a
+        failure.
       - Has no effect outside check mode.
     type: bool
     default: false

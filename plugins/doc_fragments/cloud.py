@@ -78,8 +78,8 @@ notes:
   - It runs on the controller. No host is required.
   - The variables E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY) and E(REQUESTS_CA_BUNDLE) are honoured, from the task's
     C(environment) or that of the controller.
-  - An empty string and null mean that an option is not set. Secrets that look like YAML's numbers, booleans or dates must
-    be quoted.
+  - An empty string and null mean that an option is not set. Secrets that look like YAML's numbers, booleans or dates
+    must be quoted.
   - Each task logs in once. The access token is kept in memory only.
   - Redirects are not followed.
 """

@@ -22,7 +22,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - The license is downloaded and compared, and nothing is written. A file that cannot be written is a failure here, too.
+      - The license is downloaded and compared, and nothing is written. A file that cannot be written is a failure here,
+        too.
   diff_mode:
     support: full
     details:

@@ -176,7 +176,8 @@ notes:
     left.
   - Leftovers of a manual installation that the setup tool refused are removed. The module fails if O(bwdata) has other
     files and no C(config.yml).
-  - Docker Engine 20.10 or later with Compose 2, bash, and curl are required on the host. The module installs none of them.
+  - Docker Engine 20.10 or later with Compose 2, bash, and curl are required on the host. The module installs none of
+    them.
   - A host can run only one standard deployment, since its container names are fixed.
 seealso:
   - module: selfhosted.bitwarden.server

@@ -134,7 +134,7 @@ options:
     description:
       - Change nothing if O(license) is not given and the server has no license from which a sync could start.
         RV(license_required) is then true.
-      - Such a license is missing, broken or expired, has no expiry date, or was never synced.
+      - Its license is then missing, broken or expired, has no expiry date, or was never synced.
       - For playbooks that download a license only where one is needed, and then run this module again.
     type: bool
     default: false

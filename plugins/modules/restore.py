@@ -159,8 +159,8 @@ attributes:
   idempotent:
     support: none
     details:
-      - Every run restores. O(confirm) protects against an unintended one. Only a drill (O(isolated)) that is verified and
-        running is unchanged.
+      - Every run restores. O(confirm) protects against an unintended one. Only a drill (O(isolated)) that is verified
+        and running is unchanged.
 notes:
   - Everything that can be known is checked before anything is touched, also in check mode, and all problems are
     reported at once. The checks cover each file against the manifest, what missing parts would lose, the versions of

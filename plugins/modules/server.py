@@ -161,10 +161,10 @@ notes:
   - With O(wait), services are asked directly after a change, and where Docker still reports them as starting. Otherwise
     the state that Docker reports is enough. The service C(icons) only has to be running, as its health check requires
     the Internet.
-  - The Docker engine is that of the owner of O(bwdata), with the owner's permissions. It is found by E(DOCKER_HOST), the
-    current Docker context, C(/var/run/docker.sock), or the socket of a rootless engine.
-  - Only containers that Compose created from C(bwdata/docker) are touched. Compose itself distinguishes projects by name,
-    which is C(docker) for every server. For a second server on a host set C(COMPOSE_PROJECT_NAME) in its
+  - The Docker engine is that of the owner of O(bwdata), with the owner's permissions. It is found by E(DOCKER_HOST),
+    the current Docker context, C(/var/run/docker.sock), or the socket of a rootless engine.
+  - Only containers that Compose created from C(bwdata/docker) are touched. Compose itself distinguishes projects by
+    name, which is C(docker) for every server. For a second server on a host set C(COMPOSE_PROJECT_NAME) in its
     C(bwdata/docker/.env).
 seealso:
   - module: selfhosted.bitwarden.override_env

@@ -26,8 +26,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Downloads and checks the scripts in memory, and asks registries for images. After an interrupted update it can only
-        tell that this one is settled first.
+      - Downloads and checks the scripts in memory, and asks registries for images. After an interrupted update it can
+        only tell that this one is settled first.
   diff_mode:
     support: full
     details:

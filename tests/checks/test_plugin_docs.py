@@ -15,10 +15,27 @@ import yaml
 from tests.support.tools.commands import ROOT
 
 PLUGINS = sorted([*ROOT.glob("plugins/modules/[!_]*.py"), *ROOT.glob("plugins/filter/[!_]*.py")])
-VERBS = set(
-    "Apply Back Check Configure Download Evaluate Fetch Gather Install Manage Order Print Restore Set Show Summarize "
-    "Sync Update Upload".split()
-)
+VERBS = {
+    "Apply",
+    "Back",
+    "Check",
+    "Configure",
+    "Download",
+    "Evaluate",
+    "Fetch",
+    "Gather",
+    "Install",
+    "Manage",
+    "Order",
+    "Print",
+    "Restore",
+    "Set",
+    "Show",
+    "Summarize",
+    "Sync",
+    "Update",
+    "Upload",
+}
 # Steps of roles and playbooks, which nobody calls otherwise.
 STEPS = {
     "families_sync_apply",
