@@ -58,7 +58,7 @@ options:
   ca_path:
     description:
       - File (PEM) with the certificates of the authorities to trust, or a directory of these prepared by C(c_rehash).
-      - The default are those of the Python library C(certifi), or those of the system where it is not installed.
+      - By default, those of the Python library C(certifi) are trusted, or those of the system if it is not installed.
     type: path
   client_cert:
     description:

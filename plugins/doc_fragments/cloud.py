@@ -51,7 +51,7 @@ options:
     description:
       - File (PEM) with the certificates of the authorities to trust, or a directory of these prepared by C(c_rehash).
         Required for instance behind a proxy that intercepts TLS.
-      - The default are those of the Python library C(certifi), or those of the system where it is not installed.
+      - By default, those of the Python library C(certifi) are trusted, or those of the system if it is not installed.
     type: path
   client_cert:
     description:

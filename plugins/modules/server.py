@@ -131,8 +131,8 @@ options:
     description:
       - If the server does not become healthy on the settings that this run wrote, restore the file, start the server on
         it, and fail. With O(config), C(config.yml) and the generated files are restored, too.
-      - Other settings stay as they are. An exception are those of an earlier run that was interrupted before the server
-        was healthy on them. This run completes that one or rolls it back, and warns.
+      - Other settings stay as they are, except those of an earlier run that was interrupted before the server was
+        healthy on them. This run completes the earlier one or rolls it back, and warns.
     type: bool
     default: true
   pull:

@@ -16,7 +16,7 @@ author:
 description:
   - Updates a standard deployment (C(bitwarden.sh), Docker Compose) to another release, and verifies that the new
     version works.
-  - Makes a verified backup first, and rolls back to the old version and database if it does not.
+  - Makes a verified backup first, and rolls back to the old version and database if the new version does not work.
 extends_documentation_fragment:
   - selfhosted.bitwarden.attributes
   - selfhosted.bitwarden.attributes.host
@@ -129,10 +129,10 @@ notes:
     database is migrated, and the new version is started. Nothing is pulled then.
   - The update is verified by the containers, the table of migrations, row counts, licenses, settings, the identity
     certificate, the answer of the api, and the logs. Exit statuses of Bitwarden's tools do not count.
-  - An interrupted update, for instance by a reboot, is found by the next run. It is completed if the new version was
-    already being started, and rolled back otherwise.
+  - An update that was interrupted, for instance by a reboot, is found by the next run. That run completes the update if
+    the new version was already being started, and otherwise rolls it back.
   - The images of the old version are kept. No image is removed.
-  - Servers with an external database are not supported, since the module cannot roll that back.
+  - Servers with an external database are not supported, since the module cannot roll back such a database.
   - Run it as root or as the owner of O(bwdata).
 seealso:
   - module: selfhosted.bitwarden.backup
