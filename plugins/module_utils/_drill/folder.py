@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from typing import IO, Any, Iterable, Iterator, List, Optional, Tuple
+from typing import IO, Any, Iterable, Iterator, Optional
 
 from .._common import atomic_file
 from .._common.files import remove
 from .._deployment.lock import server_lock
 from .._deployment.problem import Problem
+from .._install.made_folders import remove_whole
 from .._restore.reading import unpack
 from .._restore.source import Source
 from .._restore.staging import Staging
@@ -146,12 +147,9 @@ class Folder:
 
 def remove_folder(bwdata: str, mark: Mark) -> None:
     """Remove all that is in the folder of a drill, its mark last; the folder too if it was made. Raises ``OSError``."""
-    names: List[str] = sorted(os.listdir(bwdata), key=_mark_last)
-    for name in names:
+    for name in sorted(set(os.listdir(bwdata)) - {NAME}):
         remove(os.path.join(bwdata, name))
     if mark.made:
-        os.rmdir(bwdata)
-
-
-def _mark_last(name: str) -> Tuple[bool, str]:
-    return name == NAME, name
+        remove_whole(bwdata)
+    else:
+        remove(os.path.join(bwdata, NAME))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from .._deployment.deployment import Deployment
 from .._deployment.images import pull_images
 from .._deployment.lock import server_lock
 from .._install.host import InstallHost
+from .._install.made_folders import put_whole, remove_unfinished
 from .._restore import proof
 from .._restore.links import Links
 from .._restore.login import CHECK, log_in
@@ -60,7 +62,6 @@ class Drill:
         self._services: List[Dict[str, object]] = []
         self._changed = False
         self._rolled_back = False
-        self._made = False
         self._duration: Optional[int] = None
 
     def result(self) -> Dict[str, Any]:
@@ -79,8 +80,8 @@ class Drill:
             try:
                 if self._plan.source is None:
                     return {"proof": self._proof_again()}
-                self._make_folder(stack)
-                self._change(self._plan.source)
+                mark = self._make_folder(stack, self._plan.source)
+                self._change(self._plan.source, mark)
             except EXPECTED as error:
                 raise DrillError(self._undo(f"{self._told(error)}."), self.result()) from error
             except Terminated as signal:
@@ -108,19 +109,29 @@ class Drill:
         proof.require(self._proofs)
         return [one for one in rows if one["check"] != CHECK] + proof.report(self._proofs)
 
-    def _make_folder(self, stack: contextlib.ExitStack) -> None:
-        """Make the folder where it does not exist, and lock it. Raises ``OSError`` where another run was quicker."""
-        mark = self._plan.standing.mark
-        self._made = mark is not None and mark.made
+    def _make_folder(self, stack: contextlib.ExitStack, source: Source) -> Mark:
+        """Make the folder where it does not exist, with its mark in it, and lock it; return the mark.
+
+        Raises ``LockError`` and ``OSError`` where another run was quicker.
+        """
+        before, begun = self._plan.standing.mark, str(format_date(datetime.now(timezone.utc)))
+        made = self._lock is None or (before is not None and before.made)
+        mark = Mark(source.backup.path, digest_of(source.backup), made, begun)
         if self._lock is None:
-            os.mkdir(self._bwdata, 0o700)
-            self._made = self._changed = True
+
+            def fill(path: str) -> None:
+                os.mkdir(path, 0o700)
+                write_mark(path, mark)
+
+            if not put_whole(self._bwdata, fill, 0.0):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._bwdata)
+            self._changed = True
             self._lock = stack.enter_context(server_lock(self._bwdata, 0.0))
         self._host.commands.inherited = (self._lock,)
+        return mark
 
-    def _change(self, source: Source) -> None:
-        begun, clock = str(format_date(datetime.now(timezone.utc))), time.monotonic()
-        mark = Mark(source.backup.path, digest_of(source.backup), self._made, begun)
+    def _change(self, source: Source, mark: Mark) -> None:
+        clock = time.monotonic()
         self._changed = True
         if self._plan.standing:
             take_away(self._bwdata, self._host, self._plan.standing, False)
@@ -200,8 +211,6 @@ class Drill:
         self._services = []
         try:
             take_away(self._bwdata, self._host, read_standing(self._bwdata, self._host), True)
-            if self._made and os.path.isdir(self._bwdata):
-                os.rmdir(self._bwdata)  # it had no mark yet
         except EXPECTED as error:
             return f"{reason} The drill was to be taken away, but then: {self._told(error)}. Run state=absent."
         self._rolled_back = True
@@ -226,4 +235,6 @@ def remove_drill(bwdata: str, host: InstallHost, check_mode: bool) -> Tuple[Dict
         raise problem
     if standing and not check_mode:
         take_away(bwdata, host, standing, True)
+    if not check_mode:
+        remove_unfinished(os.path.dirname(bwdata))
     return {"changed": bool(standing)}, difference(bwdata, described(standing), None)

@@ -13,13 +13,16 @@ import contextlib
 import json
 import os
 import secrets
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from .._common import atomic_file
 from .._common.files import read_json
 from .._deployment.journal import FOLDERS_MADE
-from .._deployment.lock import server_lock
+from .._deployment.lock import LockError, server_lock
 from .._deployment.runner import Account
+
+# Of every file by which a folder is known, and of what is about to become one.
+_MARKS = ".bitwarden-"
 
 
 @contextlib.contextmanager
@@ -69,26 +72,51 @@ def _make(bwdata: str, account: Account, timeout: float) -> None:
     missing = [bwdata]
     while not os.path.lexists(os.path.dirname(missing[0])):
         missing.insert(0, os.path.dirname(missing[0]))
-    base = os.path.dirname(missing[0])
+
+    def fill(path: str) -> None:
+        for folder in missing:
+            path = path if folder == missing[0] else os.path.join(path, os.path.basename(folder))
+            if folder in (os.path.dirname(bwdata), bwdata):
+                make_folder(path, account)
+            else:
+                os.mkdir(path)
+        mark = os.path.join(path, FOLDERS_MADE)
+        atomic_file.put(mark, json.dumps(missing).encode(), owner=owner_ids(account))
+
+    put_whole(missing[0], fill, timeout)
+
+
+def put_whole(folder: str, fill: Callable[[str], object], timeout: float) -> bool:
+    """Put a folder in its place unless it is there, and tell whether; ``fill`` makes it elsewhere, with a mark in it.
+
+    Raises ``LockError`` where another run does that for longer than ``timeout`` seconds, and ``OSError``.
+    """
+    base = os.path.dirname(folder)
     with server_lock(base, timeout):
         _remove_unfinished(base)
-        if os.path.lexists(missing[0]):
-            return  # another run was quicker
-        first = path = _beside(missing[0])
+        if os.path.lexists(folder):
+            return False  # another run was quicker
+        aside = _beside(folder)
         try:
-            for folder in missing:
-                path = first if folder == missing[0] else os.path.join(path, os.path.basename(folder))
-                if folder in (os.path.dirname(bwdata), bwdata):
-                    make_folder(path, account)
-                else:
-                    os.mkdir(path)
-            mark = os.path.join(path, FOLDERS_MADE)
-            atomic_file.put(mark, json.dumps(missing).encode(), owner=owner_ids(account))
-            os.rename(first, missing[0])
+            fill(aside)
+            os.rename(aside, folder)
         except BaseException:
-            _discard(first)
+            _discard(aside)
             raise
     atomic_file.sync_folder(base)
+    return True
+
+
+def remove_whole(folder: str) -> None:
+    """Remove a folder in which there are only folders and a mark, which nobody would know without it.
+
+    Raises ``OSError``; then it is as it was.
+    """
+    aside = _beside(folder)
+    os.rename(folder, aside)
+    _discard(aside)
+    if os.path.lexists(aside):
+        os.rename(aside, folder)
 
 
 def _remove(bwdata: str) -> None:
@@ -98,11 +126,7 @@ def _remove(bwdata: str) -> None:
         inner = [os.path.basename(one) for one in (*made[at + 1 :], FOLDERS_MADE)]
         with contextlib.suppress(OSError):
             if all(os.listdir(one) == [name] for one, name in zip(made[at:], inner)):
-                aside = _beside(folder)
-                os.rename(folder, aside)  # in one step: without its mark nobody would know it any more
-                _discard(aside)
-                if os.path.lexists(aside):
-                    os.rename(aside, folder)
+                remove_whole(folder)
                 return
 
 
@@ -112,8 +136,13 @@ def _read(bwdata: str) -> List[str]:
     return []
 
 
+def remove_unfinished(base: str) -> None:
+    """Remove what killed runs left in ``base`` that they were about to put in its place, or to remove, if possible."""
+    with contextlib.suppress(LockError, OSError), server_lock(base, 0.0):
+        _remove_unfinished(base)
+
+
 def _remove_unfinished(base: str) -> None:
-    """Remove the folders that a killed run was about to put in their place, or to remove."""
     for name in os.listdir(base):
         path = os.path.join(base, name)
         if name.startswith(atomic_file.PREFIX) and os.path.isdir(path) and not os.path.islink(path):
@@ -121,11 +150,11 @@ def _remove_unfinished(base: str) -> None:
 
 
 def _discard(folder: str) -> None:
-    """Remove a folder in which there are only folders and the mark, as far as that is so."""
+    """Remove a folder in which there are only folders and marks, as far as that is so."""
     with contextlib.suppress(OSError):
         for path, _folders, names in os.walk(folder, topdown=False):
             for name in names:
-                if name == FOLDERS_MADE or name.startswith(atomic_file.PREFIX):
+                if name.startswith(_MARKS):
                     os.unlink(os.path.join(path, name))
             os.rmdir(path)
 

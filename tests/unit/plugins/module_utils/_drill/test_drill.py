@@ -17,13 +17,15 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill import engine, folder, isolation, mark
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill import run as run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import host as install_host
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import made_folders
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.modules import restore
 
-from tests.support.killing import hit_at_every_line
+from tests.support.killing import hit_at_every_line, killed_before_every_change
 
 from .._backup.backup_host import ORGANIZATION
 from .._restore.restore_host import CERTIFICATE_PASSWORD, INSTALLATION, PASSWORD, RowsDatabase
@@ -380,7 +382,7 @@ def test_killed_at_any_line(host, place, drill, tmp_path):
         state.write_text(json.dumps([host.drill, host.nets, sorted(host.bound), host.now]))
 
     lines = 0
-    for line in hit_at_every_line(drill, [run_module, folder, mark, engine], before=remember, every=9):
+    for line in hit_at_every_line(drill, [run_module, folder, mark, engine, made_folders], before=remember, every=9):
         lines += 1
         drill_, host.nets, bound, host.now = json.loads(state.read_text())
         host.drill.clear()
@@ -391,9 +393,22 @@ def test_killed_at_any_line(host, place, drill, tmp_path):
             assert done["failed"] is False, done["msg"]
             assert "isolation" in str(done["proof"]), "a drill that was cut off counted as proven"
         assert drill(state="absent", set=None)["failed"] is False
-        if place.exists():
-            # Killed between making the folder and its mark, it may be anybody's.
-            assert list(place.iterdir()) == []
-            place.rmdir()
         assert is_gone(host, place)
+        assert [one.name for one in place.parent.iterdir() if one.name.startswith(".bitwarden-")] == []
     assert lines > 8
+
+
+def test_killed_before_any_change_around_the_mark_no_folder_is_left(place, drill, monkeypatch):
+    """The folder is the drill's own at any time: it comes and goes with its mark in it."""
+    monkeypatch.setattr(run_module.Drill, "_prepared", _stop)
+    changes = []
+    for change in killed_before_every_change(drill, place.parent):
+        changes.append(change)
+        drill()
+        assert not place.exists(), change
+        assert [one.name for one in place.parent.iterdir() if one.name.startswith(".bitwarden-")] == [], change
+    assert {one.split(" ")[0] for one in changes} >= {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
+
+
+def _stop(*_arguments):
+    raise EngineError("The engine is gone.")
