@@ -106,8 +106,13 @@ def _own_temporary_folder() -> None:
     from ansible.utils.path import cleanup_tmp_file  # noqa: PLC0415
 
     atexit.unregister(cleanup_tmp_file)
-    folder = tempfile.mkdtemp(prefix=f"ansible-local-{os.getpid()}", dir=Path(constants.DEFAULT_LOCAL_TMP).parent)
+    parent = Path(constants.DEFAULT_LOCAL_TMP)
+    folder = tempfile.mkdtemp(prefix=f"ansible-local-{os.getpid()}", dir=parent.parent)
     atexit.register(cleanup_tmp_file, folder, warn=True)
+    # The modules packed for a host, without their options: they cost as much as all else of a short run.
+    packed = parent / "ansiballz_cache"
+    packed.mkdir(exist_ok=True)
+    Path(folder, packed.name).symlink_to(packed)
     constants.DEFAULT_LOCAL_TMP = folder
 
 
