@@ -86,8 +86,8 @@ options:
     description:
       - V(checksum) has SQL Server verify the checksums of the backup, compares its header and the key ring, then reads
         the set back and compares every hash.
-      - V(restore) also restores the backup as a second database, runs C(DBCC CHECKDB), counts the rows and drops it.
-        Without a database it is the same as V(checksum).
+      - V(restore) also restores the backup as a second database, runs C(DBCC CHECKDB), counts the rows and drops it. It
+        takes longer, and requires space for that database. Without a database it is the same as V(checksum).
       - V(none) checks only the key ring. Such a set does not count for O(max_age), nor as the newest verified one.
     type: str
     choices:
@@ -135,7 +135,6 @@ options:
   database_timeout:
     description:
       - How long each statement to the database may take (backup, verification, test restore), as V(<n>[s|m|h|d|w]).
-        O(verify=restore) takes longer, and needs space for a second database.
     type: str
     default: 2h
   wait_timeout:
@@ -199,14 +198,6 @@ EXAMPLES = r"""
       recipients: "{{ bitwarden_backup_recipients }}"
     keep: 7
     fetch_dest: ~/bitwarden-sets
-  become: true
-  when: bitwarden_backup_recipients is defined
-
-- name: Make an archive that only the holder of a private key can read
-  selfhosted.bitwarden.backup:
-    format: tar
-    encrypt:
-      recipients: "{{ bitwarden_backup_recipients }}"
   become: true
   when: bitwarden_backup_recipients is defined
 """

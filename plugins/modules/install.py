@@ -148,9 +148,10 @@ options:
     default: true
   wait_timeout:
     description:
-      - How long each step may take, as V(<n>[s|m|h|d|w]). Each of these is a step. The pull of an image, certbot, a run
-        of the setup tool, the start, and the wait for healthy services.
-      - A command that takes longer is killed, and the message names it. The first start also creates the database.
+      - How long each step may take, as V(<n>[s|m|h|d|w]). A step is the pull of an image, certbot, a run of the setup
+        tool, the start, or the wait for healthy services.
+      - A command that takes longer is killed, and the message names it. The first start creates the database and pulls
+        all images.
     type: str
     default: 600s
   pull:
