@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import FOLDERS_MADE
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Commands
@@ -406,8 +407,8 @@ def test_a_certificate_of_lets_encrypt_is_obtained_once(host):
     host.behaviour["setup"] = "crash"
     message = host.run(certificate="lets_encrypt")
     assert "ended with status 134" in message
-    left = ["bwdata/letsencrypt/live/vault.example.com/fullchain.pem"]
-    assert [one for one in host.files() if not one.startswith("bwdata/.")] == left
+    left = [f"bwdata/{FOLDERS_MADE}", "bwdata/letsencrypt/live/vault.example.com/fullchain.pem"]
+    assert sorted(host.files()) == left
     host.behaviour["setup"] = "ok"
     done = host.run(certificate="lets_encrypt")
     assert (done["installed"], done["removed"]) == (True, ["letsencrypt"])
