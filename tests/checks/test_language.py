@@ -20,6 +20,7 @@ WORDING = {
     r"\bkeeps? dying\b": "crash-loops",
     r"\blook\(|\blook_at\b": "inspect",
     r"\banew\b": "again, recreated",
+    r"(?i)\b(?<!their )ways?[_ ]back\b|WayBack": "rollback",
     r"\bat hand\b": "local images",
     r"\b(?:Peer|Objection|Wanted|Blocked|side_by_side)\b": "see the terms",
     r"\bdangers\b|\brefusals?\b": "warnings, errors",

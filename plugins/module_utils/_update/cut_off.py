@@ -19,9 +19,9 @@ from .._restore.server import Server
 from . import proof
 from .journal import SERVING, UpdateJournal
 from .plan import UpdateError
+from .rollback import Rollback
 from .serving import Serving
 from .setup_tool import remove_leftovers
-from .way_back import WayBack
 
 
 class CutOff:
@@ -97,7 +97,7 @@ class CutOff:
         return f"{self._mask(message_of(error)).rstrip('.')}."
 
     def _require_movable_data(self, reason: str) -> None:
-        """Raise ``UpdateError`` where the way back would lose what users have written since the update was cut off."""
+        """Raise ``UpdateError`` where the rollback would lose what users have written since the update was cut off."""
         if self._journal.details is not None and self._journal.details.in_volume:
             raise UpdateError(
                 f"{reason}It is not taken back either: users may have written to the database since, which is in a "
@@ -109,10 +109,10 @@ class CutOff:
         details = self._journal.details
         if details is None:
             raise RestoreJournalError(f"{self._journal.folder} does not tell of which version the update was.")
-        way_back = WayBack(self._journal, self._server, keep_data=bool(reason))
+        rollback = Rollback(self._journal, self._server, keep_data=bool(reason))
         self.found.update(changed=True, rolled_back=False)
         try:
-            self.found["services"] = way_back.go()
+            self.found["services"] = rollback.go()
         except EXPECTED as error:
             raise UpdateError(
                 f"{reason}The server was to go back to {details.before}, but then: {self._told(error)} Correct that "
@@ -120,11 +120,11 @@ class CutOff:
                 self.found,
             ) from error
         finally:
-            self.found["kept"] = way_back.kept
+            self.found["kept"] = rollback.kept
         self.found["rolled_back"] = True
         if reason:
             raise UpdateError(
                 f"{reason}The server is running on {details.before} again, with the database as it was when it was "
-                f"stopped. What was written to it since is only in {', '.join(way_back.kept)}.",
+                f"stopped. What was written to it since is only in {', '.join(rollback.kept)}.",
                 self.found,
             )

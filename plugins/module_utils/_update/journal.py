@@ -23,7 +23,7 @@ TAKEN_BACK = "taken_back"
 
 _DETAILS = "update.json"
 _RESERVE = "reserve"
-# What the way back writes: entries of folders, and the journal.
+# What the rollback writes: entries of folders, and the journal.
 _RESERVED = 256 * 1024
 
 
@@ -32,7 +32,7 @@ class Details(NamedTuple):
 
     ``before`` and ``after`` are the versions, ``database`` is the database's name. ``engine_step``: the files of SQL
     Server cannot be read by the old image any more. ``in_volume``: they are in a Docker volume. ``aside`` is where they
-    were moved for the way back. ``migrations`` are those of the new release, None where they are not known.
+    were moved for the rollback. ``migrations`` are those of the new release, None where they are not known.
     """
 
     before: str
@@ -98,7 +98,7 @@ class UpdateJournal(RestoreJournal):
         self._put(_DETAILS, json.dumps(self.details._asdict()).encode())
 
     def reserve(self) -> None:
-        """Take the space that the way back writes to, should the disk be full by then. Raises ``OSError``."""
+        """Take the space that the rollback writes to, should the disk be full by then. Raises ``OSError``."""
         self._put(_RESERVE, os.urandom(_RESERVED))  # what is random no file system makes smaller
 
     def release(self) -> None:

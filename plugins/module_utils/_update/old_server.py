@@ -48,7 +48,7 @@ class OldServer(NamedTuple):
             raise StopError(f"Still running after the stop: {', '.join(left)}.")
 
     def dump(self, journal: UpdateJournal, database: str, timeout: float) -> Dict[str, int]:
-        """Have the database write the dump of the way back, verified; return row counts.
+        """Have the database write the dump of the rollback, verified; return row counts.
 
         The stopped containers are removed meanwhile. Raises ``DatabaseError`` and ``EngineError``; then nothing is
         being written any more, and there is no dump.
@@ -60,7 +60,7 @@ class OldServer(NamedTuple):
                 try:
                     return self._dump(dump, database, timeout, begun)
                 except EXPECTED:
-                    # The way back stops it as well. What it is writing ends with it.
+                    # The rollback stops it as well. What it is writing ends with it.
                     with contextlib.suppress(EngineError):
                         self.deployment.engine.stop(self._containers(of_database=True), timeout)
                     raise

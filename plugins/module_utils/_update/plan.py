@@ -196,14 +196,14 @@ class _Planning:
         return step._replace(database=(tag_of(now), tag_of(self.predicted.get(SERVICE, ""))))
 
     def _settings_of_the_host(self, step: Step) -> Step:
-        """Check that the server is as it has to be for an update, and for the way back; return the step in full."""
+        """Check that the server is as it has to be for an update, and for the rollback; return the step in full."""
         step = self._pinned(step)
         self.problems += host_problems(self.deployment, self.stack)
         if step.is_engine_step and self.here.in_volume and self.request.rollback:
             self.problems.append(
                 Problem(
                     f"SQL Server converts its files for {step.wanted.core}, and they are in a Docker volume "
-                    "(database_docker_volume), which cannot be moved aside for a way back. Set rollback to false, if "
+                    "(database_docker_volume), which cannot be moved aside for a rollback. Set rollback to false, if "
                     "the backup is enough."
                 )
             )
@@ -213,14 +213,14 @@ class _Planning:
         return step
 
     def _space(self, step: Step, backup: Optional[BackupPlan]) -> None:
-        """Check the space for the dump, and for a second database on the way back over a step of the engine.
+        """Check the space for the dump, and for a second database in a rollback over a step of the engine.
 
         A backup that is made first is there by then, too.
         """
         bwdata = self.deployment.bwdata
-        needs = {backups_folder(bwdata): (database_size(bwdata), "the dump for the way back")}
+        needs = {backups_folder(bwdata): (database_size(bwdata), "the dump for the rollback")}
         if step.is_engine_step and self.request.rollback:
-            needs[os.path.join(bwdata, DATA)] = (database_size(bwdata, logs=True), "the database on the way back")
+            needs[os.path.join(bwdata, DATA)] = (database_size(bwdata, logs=True), "the database in a rollback")
         if backup is not None and backup.current is None:
             files = survey(bwdata, self.deployment.script.path).size
             needs[self.request.backup_dest] = (files + database_size(bwdata), "the backup before")
@@ -233,7 +233,7 @@ class _Planning:
         return missing_images(self.inventory, expected)
 
     def _backup(self) -> Optional[BackupPlan]:
-        """Plan the backup; a set that is encrypted cannot be used for a way back, so it does not count."""
+        """Plan the backup; a set that is encrypted cannot be used for a rollback, so it does not count."""
         now = datetime.now(timezone.utc)
         try:
             found = plan_backup(self.deployment, self.request.backup(self.request.backup_max_age), now)
@@ -257,7 +257,7 @@ class _Planning:
         if not jobs or (not step.is_needed and self.request.self_updating_jobs == FAIL):
             return
         text = (
-            "Jobs of this host update the server by themselves, without a way back: "
+            "Jobs of this host update the server by themselves, without rollback: "
             f"{', '.join(f'{one.path}, line {one.line} ({one.command})' for one in jobs)}. "
         )
         if self.request.self_updating_jobs == FAIL:

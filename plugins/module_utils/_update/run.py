@@ -31,10 +31,10 @@ from .journal import SERVING, UpdateJournal
 from .new_server import NewServer, start_together
 from .old_server import OldServer
 from .plan import UpdateError, UpdatePlan
+from .rollback import Rollback
 from .serving import Serving
 from .setup_tool import SetupTool
 from .trial import Trial
-from .way_back import WayBack
 from .workspace import Workspace
 
 _FULL = 1 << 20  # bytes
@@ -240,16 +240,16 @@ class Update:
         if not self._request.rollback:
             self._found["downtime"] = self._downtime()
             return f"{reason} Nothing was taken back (rollback=false).{self._keep_old()}{backup}"
-        way_back = WayBack(self._journal, self._server)
+        rollback = Rollback(self._journal, self._server)
         try:
-            self._found["services"] = way_back.go()
+            self._found["services"] = rollback.go()
         except EXPECTED as error:
             return (
                 f"{reason} The server was to go back to {before}, but then: {self._told(error)} Correct that and run "
                 f"update again, which goes back first.{backup}"
             )
         finally:
-            self._found["kept"], self._found["downtime"] = way_back.kept, self._downtime()
+            self._found["kept"], self._found["downtime"] = rollback.kept, self._downtime()
         self._found["rolled_back"] = True
         return f"{reason} The server is running on {before} again, with the database as it was when it was stopped."
 

@@ -41,7 +41,7 @@ _METHOD = """\
 - For the controller's memory all is real but hosts and API, which answer what a host of the fleet answered once.
 - During an update the API is asked all the time, from outside. What counts is how long it does not answer, from the
   same version to the same version, by module `update` and by `bitwarden.sh updateself` and `update`. In that time the
-  module has the database write the dump that its way back needs; the script saves nothing.
+  module has the database write the dump that its rollback needs; the script saves nothing.
 - For the memory of a backup, the module's process is asked for the most that it had, without the commands that it runs.
 """
 

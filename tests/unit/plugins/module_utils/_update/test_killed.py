@@ -18,9 +18,9 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update impor
     journal,
     new_server,
     old_server,
+    rollback,
     serving,
     trial,
-    way_back,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import run as run_module
 from ansible_collections.selfhosted.bitwarden.plugins.modules import update
@@ -87,13 +87,13 @@ def is_whole(host, database, rows, result, phase):
 @pytest.mark.parametrize(("fault", "modules", "every", "phases"), [
     ("none", FORTH, 13, {"preparing", "replacing", "database", "serving"}),
     ("none", [restore_journal], 27, {"replacing", "proven"}),
-    ("migration", [way_back, restore_journal], 17, {"database", "taken_back"}),
-    ("logs", [way_back], 2, {"database", "taken_back"}),
+    ("migration", [rollback, restore_journal], 17, {"database", "taken_back"}),
+    ("logs", [rollback], 2, {"database", "taken_back"}),
 ])  # fmt: skip
 def test_killed_at_any_line_the_next_run_ends_at_a_whole_version(
     host, database, run, installation, fault, modules, every, phases
 ):
-    """Also on its way back: the next run has the server on the new version, with all rows, and nothing is left."""
+    """Also in its rollback: the next run has the server on the new version, with all rows, and nothing is left."""
     FAULTS[fault](host, database)
     ends = set()
     for _line in hit_at_every_line(run, modules, before=installation.before, every=every):
@@ -131,7 +131,7 @@ def test_the_run_that_settles_it_can_be_killed_as_well(
     installation.keep()
     FAULTS[fault](host, database)
     ends = set()
-    for _line in hit_at_every_line(run, [way_back, cut_off], before=installation.before, every=3):
+    for _line in hit_at_every_line(run, [rollback, cut_off], before=installation.before, every=3):
         rows = installation.killed()
         phase = journal.UpdateJournal(str(host.bwdata)).phase
         ends.add(phase)
@@ -181,14 +181,14 @@ def test_what_users_wrote_to_a_new_version_is_kept_where_it_cannot_be_completed(
 
 
 def cut_off_in(phase, context, host):
-    """Cut the run off once files are replaced, while the database is migrated, or on the way back from there."""
+    """Cut the run off once files are replaced, while the database is migrated, or in the rollback from there."""
     if phase == "replacing":
         context.setattr(journal.UpdateJournal, "put_script", _cut_off)
     elif phase == "database":
         context.setattr(run_module.Update, "_migrate", _cut_off)
     else:
         host.setup = "crash at migration"
-        context.setattr(way_back.WayBack, "_restore_database", _cut_off)
+        context.setattr(rollback.Rollback, "_restore_database", _cut_off)
 
 
 @pytest.mark.parametrize("in_volume", [False, True])
@@ -198,7 +198,7 @@ def cut_off_in(phase, context, host):
     ("database", OLD, "taken back"),
     ("database", NEW, "updated"),
     ("database", NEW, "not migrated"),
-    ("way back", OLD, "taken back"),
+    ("rollback", OLD, "taken back"),
 ])  # fmt: skip
 def test_what_users_wrote_stays_where_the_server_was_started_since(
     host, database, run, monkeypatch, phase, on, becomes, in_volume
@@ -276,7 +276,7 @@ def test_files_are_moved_aside_again_where_the_run_that_settles_an_update_goes_b
 
 
 def test_converted_files_in_a_volume_are_left_to_a_restore(host, database, run, monkeypatch):
-    """There is no way back then, which rollback=false accepts."""
+    """There is no rollback then, which rollback=false accepts."""
     host.on("2026.6.0")
     database.scripts = scripts_up_to("2026.6.0")
     (host.bwdata / "config.yml").write_text("url: https://vault.example.com\ndatabase_docker_volume: true\n")
@@ -291,8 +291,8 @@ def test_converted_files_in_a_volume_are_left_to_a_restore(host, database, run, 
     assert host.done == done
 
 
-def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, monkeypatch):
-    monkeypatch.setattr(way_back.WayBack, "go", _cut_off)
+def test_a_signal_in_the_rollback_tells_what_has_changed(host, database, run, monkeypatch):
+    monkeypatch.setattr(rollback.Rollback, "go", _cut_off)
     host.setup = "crash at migration"
     with pytest.raises(Terminated) as ended:
         run()
@@ -301,7 +301,7 @@ def test_a_signal_on_the_way_back_tells_what_has_changed(host, database, run, mo
 
 
 def test_on_a_full_disk_the_old_version_serves(host, database, run, installation, monkeypatch):
-    """The way back, over a step of the engine, has space that was kept for it, and puts back by renaming."""
+    """The rollback, over a step of the engine, has space that was kept for it, and puts back by renaming."""
     host.on("2026.6.0")
     database.scripts = scripts_up_to("2026.6.0")
     put, release = atomic_file.put, journal.UpdateJournal.release

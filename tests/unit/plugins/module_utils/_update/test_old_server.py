@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The dump of the way back, the removal of containers and the counting of rows, side by side: one of them fails."""
+"""The dump of the rollback, the removal of containers and the counting of rows, side by side: one of them fails."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import way_back
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import rollback
 
 from .conftest import files
 from .test_update import is_as_before
@@ -39,16 +39,16 @@ def under_way(host, database, monkeypatch):
 
 
 @pytest.fixture
-def at_the_way_back(host, under_way, monkeypatch):
-    """Return what is there and goes on when the way back begins, with how the database is then."""
-    found, go = [], way_back.WayBack.go
+def at_the_rollback(host, under_way, monkeypatch):
+    """Return what is there and goes on when the rollback begins, with how the database is then."""
+    found, go = [], rollback.Rollback.go
 
     def begun(self):
         dumps = [path.name for path in (host.bwdata / "mssql/backups").glob("*.bak")]
         found.append((list(under_way), dumps, host.containers["mssql"]["state"]))
         return go(self)
 
-    monkeypatch.setattr(way_back.WayBack, "go", begun)
+    monkeypatch.setattr(rollback.Rollback, "go", begun)
     return found
 
 
@@ -61,8 +61,8 @@ def at_the_way_back(host, under_way, monkeypatch):
      ["SQL Server refused COUNT_BIG", "The engine is gone (remove api).", "cannot remove nginx"]),
     ("remove api", None, ("BACKUP",), True, ["SQL Server refused BACKUP"]),
 ])  # fmt: skip
-def test_nothing_goes_on_and_nothing_is_left_when_the_way_back_begins(
-    host, database, run, at_the_way_back, breaks, refuses, fails, is_ended, told
+def test_nothing_goes_on_and_nothing_is_left_when_the_rollback_begins(
+    host, database, run, at_the_rollback, breaks, refuses, fails, is_ended, told
 ):
     """And whatever failed is told, not only the first or the last of it."""
     before = files(host)
@@ -75,7 +75,7 @@ def test_nothing_goes_on_and_nothing_is_left_when_the_way_back_begins(
     result = run()
     assert (result["failed"], result["rolled_back"]) == (True, True), result["msg"]
     assert [text for text in told if text not in result["msg"]] == []
-    assert at_the_way_back == [([], [], "exited" if is_ended else "running")]
+    assert at_the_rollback == [([], [], "exited" if is_ended else "running")]
     is_as_before(host, database, before, result)
 
 

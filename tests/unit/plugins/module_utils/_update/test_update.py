@@ -17,7 +17,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.error
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import way_back
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import rollback
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.new_server import start_together
 
 from .._deployment.fake_host import IMAGE
@@ -268,7 +268,7 @@ def test_an_update_cut_off_is_told_in_check_mode_and_changes_nothing(host, datab
         raise EngineError("The Docker engine is gone.")
 
     with monkeypatch.context() as context:
-        context.setattr(way_back.WayBack, "go", broken)
+        context.setattr(rollback.Rollback, "go", broken)
         host.setup = "crash at migration"
         result = run()
     assert "was to go back to 2026.8.0, but then: The Docker engine is gone." in result["msg"]

@@ -17,11 +17,11 @@ from .._restore.server import Server
 from .journal import SERVING, TAKEN_BACK, UpdateJournal
 
 
-class WayBackError(BitwardenError):
+class RollbackError(BitwardenError):
     """The old version cannot be brought back by itself."""
 
 
-class WayBack:
+class Rollback:
     """Takes an update back, whatever step it was cut off at; it can itself be cut off, and repeated.
 
     ``keep_data``: users may have written to the server since it was cut off, so its database is moved aside.
@@ -45,7 +45,7 @@ class WayBack:
         if journal.phase != TAKEN_BACK:
             self._server.stop()
             journal.release()
-            self._note_the_way_back()
+            self._note_the_rollback()
             journal.take_back()
             journal.take_script_back()
             if journal.phase in (DATABASE, SERVING):
@@ -58,17 +58,17 @@ class WayBack:
         return services
 
     def _require_readable_data(self) -> None:
-        """Raise ``WayBackError`` where the old SQL Server would get files of the new one that cannot be moved aside."""
+        """Raise ``RollbackError`` where the old SQL Server would get files of the new one that cannot move aside."""
         details, state = self._journal.details, self._journal.state
         if details and details.engine_step and details.in_volume and self._journal.phase in (DATABASE, SERVING):
             backup = f" {state.safety}" if state and state.safety else ""
-            raise WayBackError(
+            raise RollbackError(
                 f"SQL Server of {details.after} may have converted its files, which are in a Docker volume, and that "
                 f"of {details.before} cannot read them. Remove {self._journal.folder}, and restore the backup{backup} "
                 "(module restore)."
             )
 
-    def _note_the_way_back(self) -> None:
+    def _note_the_rollback(self) -> None:
         """Note that the update cannot be completed any more: files of the old version do not go with its database."""
         if self._keep_data:
             self._aside()
@@ -78,7 +78,7 @@ class WayBack:
     def _restore_database(self) -> None:
         details, state = self._journal.details, self._journal.state
         if details is None or state is None or state.dump is None or not os.path.isfile(state.dump):
-            raise WayBackError(
+            raise RollbackError(
                 "The dump of the database that was made when the server was stopped is missing. Restore the backup "
                 "set (module restore)."
             )
