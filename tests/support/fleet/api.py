@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from pathlib import PurePosixPath
 from typing import Any, Dict, cast
 
 from . import data, inventory, keys, names
 from .containers import seeds
 from .control import Control
 from .downloads import downloads
+from .installation import Entry, tar
 from .registry import Registry, registry
 from .shell import FleetError, docker, run
 
@@ -29,6 +29,15 @@ engine start
 containers-network open
 if [ -e {_FAULTS} ]; then sh {_FAULTS}/container-faults off || true; rm -r {_FAULTS}; fi
 exec python3 {_INITIAL_STATE} restore"""
+
+_WRITE = """set -e
+[ -e "$1" ] || { owner=$(stat -c %U "$(dirname "$1")"); install -m 0600 -o "$owner" -g "$owner" /dev/null "$1"; }
+cat > "$1\""""
+_DESCRIBE = 'ids=$(docker ps -aq --filter "$1"); [ -z "$ids" ] || docker inspect $ids'
+_BRING_ABOUT = f"""set -e
+mkdir -p {_FAULTS}
+tar -C {_FAULTS} -xf -
+exec sh {_FAULTS}/container-faults "$@\""""
 
 
 class Host:
@@ -80,11 +89,8 @@ class Host:
 
     def write(self, path: str, content: str | bytes) -> None:
         """Replace the content of a file on the host; owner and mode stay (a new one belongs to its folder's owner)."""
-        script = 'test -e "$1" || install -m 0600 -o "$2" -g "$2" /dev/null "$1"; cat > "$1"'
-        target = self._absolute(path)
-        owner = self.execute("stat", "-c", "%U", str(PurePosixPath(target).parent)).strip()
         data_ = content.encode() if isinstance(content, str) else content
-        self.execute("sh", "-c", script, "sh", target, owner, stdin=data_)
+        self.execute("sh", "-c", _WRITE, "sh", self._absolute(path), stdin=data_)
 
     def docker(self, *arguments: str, check: bool = True) -> str:
         """Run a command of the host's own engine; return its output."""
@@ -98,8 +104,8 @@ class Host:
     def containers(self) -> dict[str, dict[str, object]]:
         """Return service -> ``id``, ``status``, ``health`` (None: no check), ``restarts``, ``started``, ``image``."""
         label = f"label=com.docker.compose.project.working_dir={names.BWDATA}/docker"
-        ids = self.docker("ps", "-aq", "--filter", label).split()
-        described: list[dict[str, dict[str, object]]] = json.loads(self.docker("inspect", *ids)) if ids else []
+        told = self.execute("sh", "-c", _DESCRIBE, "sh", label)
+        described: list[dict[str, dict[str, object]]] = json.loads(told) if told else []
         return {
             str(cast(Dict[str, str], one["Config"]["Labels"])["com.docker.compose.service"]): {
                 "id": one["Id"],
@@ -171,11 +177,15 @@ class Host:
 
     def reset(self) -> str:
         """Go back to the state after set-up, here and in the cloud; return what had to be restarted, or ``kept``."""
-        docker("start", self.container)
         registry().start()
         downloads().reset()
         self.cloud.start()
-        touched = self.execute("sh", "-c", _RESTORE).strip()
+        try:
+            touched = self.execute("sh", "-c", _RESTORE).strip()
+        except FleetError:
+            # It may be switched off.
+            docker("start", self.container)
+            touched = self.execute("sh", "-c", _RESTORE).strip()
         try:
             self.wait(20)
         except FleetError:
@@ -201,11 +211,9 @@ class Host:
 
     def _container_faults(self, *arguments: str) -> str:
         """Run `files/faults/container-faults`, which is on a host only while it is needed."""
-        self.execute("mkdir", "-p", _FAULTS)
-        for file in sorted((names.FILES / "faults").glob("[!.]*")):
-            if file.is_file():
-                self.execute("sh", "-c", 'cat > "$1"', "sh", f"{_FAULTS}/{file.name}", stdin=file.read_bytes())
-        return self.execute("sh", f"{_FAULTS}/container-faults", *arguments)
+        files = [file for file in sorted((names.FILES / "faults").glob("[!.]*")) if file.is_file()]
+        archive = tar([Entry(file.name, file.read_bytes(), 0o644) for file in files])
+        return self.execute("sh", "-c", _BRING_ABOUT, "sh", *arguments, stdin=archive)
 
     def _absolute(self, path: str) -> str:
         return path if path.startswith("/") else f"{names.BWDATA}/{path}"

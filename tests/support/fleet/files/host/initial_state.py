@@ -17,12 +17,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
-from typing import Iterable
+from typing import Any, Iterable
 
+ENGINE = "/var/run/docker.sock"
+FOLDER_LABEL = "com.docker.compose.project.working_dir"
 HOME = Path("/usr/local/lib/bwfleet")
 PRISTINE = HOME / "pristine.tar"
 REMEMBERED = HOME / "containers.json"
@@ -47,6 +50,25 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def ask(path: str) -> Any:
+    """Return the engine's answer; each start of its client takes as long as ten of these."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(ENGINE)
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        with connection.makefile("rb") as answer:
+            status = answer.readline()
+            assert b" 200 " in status, (path, status)
+            while answer.readline().strip():
+                pass
+            return json.load(answer)
+
+
+def container_names() -> set[str]:
+    """Return the names of all containers, of any project."""
+    return {one["Names"][0].lstrip("/") for one in ask("/containers/json?all=1")}
+
+
 def compose(*arguments: str) -> None:
     command = ["docker", "compose", "--progress", "plain", *arguments]
     subprocess.run(
@@ -57,10 +79,10 @@ def compose(*arguments: str) -> None:
 
 def containers() -> dict[str, object]:
     """Return service -> what its container was made of; a container that is not running counts as absent."""
-    label = f"label=com.docker.compose.project.working_dir={BWDATA}/docker"
-    ids = docker("ps", "--all", "--quiet", "--filter", label).split()
+    listed = ask("/containers/json?all=1")
+    ours = [one["Id"] for one in listed if one["Labels"].get(FOLDER_LABEL) == f"{BWDATA}/docker"]
     found: dict[str, object] = {}
-    for container in json.loads(docker("inspect", *ids)) if ids else []:
+    for container in (ask(f"/containers/{identifier}/json") for identifier in ours):
         state = container["State"]
         if state["Running"] and not state["Restarting"] and not state["Paused"]:
             config = container["Config"]
@@ -90,8 +112,7 @@ def empty_database() -> None:
 
 def images() -> dict[str, str]:
     """Return name with tag -> id, of each image that the engine has."""
-    listed = docker("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
-    return dict(line.split() for line in listed.splitlines())
+    return {name: one["Id"] for one in ask("/images/json") for name in one["RepoTags"] or []}
 
 
 def restore_images(now: dict[str, str]) -> None:
@@ -149,7 +170,7 @@ def remove(path: Path) -> None:
 def remove_strangers(services: Iterable[str]) -> None:
     """Remove containers of tests (another data folder, say) that would hold names or ports."""
     known = {f"bitwarden-{service}" for service in services}
-    strangers = [name for name in docker("ps", "--all", "--format", "{{.Names}}").split() if name not in known]
+    strangers = container_names() - known
     if strangers:
         docker("rm", "--force", "--volumes", *strangers)
 
@@ -177,8 +198,7 @@ def restore_containers(wanted: dict[str, object]) -> list[str]:
     if not differing:
         return []
     # At once: Compose would wait for their end. Those with a fixed name may also belong to another project.
-    left = set(docker("ps", "--all", "--format", "{{.Names}}").split())
-    in_the_way = left.intersection(f"bitwarden-{service}" for service in differing)
+    in_the_way = container_names().intersection(f"bitwarden-{service}" for service in differing)
     if in_the_way:
         docker("rm", "--force", *in_the_way)
     # An update has pruned the images that it replaced.
