@@ -20,19 +20,19 @@ from tests.support.tools.commands import ROOT, WORK
 
 # The files that take longer than a minute, about longest first.
 LONG = [
-    "test_server",
     "test_documentation",
+    "test_server",
     "test_sanity",
-    "test_fleet_behaviour",
+    "test_secrets",
     "test_connectivity",
     "test_update",
-    "test_api",
-    "test_restore",
+    "test_fleet_behaviour",
     "test_update_fleet",
-    "test_fleet_playbook",
-    "test_secrets",
-    "test_cloud_flow",
     "test_install",
+    "test_restore",
+    "test_api",
+    "test_fleet_playbook",
+    "test_cloud_flow",
     "test_other_projects",
 ]
 # Whose tests share nothing, and take minutes each.
