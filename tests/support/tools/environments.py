@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -130,9 +131,9 @@ def choose(name: str, found: Dict[str, Path], work: Path) -> Optional[str]:
     return next(iter([*native, *(version for version in [*best, *near] if version in found)]), None)
 
 
-def make_environment(name: str, python: Path, tools: Path, work: Path, log: Path) -> None:
+def make_environment(name: str, python: Path, tools: Path, work: Path) -> None:
     """Make or update one environment; it is only recreated when its Python is another one."""
-    environment = work / name
+    environment, log = work / name, work / "logs" / f"setup-{name}.log"
     present, wanted = pythons.ask(environment / "bin" / "python"), pythons.ask(python)
     if not present or present[0] != (wanted or [""])[0]:
         run([str(python), "-m", "venv", "--clear", "--without-pip", str(environment)], log)
@@ -194,13 +195,19 @@ def main() -> int:
     install_packages(log)
     tools = make_tools(work, log)
     found = gather_pythons(work, tools)
-    unpack_programs(work)
+    chosen = {}
     for name, candidates in CONTROLLERS.items():
         version = choose(name, found, work)
         if version is None:
             sys.exit(f"set-up: no Python here can run ansible-core ({' or '.join(candidates)} is needed)")
         say(f"{name}: Python {version}, installing ansible-core and tools (a minute or two the first time)")
-        make_environment(name, found[version], tools, work, log)
+        chosen[name] = found[version]
+    # Side by side: each of them keeps one processor busy, or waits for the network.
+    with ThreadPoolExecutor() as pool:
+        steps = [pool.submit(make_environment, name, python, tools, work) for name, python in chosen.items()]
+        steps.append(pool.submit(unpack_programs, work))
+        for step in steps:
+            step.result()
     (work / "setup.stamp").write_text(fingerprint())
     return 0
 
