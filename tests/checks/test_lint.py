@@ -16,6 +16,7 @@ TOOLS = {
     "yamllint": ["yamllint", "--strict", "."],
     "ansible-lint": ["ansible-lint", "--nocolor", "--offline", "--profile", "production", "--strict"],
     "antsibull-changelog": ["antsibull-changelog", "lint"],
+    "changelog.yaml": ["antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"],
 }
 
 
