@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``ansible-test sanity`` on the newest and the oldest ansible-core, every Python of the set-up with one of them."""
+"""``ansible-test sanity`` on the newest and the oldest ansible-core, each on its own Python and the oldest of hosts."""
 
 from __future__ import annotations
 

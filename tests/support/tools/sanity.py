@@ -7,12 +7,13 @@
 The newest looks at all that users get and at its unit tests; the oldest only at what users get: unit tests run on the
 newest's Python only, and what its newer pylint, pep8 and compiler say of them holds whichever core is installed. All
 tests of ansible-test are run on both, as what a core's own rules, documentation and imports allow differs by core. Each
-Python is tried with one of the cores: a core with its own, the oldest and the newest that it knows, those between with
-either.
+core tries its own Python and one of the oldest that hosts have; tests/unit/test_python_versions.py imports all plugins
+on all Pythons.
 
-ansible-test needs a collection in a folder named after it, tests every Python that it finds on PATH, the system's own,
-too, and fetches a pip installer from a host that a closed network does not reach: this gives it a copy of the files
-that belong to the project, Pythons of the set-up, and an installer of our own. Its caches stay in the work folder.
+ansible-test needs a collection in a folder named after it, tests every Python that it finds on PATH, and fetches a pip
+installer from a host that a closed network does not reach: this gives it a copy of the files that belong to the
+project, a PATH with no other Pythons than those chosen here, and an installer of our own. Its caches stay in the work
+folder.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from typing import List
 ROOT = Path(__file__).resolve().parents[3]
 WORK = ROOT / ".work"
 # Not the caller's PATH: a version manager's place-holders on it are found but do not run.
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ENVIRONMENTS = {"newest": "venv", "oldest": "venv-oldest"}
 # Importing all plugins on one more Python takes half a minute where that can be a controller's.
-PYTHONS = {"newest": ("3.9", "3.10", "3.13", "3.14"), "oldest": ("3.8", "3.11", "3.12")}
+PYTHONS = {"newest": ("3.9", "3.13"), "oldest": ("3.8", "3.12")}
 # Of the tests: those of what users get, and what ansible-test reads.
 KEPT = {"newest": ("tests/unit/plugins/", "tests/config.yml"), "oldest": ("tests/config.yml",)}
 
@@ -60,16 +61,25 @@ def copy_project(core: str, target: Path) -> None:
     subprocess.run(["git", "init", "-q", str(target)], check=True)
 
 
-def link_pythons(core: str, target: Path) -> None:
-    """Make ``target`` hold the Pythons that are tried with a core, and no other."""
+def link_programs(core: str, target: Path) -> None:
+    """Make ``target`` hold the system's programs but its Pythons, and the Pythons that are tried with a core."""
+    programs = {
+        path.name: path
+        for folder in reversed(SYSTEM_PATH)
+        for path in Path(folder).iterdir()
+        if not path.name.startswith("python")
+    }
+    for version in PYTHONS[core]:
+        programs[f"python{version}"] = (WORK / "bin" / f"python{version}").resolve(strict=True)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for version in PYTHONS[core]:
-        (target / f"python{version}").symlink_to((WORK / "bin" / f"python{version}").resolve(strict=True))
+    for name, path in programs.items():
+        (target / name).symlink_to(path)
 
 
 def provide_pip(environment: Path, home: Path) -> None:
     """Put our installer where this ansible-test looks for the one it would download."""
+    template = (Path(__file__).parent / "get_pip.py").read_text()
     source = next(environment.glob("lib/python3*/site-packages/ansible_test/_internal/python_requirements.py"))
     for version in sorted(set(re.findall(r"\bpip='([\d.]+)'", source.read_text()))):
         wheels = WORK / "wheels"
@@ -91,20 +101,21 @@ def provide_pip(environment: Path, home: Path) -> None:
             )
         script = home / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"
         script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text((Path(__file__).parent / "get_pip.py").read_text().replace("@WHEEL@", str(wheel)))
+        shared = home / f"pip-{version}"
+        script.write_text(template.replace("@WHEEL@", str(wheel)).replace("@SHARED@", str(shared)))
 
 
 def run_sanity(core: str, options: List[str]) -> int:
     environment, home = WORK / ENVIRONMENTS[core], WORK / "home"
     collection = WORK / "sanity" / core / "ansible_collections" / "selfhosted" / "bitwarden"
-    pythons = WORK / "sanity" / f"{core}-pythons"
+    programs = WORK / "sanity" / f"{core}-programs"
     copy_project(core, collection)
-    link_pythons(core, pythons)
+    link_programs(core, programs)
     provide_pip(environment, home)
     variables = {
         **os.environ,
         "HOME": str(home),
-        "PATH": os.pathsep.join([str(environment / "bin"), str(pythons), SYSTEM_PATH]),
+        "PATH": os.pathsep.join([str(environment / "bin"), str(programs)]),
         "LC_ALL": "C.UTF-8",
     }
     variables.pop("PYTHONPATH", None)
