@@ -10,7 +10,7 @@ import re
 import shlex
 from typing import Dict, List, Mapping, NamedTuple
 
-from .._deployment.runner import Commands
+from .._commands.runner import Commands
 from . import failures
 from .endpoints import API, PUSH, Endpoint
 from .failures import Outcome, skipped

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Collection, Dict, Mapping, Optional, Tuple
 
 from .._common.threads import start
-from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
-from .._deployment.running import running_container
+from .._docker.containers import Container
+from .._docker.running import running_container
 from .checks import check_settings, compare
 from .cloud import Vantage, check_installation, probe
 from .container import ContainerNamespace, NamespaceError, belongs_to

@@ -11,10 +11,10 @@ import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from .._common.setting_names import SQL_CONNECTION_STRING
-from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
-from .._deployment.running import running_container
+from .._docker.containers import Container
+from .._docker.running import running_container
 from . import statements
 from .connection_string import SERVICE, ConnectionString, parse_connection_string
 from .key_ring import key_ids_of

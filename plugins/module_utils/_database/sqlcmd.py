@@ -13,8 +13,8 @@ from typing import Callable, Dict, List, Optional, Sequence
 from .._common.durations import format_duration
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
-from .._deployment.containers import Container
-from .._deployment.docker import Engine, Executed
+from .._docker.containers import Container
+from .._docker.engine import Engine, Executed
 
 # The image of 2026.3.0 and later, and those before it.
 _TOOLS = ("/opt/mssql-tools18/bin/sqlcmd", "/opt/mssql-tools/bin/sqlcmd")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
+from .._commands.runner import Result
 from .._common.errors import EXPECTED, Terminated, message_of
 from .drift import Stack
 from .health_wait import Clock, HealthWait, UnhealthyError
 from .journal import Journal
 from .outcome import Outcome
 from .plan import DOWN, RESTARTED, STOPPED, UP, FileChange, Plan, StateError
-from .runner import Result
 from .tolerance import foreign, tolerated, troubled
 
 # How long the health checks may take that tell how services were before a change.

@@ -11,7 +11,7 @@ import re
 import stat
 from typing import Callable, List, Tuple
 
-from .runner import COMMAND_TIMEOUT, Commands, Result
+from .._commands.runner import COMMAND_TIMEOUT, Commands, Result
 
 _RUN = "run.sh"
 _URL = "https://func.bitwarden.com/api/dl/?app=self-host&platform=linux"

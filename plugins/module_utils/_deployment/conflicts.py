@@ -10,11 +10,11 @@ import os
 from ipaddress import ip_network
 from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Sequence
 
-from .composition import Composition, Port, Service
-from .containers import Container, is_folder
-from .docker import is_gone
-from .engine_inventory import EngineInventory, ListedContainer
-from .problem import Problem
+from .._common.problem import Problem
+from .._compose.composition import Composition, Port, Service
+from .._docker.containers import Container, is_folder
+from .._docker.engine import is_gone
+from .._docker.inventory import EngineInventory, ListedContainer
 
 # bitwarden.sh renews certificates in a container of this name, after it has taken the server down.
 _CERTBOT = "certbot"

@@ -12,13 +12,21 @@ import os
 import re
 from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
+from .._commands.access import unreadable
+from .._commands.runner import COMMAND_TIMEOUT, Account, Commands
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text, secret_values
+from .._common.problem import Problem
+from .._compose.composition import ComposeError, Composition, Service
+from .._compose.planned_file import PlannedFile
+from .._compose.project import Project
+from .._docker.containers import Container
+from .._docker.engine import Engine
+from .._docker.host import EngineError
+from .._docker.inventory import EngineInventory
+from .._docker.stream import StreamClient
 from .._env_files.document import EnvFile, EnvFileError
-from .access import unreadable
 from .bitwarden_sh import Script
-from .compose import Project
-from .composition import ComposeError, Composition, Service
 from .conflicts import (
     Conflicts,
     Host,
@@ -31,16 +39,8 @@ from .conflicts import (
     service_obstacles,
     without_image,
 )
-from .containers import Container
-from .docker import Engine
-from .docker_host import EngineError
-from .docker_stream import StreamClient
 from .drift import OLDEST_VERSION, Stack
-from .engine_inventory import EngineInventory
 from .host_ports import listening
-from .planned_file import PlannedFile
-from .problem import Problem
-from .runner import COMMAND_TIMEOUT, Account, Commands
 
 # The file in Compose's words, which may be any that the Compose files include.
 _DENIED = re.compile(r"(/[^\s:]+): permission denied")

@@ -10,9 +10,9 @@ import re
 from collections import Counter
 from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
+from .._compose.composition import Service
+from .._docker.containers import Container
 from .._env_files.document import canonical
-from .composition import Service
-from .containers import Container
 
 OLDEST_VERSION = (2023, 2, 0)
 

@@ -11,8 +11,8 @@ from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequen
 
 from .._common.durations import format_duration
 from .._common.errors import BitwardenError
-from .containers import NOT_ASKED, SETTLED, Container
-from .docker import Engine
+from .._docker.containers import NOT_ASKED, SETTLED, Container
+from .._docker.engine import Engine
 
 # So many restarts are a crash loop. As long as the database does not answer, more are accepted.
 _CRASHES = 3

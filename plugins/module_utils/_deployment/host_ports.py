@@ -13,7 +13,7 @@ import os
 import sys
 from typing import Iterator, Tuple
 
-from .composition import Port
+from .._compose.composition import Port
 
 _LISTENING = {"tcp": "0A", "udp": "07"}
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
-from .containers import Container
+from .._commands.runner import Result
+from .._docker.containers import Container
 from .drift import Stack, setting_in
 from .plan import DOWN, Plan
-from .runner import Result
 from .stack_facts import stack_facts
 
 

@@ -13,6 +13,8 @@ from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequen
 from .._common.diff import Difference
 from .._common.errors import RunError
 from .._common.masking import mask_text
+from .._common.problem import Problem
+from .._compose.planned_file import PlannedFile
 from .._env_files.document import EnvFile
 from .._settings.override_file import BACKUP_COUNT, FILES, FilePlan, OverrideFile
 from .._settings.resolve import SettingsRequest
@@ -20,8 +22,6 @@ from .._settings.secrecy import is_secret
 from .bitwarden_sh import Script
 from .deployment import Deployment
 from .drift import Stack
-from .planned_file import PlannedFile
-from .problem import Problem
 from .shadowed import find_shadowed
 from .tolerance import foreign, tolerated, troubled
 

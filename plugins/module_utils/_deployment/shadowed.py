@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Callable, Container, Dict, List, Mapping, NamedTuple, Optional
 
+from .._compose.composition import Service
 from .._env_files.document import EnvFile, canonical
 from .._settings.regions import is_chosen
-from .composition import Service
 
 
 class ShadowedSetting(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, FrozenSet, List, Optional
 
-from .containers import NOT_ASKED, Container
+from .._docker.containers import NOT_ASKED, Container
 from .drift import BITWARDEN, Stack
 from .health_wait import in_use
 

@@ -15,16 +15,16 @@ import os
 import time
 from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Optional, Sequence
 
+from .._commands.runner import Account, Commands
 from .._common.errors import EXPECTED, BitwardenError
+from .._compose.planned_file import PlannedFile
+from .._compose.reader import ProjectReader
+from .._docker.client import EngineClient
+from .._docker.containers import EngineReader
 from .._env_files.document import EnvFile
 from .._settings.regions import region_settings
-from .containers import EngineReader
-from .docker_client import EngineClient
 from .drift import Stack
 from .lock import server_lock
-from .planned_file import PlannedFile
-from .project import ProjectReader
-from .runner import Account, Commands
 from .shadowed import find_shadowed
 from .stack_facts import NOTHING_DONE, stack_facts
 

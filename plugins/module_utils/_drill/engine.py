@@ -10,8 +10,8 @@ import json
 from typing import Any, Dict, List, NamedTuple, Tuple
 from urllib.parse import quote, urlencode
 
-from .._deployment.containers import PROJECT, checked
-from .._deployment.docker_client import EngineClient
+from .._docker.client import EngineClient
+from .._docker.containers import PROJECT, checked
 
 _QUICK = 30.0
 _SLOW = 120.0

@@ -13,8 +13,8 @@ from typing import IO, Any, Iterable, Iterator, Optional
 
 from .._common import atomic_file
 from .._common.files import remove
+from .._common.problem import Problem
 from .._deployment.lock import server_lock
-from .._deployment.problem import Problem
 from .._install.made_folders import remove_whole
 from .._restore.reading import unpack
 from .._restore.source import Source

@@ -11,8 +11,8 @@ import os
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Set, Tuple
 
 from .._common.setting_names import CLOUD_COMMUNICATION, PUSH_URL, SMTP_HOST
-from .._deployment.compose import Project
-from .._deployment.composition import ComposeError, Composition, parse_config
+from .._compose.composition import ComposeError, Composition, parse_config
+from .._compose.project import Project
 from .._env_files.document import canonical
 from .._restore.links import Links, path_below
 

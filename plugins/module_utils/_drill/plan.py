@@ -11,17 +11,17 @@ import pwd
 from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._backup.sets import BackupSet, read_set
+from .._commands.runner import Account
 from .._common.dates import format_date
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError, RunError, message_of
 from .._common.masking import mask_text, secret_values
-from .._deployment.compose import Project
-from .._deployment.composition import ComposeError
-from .._deployment.containers import NOT_ASKED
+from .._common.problem import Problem
+from .._compose.composition import ComposeError
+from .._compose.project import Project
 from .._deployment.deployment import Deployment
-from .._deployment.images import image_problems
-from .._deployment.problem import Problem
-from .._deployment.runner import Account
+from .._docker.containers import NOT_ASKED
+from .._docker.images import image_problems
 from .._install.host import InstallHost, open_host
 from .._restore.guards import RestoreRequest, set_problems, space_needed
 from .._restore.here import Size, size_of

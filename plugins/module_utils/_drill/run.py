@@ -17,8 +17,8 @@ from .._common.dates import format_date
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
 from .._deployment.deployment import Deployment
-from .._deployment.images import pull_images
 from .._deployment.lock import server_lock
+from .._docker.images import pull_images
 from .._install.host import InstallHost
 from .._install.made_folders import put_whole, remove_unfinished
 from .._restore import proof

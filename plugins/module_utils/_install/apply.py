@@ -11,13 +11,13 @@ import stat
 from contextlib import ExitStack
 from typing import Mapping
 
+from .._commands.runner import Account
 from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.files import remove
 from .._common.masking import mask_text
 from .._config_yml.document import ConfigDocument
 from .._config_yml.keys import Value, path_below_bwdata
-from .._deployment.images import ImageError, pull_images
-from .._deployment.runner import Account
+from .._docker.images import ImageError, pull_images
 from .._settings.override_file import OverrideFile
 from .._settings.resolve import SettingsRequest
 from .answer import installation_answer

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import List, Mapping
 
+from .._common.problem import Problem
 from .._connectivity.cloud import Vantage, check_installation, probe
 from .._connectivity.endpoints import API, IDENTITY, DesiredCloud
 from .._connectivity.http import Network
 from .._connectivity.report import HOST, Check
 from .._connectivity.tls import context_of
-from .._deployment.problem import Problem
 from .request import InstallRequest
 
 _TIMEOUT = 10.0

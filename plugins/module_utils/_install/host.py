@@ -10,18 +10,18 @@ import os
 from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import quote
 
+from .._commands.access import unreadable
+from .._commands.runner import Account, Commands
 from .._common.errors import EXPECTED, BitwardenError, message_of
-from .._deployment.access import unreadable
-from .._deployment.compose import Project
-from .._deployment.composition import Composition, Port, Service
+from .._common.problem import Problem
+from .._compose.composition import Composition, Port, Service
+from .._compose.project import Project
 from .._deployment.conflicts import Host, Scope, service_obstacles
-from .._deployment.containers import is_folder
-from .._deployment.docker_client import EngineClient
-from .._deployment.docker_host import EngineError
-from .._deployment.engine_inventory import EngineInventory, ListedContainer
 from .._deployment.host_ports import listening
-from .._deployment.problem import Problem
-from .._deployment.runner import Account, Commands
+from .._docker.client import EngineClient
+from .._docker.containers import is_folder
+from .._docker.host import EngineError
+from .._docker.inventory import EngineInventory, ListedContainer
 from .options import planned_config
 from .request import LETS_ENCRYPT, InstallRequest
 

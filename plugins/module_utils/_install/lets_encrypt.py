@@ -13,9 +13,9 @@ import os
 import re
 from functools import partial
 
+from .._commands.runner import Result
 from .._common.begun import Begun
 from .._common.errors import BitwardenError
-from .._deployment.runner import Result
 from .host import InstallHost
 from .request import InstallRequest
 from .stage import Stage

@@ -15,11 +15,11 @@ import os
 import secrets
 from typing import Callable, Iterator, List, Optional, Tuple
 
+from .._commands.runner import Account
 from .._common import atomic_file
 from .._common.files import read_json
 from .._deployment.journal import FOLDERS_MADE
 from .._deployment.lock import LockError, server_lock
-from .._deployment.runner import Account
 
 # Of every file by which a folder is known, and of what is about to become one.
 _MARKS = ".bitwarden-"

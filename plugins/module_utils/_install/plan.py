@@ -10,12 +10,12 @@ import contextlib
 import os
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
+from .._commands.runner import Account
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError
 from .._common.masking import mask_text
-from .._deployment.images import image_problems
-from .._deployment.problem import Problem
-from .._deployment.runner import Account
+from .._common.problem import Problem
+from .._docker.images import image_problems
 from .._scripts.pair import DOWNLOAD, ScriptPair
 from .._scripts.source import download, read_folder
 from .cloud import cloud_problems

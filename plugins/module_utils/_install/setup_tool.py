@@ -10,10 +10,10 @@ import contextlib
 import os
 from typing import List, NamedTuple, Sequence, Tuple
 
+from .._commands.runner import Result
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
 from .._common.setting_names import INSTALLATION_ID
-from .._deployment.runner import Result
 from .._env_files.document import EnvFile
 from .._scripts.pair import ScriptPair
 from .._settings.types import guid_text

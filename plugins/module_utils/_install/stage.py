@@ -11,10 +11,10 @@ import os
 import secrets
 from typing import Callable, Iterator
 
+from .._commands.runner import Account
 from .._common.atomic_file import put, sync_folder
 from .._common.begun import Begun
 from .._common.files import remove
-from .._deployment.runner import Account
 from .._scripts.script_file import move
 from .data_folder import COMPLETE, CONFIG, STAGE_PREFIX
 from .made_folders import forget_folders, make_folder, owner_ids

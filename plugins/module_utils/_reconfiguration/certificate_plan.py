@@ -15,9 +15,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from .._certificates.pem import Certificate, CertificateError, fingerprints_in, read_certificate
 from .._common import atomic_file
 from .._common.diff import Difference
+from .._common.problem import Problem
 from .._config_yml.keys import Value, host_name_of, path_below_bwdata
 from .._deployment.deployment import Deployment
-from .._deployment.problem import Problem
 
 # Option → the key of config.yml with the file's path, the file's mode, and the bits that it must not have.
 _FILES = {

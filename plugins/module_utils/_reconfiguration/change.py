@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._common.diff import Difference
+from .._common.problem import Problem
 from .._config_yml.document import NAME, ConfigDocument
 from .._config_yml.keys import Value
 from .._deployment.deployment import Deployment
 from .._deployment.outcome import Outcome
 from .._deployment.plan import STOPPED, Plan, Request, plan
-from .._deployment.problem import Problem
 from .certificate_plan import CertificatePlan, keys_of, plan_certificate
 from .config_plan import plan_config, port_problems
 from .kept_files import KeptFiles

@@ -12,7 +12,9 @@ from typing import Container, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._common.diff import Difference
 from .._common.masking import mask_text
+from .._common.problem import Problem
 from .._common.setting_names import SQL_CONNECTION_STRING
+from .._compose.composition import Service
 from .._config_yml.document import ConfigDocument
 from .._config_yml.keys import (
     CONFIG_KEYS,
@@ -23,10 +25,8 @@ from .._config_yml.keys import (
     shown,
     without_effect,
 )
-from .._deployment.composition import Service
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
-from .._deployment.problem import Problem
 from .._env_files.document import canonical
 from .._settings.override_file import FilePlan
 from .._settings.resolve import DesiredSettings

@@ -11,8 +11,8 @@ import re
 from typing import Dict, List, Mapping, NamedTuple, Optional, Set
 
 from .._common.setting_names import PUSH_URL, VAULT_URL
+from .._compose.composition import Composition, Port, parse_config
 from .._config_yml.keys import COMPOSE, NGINX, Value, host_name_of
-from .._deployment.composition import Composition, Port, parse_config
 from .._deployment.deployment import Deployment
 from .._env_files.document import canonical
 

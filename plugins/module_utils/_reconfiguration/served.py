@@ -14,8 +14,8 @@ from typing import Callable, Mapping, NamedTuple, Optional
 from .._certificates.pem import fingerprint_of
 from .._common.errors import BitwardenError
 from .._config_yml.keys import Value, host_name_of
-from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
+from .._docker.containers import Container
 from .generated import ports_of
 
 _TIMEOUT = 10.0

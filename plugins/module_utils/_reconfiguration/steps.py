@@ -13,16 +13,16 @@ from typing import Any, Dict, List, Optional, Sequence
 from .._certificates.pem import read_certificate
 from .._common import atomic_file
 from .._common.errors import EXPECTED, Terminated, message_of
+from .._compose.composition import Service
 from .._config_yml.document import NAME
 from .._config_yml.keys import path_below_bwdata
 from .._deployment.apply import apply
-from .._deployment.composition import Service
-from .._deployment.containers import Container
 from .._deployment.health_wait import UnhealthyError
 from .._deployment.journal import Journal
 from .._deployment.outcome import Outcome
 from .._deployment.plan import STOPPED, Plan, Request, StateError, plan
-from .._deployment.running import running_container
+from .._docker.containers import Container
+from .._docker.running import running_container
 from .._settings.override_file import FILES
 from .certificate_plan import write
 from .change import Change

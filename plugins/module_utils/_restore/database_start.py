@@ -10,12 +10,12 @@ from typing import List, Optional
 
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
+from .._compose.composition import Composition
 from .._database.connection_string import SERVICE
-from .._deployment.composition import Composition
-from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
 from .._deployment.health_wait import Clock, HealthWait
+from .._docker.containers import Container
 
 # The server is down while its database starts.
 _PAUSE = 0.2

@@ -11,9 +11,9 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from .._backup.compatibility import year
 from .._backup.manifest import BUILT_IN, Manifest
+from .._common.problem import Problem
 from .._common.versions import version_numbers
 from .._database.key_ring import key_ids_in
-from .._deployment.problem import Problem
 from .._settings.types import guid_text
 from .course import Course, engine_in
 from .here import Here

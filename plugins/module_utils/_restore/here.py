@@ -16,10 +16,10 @@ from .._common.files import text_of
 from .._common.setting_names import INSTALLATION_ID, VAULT_URL
 from .._common.versions import version_numbers
 from .._database.connection_string import SERVICE
-from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
-from .._deployment.running import running_container
+from .._docker.containers import Container
+from .._docker.running import running_container
 from .._env_files.document import EnvFile, EnvFileError
 from .._settings.override_file import FILES
 from .._settings.types import guid_text

@@ -18,7 +18,7 @@ from .._api.errors import ApiError
 from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text
 from .._deployment.deployment import Deployment
-from .._deployment.running import running_container
+from .._docker.running import running_container
 from .proof import Proof
 
 CHECK = "login"

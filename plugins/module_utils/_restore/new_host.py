@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
+from .._commands.runner import Account, Commands
 from .._common.errors import BitwardenError
 from .._common.files import remove
-from .._deployment.compose import Project
+from .._compose.project import Project
 from .._deployment.deployment import Deployment
-from .._deployment.engine_inventory import EngineInventory
 from .._deployment.journal import FOLDERS_MADE, RESTORE_FOLDER
-from .._deployment.runner import Account, Commands
+from .._docker.inventory import EngineInventory
 from .._install.host import find_account, folder_problems, open_host
 from .._install.made_folders import make_folder
 from .here import DATA, Here

@@ -16,8 +16,8 @@ from .._common.dates import format_date
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError, message_of
 from .._common.masking import mask_text, secret_values
+from .._common.problem import Problem
 from .._deployment.deployment import Deployment
-from .._deployment.problem import Problem
 from .course import Course, course_of
 from .guards import RestoreRequest, host_problems, rebuild_problems, set_problems, warnings_of
 from .here import DATA, Here, Size, in_place, read_here, size_of

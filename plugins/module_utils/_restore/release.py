@@ -12,15 +12,15 @@ import tempfile
 from contextlib import contextmanager
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
+from .._commands.runner import Account, Commands
 from .._common.errors import BitwardenError, message_of
-from .._deployment.compose import Project
-from .._deployment.composition import Composition
+from .._common.problem import Problem
+from .._compose.composition import Composition
+from .._compose.project import Project
 from .._deployment.conflicts import Host, Scope, foreign, obstacles
-from .._deployment.engine_inventory import EngineInventory
 from .._deployment.host_ports import listening
-from .._deployment.images import image_problems
-from .._deployment.problem import Problem
-from .._deployment.runner import Account, Commands
+from .._docker.images import image_problems
+from .._docker.inventory import EngineInventory
 from .._scripts.pair import ScriptPair, checked_pair
 from .._scripts.pair import Source as ScriptSource
 from .parts import BWDATA, COMPOSE_FILE, RUN_SCRIPT, SCRIPT

@@ -13,7 +13,7 @@ from .._backup.reading import contents
 from .._backup.sets import BackupSet, read_files, read_set
 from .._common.errors import EXPECTED, BitwardenError, RunError, Terminated, message_of
 from .._database.key_ring import key_ids_on_disk
-from .._deployment.running import running_container
+from .._docker.running import running_container
 from . import proof
 from .course import Course
 from .database_start import ServerError

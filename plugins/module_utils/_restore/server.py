@@ -14,20 +14,20 @@ from urllib.parse import quote
 from .._common.errors import EXPECTED
 from .._common.masking import mask_text
 from .._common.setting_names import IDENTITY_CERTIFICATE_PASSWORD
+from .._compose.composition import Composition
 from .._database import statements
 from .._database.inspection import DatabaseFacts, engine_version, migrations, read_facts, running_server
 from .._database.sqlcmd import DatabaseError, SqlServer
 from .._deployment.apply import apply
-from .._deployment.composition import Composition
 from .._deployment.deployment import Deployment
-from .._deployment.docker_host import EngineError
 from .._deployment.drift import NGINX, Stack
-from .._deployment.engine_inventory import EngineInventory
 from .._deployment.facts import license_folder, override_settings
 from .._deployment.health_wait import Clock
-from .._deployment.images import pull_images
 from .._deployment.plan import Request, plan
-from .._deployment.running import running_container
+from .._docker.host import EngineError
+from .._docker.images import pull_images
+from .._docker.inventory import EngineInventory
+from .._docker.running import running_container
 from .._licenses.file import MISSING, License
 from .database_start import DatabaseStart, ServerError
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
+from .._commands.runner import COMMAND_TIMEOUT, Commands
 from .._common.errors import BitwardenError
 from .._deployment.bitwarden_sh import reads_command
-from .._deployment.runner import COMMAND_TIMEOUT, Commands
 
 SCRIPT, RUN = "bitwarden.sh", "run.sh"
 #: Values of the options version and source.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from typing import List, Mapping, Optional
 
+from .._commands.runner import Commands
 from .._common.errors import BitwardenError
 from .._common.masking import mask_url_credentials
-from .._deployment.runner import Commands
 from .pair import LATEST, RUN, SCRIPT, ScriptError, ScriptPair, Source, checked_pair
 
 _LATEST_URLS = {

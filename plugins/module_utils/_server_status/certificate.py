@@ -15,8 +15,8 @@ import time
 from typing import Any, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._certificates.pem import CertificateError, certificates_in, decode
+from .._compose.composition import Port
 from .._connectivity.tls import lenient_context
-from .._deployment.composition import Port
 
 _HTTPS = 443
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}

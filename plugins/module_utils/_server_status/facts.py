@@ -20,7 +20,7 @@ from .._connectivity.tls import context_of, given_certificates
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
 from .._deployment.facts import override_settings
-from .._deployment.running import running_container
+from .._docker.running import running_container
 from .._settings.types import guid_text
 from .backup import backup_facts, last_backup
 from .certificate import Certificate, certificate_path, is_in_file, served_certificate

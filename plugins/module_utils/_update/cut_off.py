@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List
 from .._common import atomic_file
 from .._common.errors import EXPECTED, message_of
 from .._deployment.deployment import Deployment
-from .._deployment.running import running_container
+from .._docker.running import running_container
 from .._restore.journal import DATABASE, REPLACING, RestoreJournalError
 from .._restore.proof import Proof, report
 from .._restore.server import Server

@@ -14,11 +14,11 @@ import re
 from typing import List, Optional, Sequence, Tuple
 
 from .._database.connection_string import SERVICE
-from .._deployment.containers import Container, checked, health_check_of
 from .._deployment.deployment import Deployment
-from .._deployment.docker import Engine
-from .._deployment.docker_host import EngineError
-from .._deployment.running import running_container
+from .._docker.containers import Container, checked, health_check_of
+from .._docker.engine import Engine
+from .._docker.host import EngineError
+from .._docker.running import running_container
 
 _TIMEOUT = 30.0
 # A shell's: the command cannot be run; there is none of this name.

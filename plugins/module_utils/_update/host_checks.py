@@ -10,11 +10,11 @@ import os
 from typing import List
 
 from .._common.errors import EXPECTED, message_of
+from .._common.problem import Problem
 from .._config_yml.document import ConfigDocument
-from .._deployment.containers import NOT_ASKED
 from .._deployment.deployment import Deployment
 from .._deployment.drift import BITWARDEN, Stack
-from .._deployment.problem import Problem
+from .._docker.containers import NOT_ASKED
 
 
 def host_problems(deployment: Deployment, stack: Stack) -> List[Problem]:

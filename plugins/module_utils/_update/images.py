@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterable, List, Mapping, Match, Sequence
 
+from .._common.problem import Problem
 from .._common.versions import version_numbers
-from .._deployment.composition import Service, parse_config
+from .._compose.composition import Service, parse_config
 from .._deployment.deployment import Deployment
 from .._deployment.drift import BITWARDEN
-from .._deployment.problem import Problem
 from .._scripts.pair import LATEST, ScriptPair, Versions
 
 # Where Bitwarden has its images; those of releases before 2025 are at Docker Hub.

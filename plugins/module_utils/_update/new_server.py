@@ -10,11 +10,11 @@ import contextlib
 import json
 from typing import Any, Callable, Dict, Iterable, Optional
 
+from .._commands.runner import Result
 from .._database.connection_string import SERVICE
 from .._deployment.deployment import Deployment
-from .._deployment.docker_host import EngineError
 from .._deployment.drift import BITWARDEN
-from .._deployment.runner import Result
+from .._docker.host import EngineError
 from .._restore.server import Server
 
 # These ask no database, and only nginx leads to them.

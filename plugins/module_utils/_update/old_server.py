@@ -15,9 +15,9 @@ from .._common.errors import EXPECTED, BitwardenError
 from .._database.connection_string import SERVICE
 from .._database.inspection import begin_row_counts, engine_version, running_server
 from .._database.sqlcmd import SqlServer
-from .._deployment.containers import Container
 from .._deployment.deployment import Deployment
-from .._deployment.docker_host import EngineError
+from .._docker.containers import Container
+from .._docker.host import EngineError
 from .journal import UpdateJournal
 from .proof import KEPT_TABLES
 

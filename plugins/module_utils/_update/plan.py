@@ -20,12 +20,12 @@ from .._backup.sources import database_size, survey
 from .._common.diff import Difference
 from .._common.errors import EXPECTED, BitwardenError, RunError, message_of
 from .._common.masking import mask_text
+from .._common.problem import Problem
 from .._database.connection_string import SERVICE
 from .._deployment.deployment import Deployment
 from .._deployment.drift import Stack
-from .._deployment.engine_inventory import EngineInventory
-from .._deployment.images import image_problems, missing_images
-from .._deployment.problem import Problem
+from .._docker.images import image_problems, missing_images
+from .._docker.inventory import EngineInventory
 from .._restore.here import DATA, Here, read_here
 from .._scripts.pair import DOWNLOAD, RUN, ScriptPair, Versions
 from .._scripts.source import download, read_folder

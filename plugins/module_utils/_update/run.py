@@ -14,12 +14,12 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Uni
 from .._backup.make import back_up
 from .._common.begun import Begun
 from .._common.errors import EXPECTED, BitwardenError, Terminated, message_of
+from .._compose.composition import Composition
 from .._database.connection_string import SERVICE
 from .._database.inspection import begin_row_counts, database_container, migrations, running_server
-from .._deployment.composition import Composition
 from .._deployment.drift import Stack
-from .._deployment.engine_inventory import EngineInventory
-from .._deployment.images import missing_images, not_local, pull_images
+from .._docker.images import missing_images, not_local, pull_images
+from .._docker.inventory import EngineInventory
 from .._restore.journal import DATABASE, REPLACING
 from .._restore.proof import Proof, report
 from .._restore.server import Server

@@ -12,11 +12,11 @@ import secrets
 from typing import Callable, NamedTuple, Sequence
 from urllib.parse import quote
 
+from .._commands.runner import Result
 from .._common.errors import BitwardenError
 from .._common.masking import mask_text
-from .._deployment.containers import checked
 from .._deployment.deployment import Deployment
-from .._deployment.runner import Result
+from .._docker.containers import checked
 from .._scripts.pair import ScriptPair
 
 _CONTAINER = "bitwarden-update-"

@@ -20,9 +20,9 @@ from .._common.setting_names import SQL_CONNECTION_STRING
 from .._database import statements
 from .._database.inspection import migrations
 from .._database.sqlcmd import DatabaseError, SqlServer
-from .._deployment.containers import Container, checked
 from .._deployment.deployment import Deployment
 from .._deployment.health_wait import Clock, last_log_lines
+from .._docker.containers import Container, checked
 from .._env_files.quoting import write_line
 from .health_check import why_it_fails
 from .journal import UpdateJournal

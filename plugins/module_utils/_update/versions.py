@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 from .._backup.compatibility import year
+from .._common.problem import Problem
 from .._common.versions import version_numbers
-from .._deployment.problem import Problem
 from .._restore.here import engine_of
 from .._scripts.pair import LATEST, Versions
 

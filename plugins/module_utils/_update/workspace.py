@@ -12,8 +12,8 @@ import shutil
 from typing import Dict, List
 
 from .._common.errors import BitwardenError
-from .._deployment.compose import Project
-from .._deployment.composition import Composition
+from .._compose.composition import Composition
+from .._compose.project import Project
 from .._deployment.deployment import Deployment
 from .._env_files.document import EnvFile
 from .._settings.override_file import FILES

@@ -36,7 +36,7 @@ SECTIONS = {
     "Versions, certificate, backup": ("_server_status/*", "_fleet_status/*"),
     "Installing": ("_install/*", "_scripts/*"),
     "Updating": ("_update/*", "_fleet_run/*"),
-    "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*"),
+    "Settings and restarts": ("_settings/*", "_env_files/*", "_deployment/*", "_docker/*", "_compose/*", "_commands/*"),
     "config.yml and certificate": ("_config_yml/*", "_certificates/*", "_reconfiguration/*"),
 }
 #: Their advice follows from the status; the page has a table of it.

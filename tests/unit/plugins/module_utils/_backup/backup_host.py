@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 
 from .._deployment.fake_host import FakeHost
 

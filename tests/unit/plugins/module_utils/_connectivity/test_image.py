@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import image
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.endpoints import (
     API,
@@ -19,7 +20,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity
     Endpoint,
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.image import Image, judge
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 
 from tests.support.tools.commands import WORK
 

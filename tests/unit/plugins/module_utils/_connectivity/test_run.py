@@ -12,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity import run as run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.cloud import log_in, probe
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._connectivity.container import NamespaceError
@@ -24,7 +25,6 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.p
     SettingsChange,
     StateError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 from ansible_collections.selfhosted.bitwarden.plugins.modules.cloud_connectivity_info import is_current
 

@@ -11,8 +11,8 @@ import re
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database import inspection, statements
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError, SqlServer
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.containers import Container
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Executed
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.containers import Container
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.engine import Executed
 
 NEW, OLD = "/opt/mssql-tools18/bin/sqlcmd", "/opt/mssql-tools/bin/sqlcmd"
 CONTAINER = Container("id", "mssql", "running", None, 0, 0.0, 0.0, 0.0, "", "", {}, {}, None)

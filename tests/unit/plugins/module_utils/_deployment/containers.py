@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.containers import Container
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.containers import Container
 
 
 def make_container(service, **changes):

@@ -13,11 +13,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account, Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import unchanged as unchanged_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.health_wait import Clock
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 
 IMAGE = "ghcr.io/bitwarden/{}:{}"

@@ -10,8 +10,8 @@ import os
 import pwd
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account, Commands
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.bitwarden_sh import Script
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Commands
 
 # Laid out as Bitwarden's: a here-document and a case before the functions, and the command chosen at the end.
 WHOLE = """#!/usr/bin/env bash

@@ -10,19 +10,19 @@ import os
 import socket
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.access import unreadable
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account, Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.composition import Port
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import conflicts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import deployment as deployment_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.access import unreadable
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Port
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
     Deployment,
     DeploymentError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import is_gone
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.host_ports import listening
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.engine import is_gone
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 
 ON = SettingsRequest(cloud_communication=True)

@@ -13,18 +13,18 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import (
+    Account,
+    CommandError,
+    Commands,
+)
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.masking import secret_values
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.bitwarden_sh import Script
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import (
     Deployment,
     DeploymentError,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import (
-    Account,
-    CommandError,
-    Commands,
-)
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._licenses.file import LicenseFolder
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.regions import region_facts
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._sync_log.parser import Failure

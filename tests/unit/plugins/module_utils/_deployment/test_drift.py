@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Service
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.containers import Container, parse_time
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.composition import Service
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.drift import Stack
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.shadowed import find_shadowed
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.containers import Container, parse_time
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 
 # From Docker Engine 20.10, Compose 2.26; left out: what nobody reads here.

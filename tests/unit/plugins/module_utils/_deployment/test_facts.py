@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backends.on_host import read_here
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.facts import server_facts
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import EngineError
 
 from .fake_host import FakeHost
 

@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.apply import apply
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import DeploymentError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.resolve import SettingsRequest
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Service
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.composition import Service
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.drift import Stack
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.tolerance import tolerated, troubled

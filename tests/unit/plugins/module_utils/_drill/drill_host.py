@@ -11,8 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlparse
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._env_files.document import EnvFile
 
 from .._deployment.fake_host import IMAGE, READ, _labels

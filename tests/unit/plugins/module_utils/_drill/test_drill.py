@@ -17,7 +17,7 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.plan 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.deployment import Deployment
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill import engine, folder, isolation, mark
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._drill import run as run_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import host as install_host

@@ -15,15 +15,15 @@ from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import host as host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import plan as plan_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._settings.argspec import HOST_MODULES
 from ansible_collections.selfhosted.bitwarden.plugins.modules import install
 
 from tests.support.fleet.names import FILES, SERVICES, STANDIN
-from tests.unit.plugins.module_utils._deployment.engine_server import EngineServer, _Handler
+from tests.unit.plugins.module_utils._docker.engine_server import EngineServer, _Handler
 
 PROGRAM = Path(__file__).parent / "programs" / "docker.py"
 ID = "b4d6f8a0-1c2e-4f30-8a5b-6c7d8e9f0a1b"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.problem import Problem
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.problem import Problem
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import host as host_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.host import (
     find_account,

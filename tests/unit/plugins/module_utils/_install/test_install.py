@@ -16,12 +16,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Commands
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import FOLDERS_MADE
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import server_lock
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.plan import StateError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Commands
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import _terminable
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import installed as installed_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import stage as stage_module

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Project
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.project import Project
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import apply as apply_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.setup_tool import _MADE, SetupError
 

@@ -10,10 +10,10 @@ import contextlib
 import shutil
 
 import pytest
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.atomic_file import PREFIX
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import FOLDERS_MADE
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.lock import LockError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.made_folders import (
     data_folder,
     forget_folders,

@@ -10,13 +10,13 @@ import json
 import re
 
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._certificates.pem import read_certificate
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.document import ConfigDocument
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._config_yml.keys import (
     CONFIG_KEYS,
     path_below_bwdata,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._reconfiguration import served as served_module
 
 from tests.support.certificates import issue

@@ -12,8 +12,8 @@ import pickle
 import re
 from pathlib import Path
 
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.client import Response
 
 from .._backup.backup_host import KEY, ORGANIZATION, BackupHost, FakeDatabase
 

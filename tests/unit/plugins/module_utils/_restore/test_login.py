@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Executed
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.engine import Executed
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import login
 
 ID = "7f2a3b4c-6d5e-4f90-8b1c-b2e500f1c003"

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as plan_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.sets import read_set
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import Terminated
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.problem import Problem
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.problem import Problem
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.client import Response
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install import host as install_host
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import journal as restore_journal
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import new_host as new_host_module

@@ -10,7 +10,7 @@ import os
 import re
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Commands
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account, Commands
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._scripts.pair import (
     RUN,
     SCRIPT,

@@ -15,7 +15,7 @@ import time
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._certificates.pem import CertificateError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import Port
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.composition import Port
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._server_status import certificate
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._server_status.certificate import (
     certificate_path,

@@ -16,12 +16,12 @@ from urllib.parse import unquote
 
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup import plan as backup_plan
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Result
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._database.sqlcmd import DatabaseError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import health_wait
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.client import Response
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import old_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import plan as plan_module

@@ -10,8 +10,8 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Executed
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_client import Response
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.client import Response
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.engine import Executed
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import trial as trial_module
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.health_check import (
     own_health_check,

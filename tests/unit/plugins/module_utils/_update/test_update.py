@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._backup.cron_jobs import Job
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.errors import BitwardenError
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.journal import open_journal
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import EngineError
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._restore import server as restore_server
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update import rollback
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._update.new_server import start_together

@@ -11,8 +11,8 @@ import json
 import os
 from typing import Any, Dict, Mapping, NamedTuple
 
+from .._commands.runner import Account
 from .._common.errors import BitwardenError
-from .runner import Account
 
 _USUAL_SOCKET = "/var/run/docker.sock"
 USUAL_HOST = f"unix://{_USUAL_SOCKET}"

@@ -16,21 +16,21 @@ import threading
 import time
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import containers
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment import docker_host as docker_host_module
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker import Engine
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_host import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account, Commands
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker import containers
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker import host as docker_host_module
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.engine import Engine
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.host import (
     EngineError,
     find_engine,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.docker_stream import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._docker.stream import (
     StreamClient,
     split_stream,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Commands
 
+from .._deployment.test_drift import INSPECTED, container
 from .engine_server import EngineServer, frame
-from .test_drift import INSPECTED, container
 
 DIRECTORY = "com.docker.compose.project.working_dir"
 

@@ -10,14 +10,14 @@ import json
 import os
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Project
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.composition import (
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account, Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.composition import (
     ComposeError,
     Port,
     Resource,
     parse_config,
 )
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Result
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.project import Project
 
 
 def described(**services):

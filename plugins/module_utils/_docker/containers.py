@@ -12,8 +12,8 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlencode
 
 from .._common.dates import parse_date
-from .docker_client import EngineClient, Response
-from .docker_host import EngineError
+from .client import EngineClient, Response
+from .host import EngineError
 
 PROJECT = "com.docker.compose.project"
 WORKING_DIR = "com.docker.compose.project.working_dir"

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .._common.errors import BitwardenError
+from .errors import BitwardenError
 
 
 class Problem(BitwardenError):

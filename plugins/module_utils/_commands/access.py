@@ -10,7 +10,7 @@ import grp
 import os
 from typing import Iterable, List
 
-from .problem import Problem
+from .._common.problem import Problem
 from .runner import Account
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, Dict, List, NamedTuple, Tuple
 from urllib.parse import quote
 
-from .composition import Port
+from .._compose.composition import Port
+from .client import EngineClient
 from .containers import ONE_OFF, PROJECT, SERVICE, WORKING_DIR, checked
-from .docker_client import EngineClient
 
 _NETWORK = "com.docker.compose.network"
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Iterable, List, Optional
 from urllib.parse import quote
 
+from .._commands.runner import Commands
 from .._common.errors import BitwardenError
-from .docker_client import EngineClient
-from .engine_inventory import EngineInventory
-from .problem import Problem
-from .runner import Commands
+from .._common.problem import Problem
+from .client import EngineClient
+from .inventory import EngineInventory
 
 _REGISTRY_TIMEOUT = 60.0
 

@@ -10,8 +10,8 @@ import os
 from functools import partial
 from typing import Callable, List, Optional, Sequence
 
-from .project import ProjectReader
-from .runner import Result
+from .._commands.runner import Result
+from .reader import ProjectReader
 
 
 class Project(ProjectReader):

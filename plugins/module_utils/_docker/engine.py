@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 
 from .._common.begun import Begun, SeveralErrors
 from .._common.durations import format_duration
+from .client import Connection, Response
 from .containers import QUICK, Container, EngineReader, checked
-from .docker_client import Connection, Response
-from .docker_host import EngineError
-from .docker_stream import StreamClient, split_stream
+from .host import EngineError
+from .stream import StreamClient, split_stream
 
 _SLOW = 120.0
 _PAUSE = 0.02

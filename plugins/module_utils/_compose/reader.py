@@ -10,11 +10,11 @@ import os
 import re
 from typing import Dict, List, Optional
 
+from .._commands.runner import COMMAND_TIMEOUT, Commands, Result
 from .._common.durations import format_duration
 from .._env_files.document import EnvFile
 from .composition import ComposeError, Composition, Sources, parse_config, parse_model
 from .planned_file import PlannedFile, Reader, with_planned
-from .runner import COMMAND_TIMEOUT, Commands, Result
 
 _FILES = ("docker-compose.yml", "docker-compose.override.yml")
 

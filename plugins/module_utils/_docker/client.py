@@ -11,9 +11,9 @@ import json
 import socket
 from typing import Any, NamedTuple, Optional, Tuple
 
+from .._commands.runner import Attached, Commands
 from .._common.durations import format_duration
-from .docker_host import USUAL_HOST, EngineError, find_engine
-from .runner import Attached, Commands
+from .host import USUAL_HOST, EngineError, find_engine
 
 _CONNECT_TIMEOUT = 30.0
 

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.compose import Project
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.planned_file import PlannedFile
-from ansible_collections.selfhosted.bitwarden.plugins.module_utils._deployment.runner import Account, Commands
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._commands.runner import Account, Commands
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.planned_file import PlannedFile
+from ansible_collections.selfhosted.bitwarden.plugins.module_utils._compose.project import Project
 
 from tests.support.tools.commands import WORK
 

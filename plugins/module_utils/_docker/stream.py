@@ -11,7 +11,7 @@ import socket
 import time
 from typing import Any, Callable, List, Optional, Tuple
 
-from .docker_client import Connection, EngineClient, Response, send
+from .client import Connection, EngineClient, Response, send
 
 
 class StreamClient(EngineClient):
