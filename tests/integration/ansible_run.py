@@ -117,6 +117,8 @@ def playbook(
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "task_results",
             "ANSIBLE_CONFIG": str(_CONFIG),
+            # All inventories of these tests are YAML; each plugin that may read one costs a run as much as a task.
+            "ANSIBLE_INVENTORY_ENABLED": "yaml",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "1",
             # Quick. What users have without it is tested where files and users matter: secrets, connection users.
