@@ -13,6 +13,7 @@ from .._common.dates import parse_date
 from .._common.durations import format_duration, rounded_duration
 from .._common.versions import is_newer
 from .._deployment.drift import BITWARDEN
+from .._docker.containers import NOT_ASKED
 from .._families_sync.status import summarize
 from .._server_status.facts import AVAILABLE_VERSIONS, NOT_AVAILABLE, NOT_LOADED
 from .thresholds import Thresholds
@@ -81,9 +82,11 @@ def _unhealthy(server: Result) -> Dict[str, str]:
     """Return the services of Bitwarden's own that are not running, or not healthy, with what they are instead."""
     found = {}
     for one in server.get("services") or []:
-        state = "unhealthy" if one.get("health") == "unhealthy" else str(one.get("state"))
-        if one.get("name") in BITWARDEN and state != _UP:
-            found[str(one["name"])] = state
+        name, state = one.get("name"), str(one.get("state"))
+        if one.get("health") == "unhealthy" and name not in NOT_ASKED:
+            state = "unhealthy"
+        if name in BITWARDEN and state != _UP:
+            found[str(name)] = state
     return found
 
 

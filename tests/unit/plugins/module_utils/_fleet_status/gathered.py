@@ -17,7 +17,8 @@ SERVER: dict[str, Any] = {
     "changed": False,
     "services": [
         {"name": "api", "state": "running", "health": "healthy", "image": "ghcr.io/bitwarden/api:2026.8.0"},
-        {"name": "icons", "state": "running", "health": None, "image": "ghcr.io/bitwarden/icons:2026.8.0"},
+        # As on a host without the Internet, which its health check requires.
+        {"name": "icons", "state": "running", "health": "unhealthy", "image": "ghcr.io/bitwarden/icons:2026.8.0"},
         {"name": "cleanup", "state": "exited", "health": None, "image": "example.com/cleanup:1"},
     ],
     "version": "2026.8.0",
