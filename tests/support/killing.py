@@ -12,9 +12,23 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, Callable, Iterator, Sequence
+
+
+@contextmanager
+def signals_arriving() -> Iterator[None]:
+    """Ignore no signal that ends a process meanwhile, as tests do that were started in the background (``nohup``)."""
+    ignored = [one for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT) if signal.getsignal(one) == signal.SIG_IGN]
+    for one in ignored:
+        signal.signal(one, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for one in ignored:
+            signal.signal(one, signal.SIG_IGN)
 
 
 def hit_at_every_line(

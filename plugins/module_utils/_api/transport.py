@@ -59,7 +59,7 @@ class Transport:
         url = _with_ascii_host(url)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InsecureRequestWarning)  # validate_certs=false says it already
-            response = self._manager(proxy_of(url)).urlopen(
+            response = self._manager(proxy_of(url)).request(
                 method,
                 url,
                 redirect=False,

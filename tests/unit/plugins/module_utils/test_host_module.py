@@ -17,6 +17,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._common.error
 )
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._host_module import run_host_module
 
+from tests.support.killing import signals_arriving
+
 
 class FakeModule:
     """Records what a module gives to Ansible."""
@@ -104,11 +106,13 @@ def test_a_signal_to_end_cleans_up_and_fails_the_task(number):
             signal.raise_signal(number)  # a second one does not interrupt the clean-up
             done.append("cleaned up")
 
-    before = signal.getsignal(number)
-    kind, result = end(main, {"restarted": False}).ended
+    with signals_arriving():
+        before = signal.getsignal(number)
+        kind, result = end(main, {"restarted": False}).ended
+        after = signal.getsignal(number)
     assert (kind, result["changed"], result["restarted"], done) == ("fail", False, False, ["cleaned up"])
     assert f"Ended by the signal {number.name} before the task was done" in result["msg"]
-    assert signal.getsignal(number) == before
+    assert after == before
 
 
 def test_what_had_been_done_before_a_signal_is_told():

@@ -44,7 +44,7 @@ def test_all_that_was_begun_has_ended_and_each_failure_is_told(within, first, se
     except BaseException as error:
         caught = error
     assert ended == ["first", "second"][: 1 if isinstance(first, Terminated) else 2]
-    assert type(caught) is (told[0] if told else type(None))
+    assert (caught and caught.__class__) is (told[0] if told else None)
     assert str(caught or "").startswith(told[1] if told else "")
 
 
@@ -60,4 +60,4 @@ def test_what_was_waited_for_already_is_not_waited_for_again():
 def test_an_error_of_the_call_itself_is_told_once():
     with pytest.raises(BitwardenError, match=r"^First\.$") as caught, Begun() as begun:
         begun.add(ending([], "first", BitwardenError("First.")))()
-    assert type(caught.value) is BitwardenError
+    assert caught.type is BitwardenError

@@ -29,6 +29,8 @@ from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.data
 from ansible_collections.selfhosted.bitwarden.plugins.module_utils._install.host import InstallHost
 from ansible_collections.selfhosted.bitwarden.plugins.modules import install
 
+from tests.support.killing import signals_arriving
+
 from .conftest import ID, IMAGES, KEY, SETUP
 
 
@@ -369,12 +371,14 @@ def hit_in_the_setup_tool(host, number):
     params, before = host.params(), len(host.calls("-install"))
     child = os.fork()
     if not child:
+        status = 1
         try:
-            with _terminable():
+            with signals_arriving(), _terminable():
                 install.run(SimpleNamespace(params=params, check_mode=False, _diff=False))
         except Terminated:
-            os._exit(42)
-        os._exit(1)
+            status = 42
+        finally:
+            os._exit(status)
     deadline = time.monotonic() + 20
     while len(host.calls("-install")) == before:
         assert time.monotonic() < deadline
