@@ -29,8 +29,8 @@ HEALTH_CHECKS: dict[str, str] = {
 # As with the engine's own times, which the real images leave it, a service is probed after 30 s and is unhealthy after
 # 90 s. One that has answered is then asked seldom: 30 s for all containers of all hosts take a tenth of a machine.
 _TIMES = {"Interval": 300 * _SECOND, "StartInterval": 30 * _SECOND, "StartPeriod": 85 * _SECOND, "Retries": 1}
-# It says so itself, and leaves the engine to probe it every 5 s until then.
-_DATABASE_TIMES = {"Interval": 300 * _SECOND, "StartPeriod": 120 * _SECOND, "Retries": 1}
+# The image of the database sets a start period of its own.
+_DATABASE_TIMES = {**_TIMES, "StartPeriod": 120 * _SECOND}
 _ENVIRONMENT = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONUNBUFFERED=1"]
 _STANDIN = [
     "PYTHONPATH=/opt",
