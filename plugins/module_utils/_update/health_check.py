@@ -45,9 +45,11 @@ def why_it_fails(deployment: Deployment, trial: Container, check: Sequence[str])
     if executed.rc in (None, 0) or old is None:
         return ""
     named = sorted({path for part in check for path in _ABSOLUTE.findall(part)})
-    if any(_is_below(path, mounted) for path in named for mounted in _mounted(engine, old)):
+    mounts = _mounted(engine, old)
+    if any(_is_below(path, mounted) for path in named for mounted in mounts):
         return ""
-    missing = [one for one in _existing(engine, old, named) if one not in _existing(engine, trial, named)]
+    there = _existing(engine, trial, named)
+    missing = [one for one in _existing(engine, old, named) if one not in there]
     if not missing and executed.rc not in _NOT_RUN:
         return ""
     lacks = f", and the image lacks {', '.join(missing)}, which the one that is running has" if missing else ""
