@@ -9,9 +9,8 @@ In the downtime it would be waited for in vain, which no health check of the ima
 
 from __future__ import annotations
 
-import json
 import re
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .._database.connection_string import SERVICE
 from .._deployment.deployment import Deployment
@@ -27,9 +26,8 @@ _ABSOLUTE = re.compile(r"(?<![\w./~$}-])/[\w.-]+(?:/[\w.-]+)+")
 _EXISTING = 'for path in "$@"; do if [ -e "$path" ]; then echo "$path"; fi; done'
 
 
-def own_health_check(described: str) -> Optional[Tuple[str, ...]]:
-    """Return the command of the check that a project sets for its database; ``described`` is Compose's JSON."""
-    services = (json.loads(described) if described else {}).get("services") or {}
+def own_health_check(services: Mapping[str, Dict[str, Any]]) -> Optional[Tuple[str, ...]]:
+    """Return the command of the check that a project, its services as Compose describes them, sets for its database."""
     test = ((services.get(SERVICE) or {}).get("healthcheck") or {}).get("test") or []
     return health_check_of([one.replace("$$", "$") for one in test]) if isinstance(test, list) else None
 

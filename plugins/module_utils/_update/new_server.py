@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional
 
 from .._commands.runner import Result
 from .._database.connection_string import SERVICE
@@ -65,13 +64,12 @@ class NewServer:
         self._starting = None
 
 
-def start_together(described: str) -> bool:
-    """Tell whether the services of a project need no order but nginx at the end; ``described`` is Compose's JSON.
+def start_together(services: Mapping[str, Dict[str, Any]]) -> bool:
+    """Tell whether the services of a project, as Compose describes them, need no order but nginx at the end.
 
     None of the user's own is among them, and none waits until another one is healthy (the database is by then) or has
     ended, or has commands for its start.
     """
-    services: Dict[str, Dict[str, Any]] = (json.loads(described) if described else {}).get("services") or {}
     return bool(services) and not set(services) - BITWARDEN and not any(map(_is_ordered, services.values()))
 
 

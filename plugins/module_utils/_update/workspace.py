@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import filecmp
+import json
 import os
 import shutil
-from typing import Dict, List
+from typing import Any, Dict, List, Mapping
 
 from .._common.errors import BitwardenError
 from .._compose.composition import Composition
@@ -77,10 +78,11 @@ class Workspace:
         """
         return self._project().read()
 
-    def described(self) -> str:
-        """Return what Compose makes of the generated files, in JSON."""
+    def described(self) -> Mapping[str, Dict[str, Any]]:
+        """Return the services that Compose makes of the generated files, by name, as it describes them."""
         project = self._project()
-        return project.describe(project.files())
+        text = project.describe(project.files())
+        return (json.loads(text) if text else {}).get("services") or {}
 
     def _project(self) -> Project:
         docker, directory = self._deployment.engine.docker, self._deployment.script.folder

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -35,8 +34,8 @@ OWN = {"test": ["CMD-SHELL", CHECK], "interval": "30s"}
     ({}, None),
 ])  # fmt: skip
 def test_only_a_check_that_the_project_sets_counts(service, command):
-    assert own_health_check(json.dumps({"services": {"mssql": service}})) == command
-    assert own_health_check("") is None
+    assert own_health_check({"mssql": service}) == command
+    assert own_health_check({}) is None
 
 
 class Images:

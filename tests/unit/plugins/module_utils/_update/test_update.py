@@ -77,7 +77,7 @@ def test_services_that_have_an_order_are_started_by_compose(host, run, described
     ({}, False),
 ])  # fmt: skip
 def test_an_order_is_what_the_compose_files_say(described, together):
-    assert start_together(json.dumps({"services": described})) is together
+    assert start_together(described) is together
 
 
 def test_too_little_space_names_the_option(host, run, monkeypatch):
